@@ -1,0 +1,40 @@
+//! Every limit on what can be recorded, each with its reason. Limits on requests are settings of the server.
+
+/// Characters of a repository name. Clients and file systems assume 255 (distribution-spec: "registry hostname and
+/// name together" below 256); longer names are refused before anything is stored.
+pub const REPOSITORY_NAME_BYTES: usize = 255;
+
+/// Characters of a tag (distribution-spec: `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`).
+pub const TAG_BYTES: usize = 128;
+
+/// Characters of a media type (RFC 6838 allows 127 on each side of the slash).
+pub const MEDIA_TYPE_BYTES: usize = 255;
+
+/// Bytes of an encoded record.
+///
+/// Large enough for one manifest with 1,000 distinct SHA-512 references (64,000 bytes) pushed under ten tags of
+/// full length in a repository of full length. Small enough that a reader can hold any record on its stack or in one
+/// network read, and that 128 of them fit into the response limit of the raw log.
+pub const RECORD_BYTES: usize = 72 * 1024;
+
+/// Distinct references of one manifest that always fit into a record, whatever their algorithm.
+pub const MANIFEST_REFERENCES: usize = 1_000;
+
+/// Tags that one push of a manifest may name: the specification asks for at least 10; more than this is a mistake
+/// of a script, and would let one request lock the writer for long.
+pub const TAGS_PER_PUSH: usize = 64;
+
+/// Characters of an immutability or prune pattern (the limit of Quay, whose scripts are to work).
+pub const PATTERN_CHARS: usize = 256;
+
+/// Bytes of a reason given for an erasure or a purge: a sentence with a ticket number, not a document.
+pub const REASON_BYTES: usize = 1_024;
+
+/// Bytes of the user agent kept with a record; the rest is cut off. It is a hint, chosen by the client.
+pub const USER_AGENT_BYTES: usize = 256;
+
+/// Bytes of an actor's name; longer ones are refused where users are read.
+pub const ACTOR_NAME_BYTES: usize = 255;
+
+/// Entries of one record of refused attempts; the rest is counted (an attack must not flood the log).
+pub const REFUSAL_ENTRIES: usize = 100;

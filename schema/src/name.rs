@@ -1,0 +1,214 @@
+//! Repository names, namespaces and tags (distribution-spec, "Pulling manifests").
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::digest::excerpt;
+use crate::limits;
+
+/// Why a text is not a name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Not a repository name or namespace.
+    #[error(
+        "`{given}` is not a repository name: it must be lower-case letters and digits, single `.`, `_`, `__` or dashes \
+         between them, components separated by `/`"
+    )]
+    Repository {
+        /// The text, cut short.
+        given: String,
+    },
+    /// Longer than [`limits::REPOSITORY_NAME_BYTES`].
+    #[error("the repository name has {length} characters; at most {} are allowed", limits::REPOSITORY_NAME_BYTES)]
+    RepositoryLength {
+        /// Its length.
+        length: usize,
+    },
+    /// Not a tag.
+    #[error(
+        "`{given}` is not a tag: it must begin with a letter, a digit or `_`, and go on with at most 127 letters, \
+         digits, `.`, `_` or `-`"
+    )]
+    Tag {
+        /// The text, cut short.
+        given: String,
+    },
+}
+
+macro_rules! name_type {
+    ($(#[$doc:meta])* $name:ident, $check:path) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NameError;
+
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                $check(text)?;
+                Ok(Self(Arc::from(text)))
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&*self.0, f)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Visitor;
+                impl de::Visitor<'_> for Visitor {
+                    type Value = $name;
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str(stringify!($name))
+                    }
+                    fn visit_str<E: de::Error>(self, text: &str) -> Result<$name, E> {
+                        text.parse().map_err(E::custom)
+                    }
+                }
+                deserializer.deserialize_str(Visitor)
+            }
+        }
+    };
+}
+
+name_type! {
+    /// The name of a repository, such as `acme/search-indexer`: at most 255 characters of lower-case components
+    /// separated by `/`.
+    RepositoryName, check_repository
+}
+
+name_type! {
+    /// A namespace: a proper path prefix of repository names, such as `acme`. It has the same form as a
+    /// repository name.
+    Namespace, check_repository
+}
+
+name_type! {
+    /// A tag: `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
+    Tag, check_tag
+}
+
+/// The first component of the reserved, read-only repositories that show the past (`as-of/<point>/<name>`).
+pub const AS_OF: &str = "as-of";
+
+impl RepositoryName {
+    /// Whether the name lies in the reserved namespace [`AS_OF`], to which nothing can be pushed.
+    pub fn is_reserved(&self) -> bool {
+        self.0.strip_prefix(AS_OF).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+impl Namespace {
+    /// Whether the repository lies below this namespace.
+    pub fn contains(&self, repository: &RepositoryName) -> bool {
+        repository.0.strip_prefix(&*self.0).is_some_and(|rest| rest.starts_with('/'))
+    }
+}
+
+fn check_repository(text: &str) -> Result<(), NameError> {
+    let well_formed = !text.is_empty() && text.split('/').all(|component| is_component(component.as_bytes()));
+    if !well_formed {
+        Err(NameError::Repository { given: excerpt(text) })
+    } else if text.len() > limits::REPOSITORY_NAME_BYTES {
+        Err(NameError::RepositoryLength { length: text.len() })
+    } else {
+        Ok(())
+    }
+}
+
+/// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`
+fn is_component(text: &[u8]) -> bool {
+    let is_word = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let ends_well = text.first().is_some_and(is_word) && text.last().is_some_and(is_word);
+    ends_well
+        && text
+            .split(is_word)
+            .filter(|separator| !separator.is_empty())
+            .all(|separator| matches!(separator, b"." | b"_" | b"__") || separator.iter().all(|byte| *byte == b'-'))
+}
+
+fn check_tag(text: &str) -> Result<(), NameError> {
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let well_formed = text.len() <= limits::TAG_BYTES
+        && text.as_bytes().first().is_some_and(is_word)
+        && text.as_bytes().iter().all(|byte| is_word(byte) || matches!(byte, b'.' | b'-'));
+    if well_formed { Ok(()) } else { Err(NameError::Tag { given: excerpt(text) }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repository_names() {
+        let longest = format!("a/{}", "b".repeat(253));
+        for good in ["a", "a/b", "a.b", "a_b", "a__b", "a-b", "a---b", "0/1", "as-of", "library/debian", &longest] {
+            assert_eq!(good.parse::<RepositoryName>().unwrap().as_str(), good);
+        }
+        let long = "a".repeat(256);
+        for bad in [
+            "", "/", "a/", "/a", "a//b", "A", "a..b", "a___b", "a._b", "-a", "a-", "a_", "ä", "a b", "a:b", "..", &long,
+        ] {
+            assert!(bad.parse::<RepositoryName>().is_err(), "{bad:?} must not be a repository name");
+        }
+    }
+
+    #[test]
+    fn tags() {
+        let longest = "v".repeat(128);
+        for good in ["latest", "v1.0.0", "_x", "A-b_c.d", "1", &longest] {
+            assert_eq!(good.parse::<Tag>().unwrap().as_str(), good);
+        }
+        let long = "v".repeat(129);
+        for bad in ["", ".a", "-a", "a b", "a/b", "a:b", "a+b", "é", &long] {
+            assert!(bad.parse::<Tag>().is_err(), "{bad:?} must not be a tag");
+        }
+    }
+
+    #[test]
+    fn a_namespace_is_a_proper_path_prefix() {
+        let acme: Namespace = "acme".parse().unwrap();
+        for (repository, inside) in [("acme/app", true), ("acme/a/b", true), ("acme", false), ("acmeco/app", false)] {
+            assert_eq!(acme.contains(&repository.parse().unwrap()), inside, "{repository}");
+        }
+    }
+
+    #[test]
+    fn the_past_is_reserved() {
+        for (name, reserved) in [("as-of", true), ("as-of/seq-1/a", true), ("as-off/a", false), ("a/as-of", false)] {
+            assert_eq!(name.parse::<RepositoryName>().unwrap().is_reserved(), reserved, "{name}");
+        }
+    }
+}

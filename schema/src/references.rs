@@ -1,0 +1,117 @@
+//! The set of digests that a manifest names.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::digest::{Algorithm, Digest};
+
+/// The distinct digests that a manifest refers to: config and layers of an image, children of an index.
+///
+/// The order is canonical: SHA-256 before SHA-512, each in byte order. In a record every reference costs exactly its
+/// 32 or 64 raw bytes, so that a record holds a manifest of a thousand layers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct References(Box<[Digest]>);
+
+impl References {
+    /// The references in canonical order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Digest> {
+        self.0.iter()
+    }
+
+    /// Whether `digest` is among them.
+    pub fn contains(&self, digest: &Digest) -> bool {
+        self.0.binary_search(digest).is_ok()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn packed(&self, algorithm: Algorithm) -> Vec<u8> {
+        self.iter().filter(|digest| digest.algorithm() == algorithm).flat_map(|digest| digest.raw()).copied().collect()
+    }
+}
+
+impl FromIterator<Digest> for References {
+    fn from_iter<I: IntoIterator<Item = Digest>>(digests: I) -> Self {
+        let mut digests: Vec<_> = digests.into_iter().collect();
+        digests.sort_unstable();
+        digests.dedup();
+        Self(digests.into_boxed_slice())
+    }
+}
+
+impl<'a> IntoIterator for &'a References {
+    type Item = &'a Digest;
+    type IntoIter = std::slice::Iter<'a, Digest>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// A byte string borrowed or copied through serde (`Vec<u8>` would travel as a sequence of numbers).
+struct Packed(Vec<u8>);
+
+impl Serialize for Packed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Packed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = Packed;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("packed digests")
+            }
+            fn visit_bytes<E: de::Error>(self, raw: &[u8]) -> Result<Packed, E> {
+                Ok(Packed(raw.to_vec()))
+            }
+        }
+        deserializer.deserialize_bytes(Visitor)
+    }
+}
+
+/// A list of texts in formats for people; in records two byte strings, all SHA-256 then all SHA-512 hashes.
+impl Serialize for References {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            self.0.serialize(serializer)
+        } else {
+            (Packed(self.packed(Algorithm::Sha256)), Packed(self.packed(Algorithm::Sha512))).serialize(serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for References {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            return Ok(Vec::<Digest>::deserialize(deserializer)?.into_iter().collect());
+        }
+        let (sha256, sha512) = <(Packed, Packed)>::deserialize(deserializer)?;
+        let mut digests = Vec::with_capacity(sha256.0.len() / 32 + sha512.0.len() / 64);
+        for (packed, algorithm) in [(&sha256, Algorithm::Sha256), (&sha512, Algorithm::Sha512)] {
+            let chunks = packed.0.chunks_exact(algorithm.raw_len());
+            if !chunks.remainder().is_empty() {
+                return Err(de::Error::custom("packed references end inside a digest"));
+            }
+            for raw in chunks {
+                digests.push(Digest::from_raw(raw).map_err(de::Error::custom)?);
+            }
+        }
+        if !digests.is_sorted_by(|a, b| a < b) {
+            return Err(de::Error::custom("packed references are not in canonical order"));
+        }
+        Ok(Self(digests.into_boxed_slice()))
+    }
+}

@@ -1,0 +1,57 @@
+//! Instants, as records keep them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// An instant: microseconds since 1970-01-01T00:00:00Z. Records are strictly increasing in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// The instant that follows `self` at once.
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+/// RFC 3339 with microseconds, in UTC. An instant outside the years -9999 to 9999 prints as its number.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_microsecond(self.0) {
+            Ok(instant) => write!(f, "{instant:.6}"),
+            Err(_) => write!(f, "{}us", self.0),
+        }
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = TimestampError;
+
+    fn from_str(text: &str) -> Result<Self, TimestampError> {
+        text.parse::<jiff::Timestamp>()
+            .map(|instant| Self(instant.as_microsecond()))
+            .map_err(|_| TimestampError(crate::digest::excerpt(text)))
+    }
+}
+
+/// The text is no RFC 3339 instant.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an instant: write it as RFC 3339, for example 2026-11-01T12:00:00Z")]
+pub struct TimestampError(String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_print_with_microseconds_in_utc() {
+        assert_eq!(Timestamp(0).to_string(), "1970-01-01T00:00:00.000000Z");
+        assert_eq!(Timestamp(1_700_000_000_000_001).to_string(), "2023-11-14T22:13:20.000001Z");
+        assert_eq!("2023-11-14T23:13:20.000001+01:00".parse(), Ok(Timestamp(1_700_000_000_000_001)));
+        assert_eq!(Timestamp(i64::MAX).to_string(), "9223372036854775807us");
+        assert!("yesterday".parse::<Timestamp>().is_err());
+    }
+}
