@@ -336,7 +336,7 @@ mod tests {
         assert_eq!(record.check_follows(&Head::default()), Ok(()));
         let head = record.encode().unwrap().head();
         assert!(matches!(record.check_follows(&head), Err(ChainError::Seq { expected: 2, found: 1 })));
-        let next = Record { seq: 2, prev: head.hash, time: Timestamp(2), ..record.clone() };
+        let next = Record { seq: 2, prev: head.hash, time: Timestamp(2), ..record };
         assert_eq!(next.check_follows(&head), Ok(()));
         let stranger = Record { prev: RecordHash([1; 32]), ..next.clone() };
         assert!(matches!(stranger.check_follows(&head), Err(ChainError::Prev { seq: 2, .. })));

@@ -1,0 +1,3 @@
+//! An OCI container registry whose tags keep their word.
+
+pub mod content;

@@ -1,0 +1,3 @@
+//! The `tagstone` command.
+
+fn main() {}
