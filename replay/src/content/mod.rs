@@ -1,1 +1,3 @@
-//! Where the bytes of blobs and manifests lie in a data directory, and how they are read and checked.
+//! Where the bytes lie.
+mod layout;
+pub use layout::Layout;
