@@ -175,7 +175,7 @@ impl EmbeddedLog {
 
     /// Removes everything from `seq` on.
     fn cut_from(&self, seq: Seq) -> Result<u64, StoreError> {
-        let failed = |error| StoreError::new("cutting off an unfinished record", error);
+        let failed = |error| StoreError::new("cutting off an unfinished record", error.to_string());
         let mut cut = 0;
         for key in self.records.range(first_key(seq)..).keys() {
             let key = key.map_err(failed)?;
@@ -183,7 +183,7 @@ impl EmbeddedLog {
             self.records.remove(key).map_err(failed)?;
         }
         self.db.flush().map_err(failed)?;
-        self.file.sync_data().map_err(|error| StoreError::new("syncing the log", error))?;
+        self.file.sync_data().map_err(|error| StoreError::new("syncing the log", error.to_string()))?;
         Ok(cut)
     }
 
@@ -193,14 +193,14 @@ impl EmbeddedLog {
         for (key, value) in records.iter().flat_map(pages_of) {
             batch.insert(key, value);
         }
-        self.records.apply_batch(batch).map_err(|error| StoreError::new("writing to the log", error))?;
+        self.records.apply_batch(batch).map_err(|error| StoreError::new("writing to the log", error.to_string()))?;
         // Dying here: sled may or may not have written anything; nobody was told of these records.
-        self.db.flush().map_err(|error| StoreError::new("flushing the log", error))?;
+        self.db.flush().map_err(|error| StoreError::new("flushing the log", error.to_string()))?;
         // Dying here: a crash of the process keeps the records, a loss of power may lose or tear them. The anchor
         // still names the head before, so a torn tail is cut off at the next start.
-        self.file.sync_data().map_err(|error| StoreError::new("syncing the log", error))?;
+        self.file.sync_data().map_err(|error| StoreError::new("syncing the log", error.to_string()))?;
         // Dying here: the records are durable and will be found behind the anchor, which is then moved up.
-        self.anchor.move_to(head).map_err(|error| StoreError::new("moving the anchor", error))?;
+        self.anchor.move_to(head).map_err(|error| StoreError::new("moving the anchor", error.to_string()))?;
         // From here on a log without these records is refused.
         Ok(head)
     }
@@ -218,7 +218,9 @@ impl Log for EmbeddedLog {
 
     fn read(&self, from: Seq) -> RecordBytes<'_> {
         let values = self.records.range(first_key(from)..);
-        Box::new(Joined::new(values.map(|value| value.map_err(|error| StoreError::new("reading the log", error)))))
+        Box::new(Joined::new(
+            values.map(|value| value.map_err(|error| StoreError::new("reading the log", error.to_string()))),
+        ))
     }
 
     fn append(&mut self, expected: &Head, records: &[EncodedRecord]) -> Result<(), AppendError> {
@@ -247,8 +249,9 @@ pub fn recover(layout: &Layout, accept: Option<Position>) -> Result<Head, OpenEr
     let head = unwinding(&layout.log(), || {
         let mut chain = Chain::default();
         let values = records.range(first_key(1)..);
-        for stored in Joined::new(values.map(|value| value.map_err(|error| StoreError::new("reading the log", error))))
-        {
+        for stored in Joined::new(
+            values.map(|value| value.map_err(|error| StoreError::new("reading the log", error.to_string()))),
+        ) {
             if !stored.is_ok_and(|stored| chain.next(&stored).is_ok()) {
                 break;
             }

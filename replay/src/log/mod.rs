@@ -66,7 +66,7 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    pub(crate) fn new(doing: &'static str, why: impl ToString) -> Self {
-        Self { doing, why: why.to_string() }
+    pub(crate) fn new(doing: &'static str, why: impl Into<String>) -> Self {
+        Self { doing, why: why.into() }
     }
 }
