@@ -175,7 +175,7 @@ impl EmbeddedLog {
 
     /// Removes everything from `seq` on.
     fn cut_from(&self, seq: Seq) -> Result<u64, StoreError> {
-        let failed = |error| StoreError::new("cutting off an unfinished record", error.to_string());
+        let failed = |error: sled::Error| StoreError::new("cutting off an unfinished record", error.to_string());
         let mut cut = 0;
         for key in self.records.range(first_key(seq)..).keys() {
             let key = key.map_err(failed)?;
