@@ -1,3 +1,5 @@
-//! An OCI container registry whose tags keep their word.
+//! An OCI container registry whose tags keep their word: every change is one record in an append-only log, and
+//! everything served is a fold of that log.
 
 pub mod content;
+pub mod registry;

@@ -1,1 +1,1 @@
-//! The bytes of blobs and manifests on disk: written durably, read by digest, verified both ways.
+//! The bytes.

@@ -12,7 +12,7 @@ mod pages;
 
 use tagstone_schema::{EncodedRecord, Head, Seq};
 
-pub use embedded::{EmbeddedLog, OpenError, Opened, Options, recover};
+pub use embedded::{EmbeddedLog, OpenError, Opened, Options, Visit, recover};
 
 /// A place where records are kept.
 pub trait Log: Send {
