@@ -2,4 +2,5 @@
 //! everything served is a fold of that log.
 
 pub mod content;
+pub mod manifest;
 pub mod registry;

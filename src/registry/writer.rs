@@ -153,15 +153,13 @@ impl Writer {
                 Err((bug, why)) => reply(batch.remove(bug), Err(WriteError::Bug(why))),
             }
         };
-        if plan.records.is_empty() {
-            plan.answer(batch);
-            return;
-        }
         let began = Instant::now();
         match self.make_durable(&base.head, batch, &plan) {
             Ok(()) => {
-                self.progress.batch(plan.outcomes.len(), plan.records.len(), began.elapsed(), plan.head);
-                self.published.publish(Snapshot { state: plan.state.clone(), head: plan.head });
+                if !plan.records.is_empty() {
+                    self.progress.batch(plan.outcomes.len(), plan.records.len(), began.elapsed(), plan.head);
+                    self.published.publish(Snapshot { state: plan.state.clone(), head: plan.head });
+                }
                 // Dying here: the change is committed and was seen by readers, but its client has no answer; it may
                 // repeat the request safely.
                 plan.answer(batch);
@@ -179,7 +177,11 @@ impl Writer {
         let accepted = || batch.iter().zip(&plan.outcomes).filter(|(_, outcome)| outcome.is_ok()).map(|(one, _)| one);
         let contents: Vec<_> = accepted().flat_map(|one| one.submission.contents.iter().cloned()).collect();
         let renamed: Vec<_> = accepted().flat_map(|one| one.submission.renamed.iter().cloned()).collect();
+        // Also where no event follows: a push of what is known already brings back bytes that were lost.
         self.bytes.store(&contents, &renamed).map_err(|error| format!("storing content failed: {error}"))?;
+        if plan.records.is_empty() {
+            return Ok(());
+        }
         // Dying here: bytes without a record, which nothing references; collection finds them.
         self.log.append(head, &plan.records).map_err(|error| match error {
             AppendError::Conflict { .. } => format!("another writer has written to the log: {error}"),
