@@ -13,7 +13,8 @@ pub(super) fn init(log: &Log) -> Result<(), Failure> {
     let filter = EnvFilter::builder()
         .parse(&log.filter)
         .map_err(|error| Failure::usage(format_args!("log.filter is {:?}: {error}", log.filter)))?;
-    let messages = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // An error of writing would be told on stderr, which is what just failed, and end in a panic.
+    let messages = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).log_internal_errors(false);
     let started = match log.format {
         LogFormat::Text => messages.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).try_init(),
         LogFormat::Json => messages.json().flatten_event(true).try_init(),

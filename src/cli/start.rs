@@ -1,5 +1,7 @@
 //! What `tagstone serve` does before it serves.
 
+use std::io::{self, Write};
+
 use tracing::{Level, enabled, warn};
 
 use super::failure::Failure;
@@ -32,6 +34,7 @@ fn warn_of_exposure(warning: &str) {
     if enabled!(Level::WARN) {
         warn!("{warning}");
     } else {
-        eprintln!("{warning}");
+        // Where stderr is closed, nobody is there to be warned.
+        let _ = writeln!(io::stderr(), "{warning}");
     }
 }

@@ -62,3 +62,23 @@ fn messages_can_be_json() {
     assert_eq!(message["level"], "WARN");
     assert!(message["message"].as_str().unwrap().starts_with("INSECURE"), "{line}");
 }
+
+#[test]
+fn a_reader_of_messages_that_went_away_is_no_reason_to_panic() {
+    let directory = tempfile::tempdir().unwrap();
+    for filter in ["info", "off"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut server = tagstone()
+            .args(["serve", "--insecure-open", "--listen", "0.0.0.0:0", "--data"])
+            .arg(directory.path())
+            .env("RUST_LOG", filter)
+            .stdout(Stdio::null())
+            .stderr(writer)
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        let _ = server.kill();
+        assert_ne!(server.wait().unwrap().code(), Some(101), "{filter}: it panicked");
+    }
+}
