@@ -3,7 +3,7 @@
 //! A key is declared in one place: the field of its section's struct and the line below it that reads the field
 //! (`Limits::gather` and its like). What TOML accepts, the name in the environment, the nearest known key of an error,
 //! `config show` and the check of `docs/configuration.md` all follow from that line. To add a section, write such a
-//! struct and gather it in [`Settings::gather`].
+//! struct and gather it in `Settings::gather`.
 
 mod content;
 mod duration;

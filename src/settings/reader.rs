@@ -72,21 +72,28 @@ impl Reader {
         Err(self.problems)
     }
 
-    fn find(&self, section: &str, name: &str) -> Option<(Result<Given, Problem>, Source)> {
+    /// Every value given for a key, the one that wins first.
+    fn given(&self, section: &str, name: &str) -> Vec<Candidate> {
         let flag = match (section, name) {
             ("", "listen") => self.flags.listen.as_ref().map(|value| (value, "--listen")),
             ("", "data") => self.flags.data.as_ref().map(|value| (value, "--data")),
             _ => None,
         };
-        if let Some((value, flag)) = flag {
-            return Some((Ok(Given::Plain(value.clone())), Source::Flag(flag)));
+        let flag = flag.map(|(value, flag)| (Ok(Given::Plain(value.clone())), Source::Flag(flag)));
+        let variable = self.environment.find(&environment::variable(section, name));
+        let filed = self.file.as_ref().and_then(|file| file.find(section, name));
+        let filed = filed.map(|(given, source)| (Ok(given), source));
+        let candidates: Vec<_> = flag.into_iter().chain(variable).chain(filed).collect();
+        if candidates.is_empty() {
+            let fallback = environment::fallback(section, name);
+            return fallback.and_then(|variable| self.environment.find(variable)).into_iter().collect();
         }
-        self.environment
-            .find(&environment::variable(section, name))
-            .or_else(|| self.file.as_ref()?.find(section, name).map(|(given, source)| (Ok(given), source)))
-            .or_else(|| self.environment.find(environment::fallback(section, name)?))
+        candidates
     }
 }
+
+/// A value, or why it cannot be read, and where it was given.
+type Candidate = (Result<Given, Problem>, Source);
 
 /// One section while its keys are read.
 pub(super) struct Section<'r> {
@@ -95,8 +102,9 @@ pub(super) struct Section<'r> {
 }
 
 impl Section<'_> {
-    /// Declares the key `name` of this section and reads it. A value that does not suit is noted as a problem and the
-    /// default stands in for it, so that the reading goes on and finds the other problems.
+    /// Declares the key `name` of this section and reads it. Every value that was given is judged, those too that
+    /// another one overrides. One that does not suit is noted as a problem and the default stands in for it, so that
+    /// the reading goes on and finds the other problems.
     pub(super) fn take<F: Form>(&mut self, name: &'static str, default: F::Value, form: &F) -> F::Value {
         let written = form.write(&default);
         let mut entry = Entry {
@@ -107,35 +115,34 @@ impl Section<'_> {
             source: Source::Default,
             default: written,
         };
-        let value = match self.reader.find(self.name, name) {
-            Some((given, source)) => {
-                entry.source = source;
-                self.judge(&entry, given, form)
+        let mut winner = None;
+        for (given, source) in self.reader.given(self.name, name) {
+            match judge(&entry, given, &source, form) {
+                Ok(value) if winner.is_none() => {
+                    entry.value = form.write(&value);
+                    entry.source = source;
+                    winner = Some(value);
+                }
+                Ok(_) => {}
+                Err(problem) => self.reader.problems.push(problem),
             }
-            None => None,
-        };
-        if let Some(value) = &value {
-            entry.value = form.write(value);
         }
         self.reader.entries.push(entry);
-        value.unwrap_or(default)
+        winner.unwrap_or(default)
     }
+}
 
-    fn judge<F: Form>(&mut self, entry: &Entry, given: Result<Given, Problem>, form: &F) -> Option<F::Value> {
-        let problem = match given {
-            Ok(given) => match form.read(&given) {
-                Some(value) => return Some(value),
-                None => {
-                    let (path, takes, default) = (entry.path(), &entry.takes, &entry.default);
-                    let what = format!("{path} is {given}, but takes {takes}, such as {default}");
-                    Problem::new(entry.source.clone(), what)
-                }
-            },
-            Err(problem) => problem,
-        };
-        self.reader.problems.push(problem);
-        None
-    }
+fn judge<F: Form>(
+    entry: &Entry,
+    given: Result<Given, Problem>,
+    source: &Source,
+    form: &F,
+) -> Result<F::Value, Problem> {
+    let given = given?;
+    form.read(&given).ok_or_else(|| {
+        let (path, takes, default) = (entry.path(), &entry.takes, &entry.default);
+        Problem::new(source.clone(), format!("{path} is {given}, but takes {takes}, such as {default}"))
+    })
 }
 
 /// Says which known key is nearest to one that is not known.

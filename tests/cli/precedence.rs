@@ -101,6 +101,17 @@ fn mistakes_in_the_environment_are_named() {
 }
 
 #[test]
+fn a_value_that_is_overridden_has_to_be_right_all_the_same() {
+    let file = SettingsFile::new("data = 5");
+    let run =
+        run_with(&["config", "show", "--config", &file.name(), "--data", "right"], &[("TAGSTONE_LISTEN", "nowhere")]);
+    assert_eq!(run.code, Some(2));
+    for part in ["settings.toml:1: data is the number 5", "TAGSTONE_LISTEN: listen is \"nowhere\""] {
+        assert!(run.stderr.contains(part), "{part:?} is not in {}", run.stderr);
+    }
+}
+
+#[test]
 fn a_variable_that_is_not_utf8_is_named() {
     let value = std::ffi::OsStr::from_bytes(b"caf\xe9");
     let run: Run = tagstone().args(["config", "show"]).env("TAGSTONE_DATA", value).output().unwrap().into();
