@@ -111,7 +111,7 @@ pub(super) async fn read(site: &Site, digest: &Digest) -> Result<Option<Bytes>, 
         return Ok(Some(bytes));
     }
     let (content, wanted) = (site.content.clone(), digest.clone());
-    let read = tokio::task::spawn_blocking(move || content.read_small(&wanted)).await;
+    let read = tokio::task::spawn_blocking(move || content.segments.read(&wanted)).await;
     match read.map_err(std::io::Error::other).flatten() {
         Ok(Some(bytes)) => {
             site.manifests.insert(digest.clone(), bytes.clone());

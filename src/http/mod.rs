@@ -19,6 +19,7 @@ mod probes;
 mod push;
 mod query;
 mod range;
+mod receive;
 mod referrers;
 mod route;
 mod server;

@@ -23,6 +23,6 @@ pub(super) fn ready(exchange: &Exchange<'_>) -> Answer {
 pub(super) fn metrics(exchange: &Exchange<'_>) -> Answer {
     let site = exchange.site;
     site.metrics.observe_queue(site.writer.waiting());
-    site.metrics.observe_uploads(site.content.open_uploads());
+    site.metrics.observe_uploads(site.content.uploads.open_count());
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(site.metrics.text()))
 }
