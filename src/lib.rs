@@ -7,4 +7,5 @@ pub mod http;
 pub mod manifest;
 pub mod metrics;
 pub mod registry;
+pub mod serve;
 pub mod settings;

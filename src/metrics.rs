@@ -36,8 +36,11 @@ impl Metrics {
             &["route", "status"],
         )?;
         let latency = HistogramVec::new(
-            HistogramOpts::new("tagstone_http_request_seconds", "Time from the head of a request to its answer's head.")
-                .buckets(prometheus::exponential_buckets(0.0001, 4.0, 10)?),
+            HistogramOpts::new(
+                "tagstone_http_request_seconds",
+                "Time from the head of a request to its answer's head.",
+            )
+            .buckets(prometheus::exponential_buckets(0.0001, 4.0, 10)?),
             &["route"],
         )?;
         registry.register(Box::new(requests.clone()))?;
@@ -58,14 +61,21 @@ impl Metrics {
         };
         let classes = ["1xx", "2xx", "3xx", "4xx", "5xx"];
         let metrics = Self {
-            requests: routes.iter().map(|route| classes.map(|class| requests.with_label_values(&[route, class]))).collect(),
+            requests: routes
+                .iter()
+                .map(|route| classes.map(|class| requests.with_label_values(&[route, class])))
+                .collect(),
             latency: routes.iter().map(|route| latency.with_label_values(&[route])).collect(),
             received: counter("tagstone_received_bytes_total", "Bytes of blobs and manifests received.")?,
             sent: counter("tagstone_sent_bytes_total", "Bytes of blobs and manifests in answers.")?,
             head: gauge("tagstone_log_head", "Seq of the last durable record of the log.")?,
             batch_commands: histogram("tagstone_batch_commands", "Commands that shared one commit.", &sizes)?,
             batch_records: histogram("tagstone_batch_records", "Records that one commit wrote.", &sizes)?,
-            sync: histogram("tagstone_commit_seconds", "Time to make one commit durable: bytes, log and anchor.", &times)?,
+            sync: histogram(
+                "tagstone_commit_seconds",
+                "Time to make one commit durable: bytes, log and anchor.",
+                &times,
+            )?,
             queue: gauge("tagstone_writer_queue", "Commands that wait for the writer.")?,
             uploads: gauge("tagstone_uploads_open", "Upload sessions that are open.")?,
             poisoned: gauge("tagstone_writer_poisoned", "1 if writes are refused until a restart.")?,

@@ -64,9 +64,9 @@ fn send(response: &mut HttpResponseBuilder, opened: Opened, first: u64, length: 
 /// The size of a blob that the repository links.
 fn linked(site: &Site, repository: &RepositoryName, digest: &Digest) -> Result<u64, Refusal> {
     let snapshot = site.published.load();
-    known(&snapshot.state, repository)?.blob(digest).ok_or_else(|| {
-        Rejection::BlobUnknown { repository: repository.clone(), digest: digest.clone() }.into()
-    })
+    known(&snapshot.state, repository)?
+        .blob(digest)
+        .ok_or_else(|| Rejection::BlobUnknown { repository: repository.clone(), digest: digest.clone() }.into())
 }
 
 /// The bytes of a blob, of the size that the log knows.

@@ -15,7 +15,9 @@ pub(super) fn etag(digest: &str) -> HeaderValue {
 /// Whether `If-None-Match` says that the client has this content already.
 pub(super) fn is_unchanged(request: &HttpRequest, digest: &str) -> bool {
     request.headers().get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok()).any(|list| {
-        list.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"') == digest)
+        list.split(',')
+            .map(str::trim)
+            .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"') == digest)
     })
 }
 

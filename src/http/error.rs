@@ -143,10 +143,8 @@ impl From<Rejection> for Refusal {
             Rejection::ReferencesMissing { missing, .. } => {
                 Self::not_found(Code::ManifestBlobUnknown, message).with_detail(json!({"missing": missing}))
             }
-            Rejection::InUse { digest, by, .. } => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, Code::Denied, message)
-                    .with_detail(json!({"reason": "IN_USE", "digest": digest, "manifests": by}))
-            }
+            Rejection::InUse { digest, by, .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, Code::Denied, message)
+                .with_detail(json!({"reason": "IN_USE", "digest": digest, "manifests": by})),
             Rejection::MediaTypeDiffers { .. } => Self::bad_request(Code::ManifestInvalid, message),
             Rejection::PreconditionFailed { tag, standing, .. } => {
                 Self::new(StatusCode::PRECONDITION_FAILED, Code::Denied, message)

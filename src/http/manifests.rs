@@ -100,9 +100,7 @@ fn found(manifest: &Manifest, immutable: Option<bool>) -> Found {
 
 /// A repository that is read.
 pub(super) fn known<'a>(state: &'a State, name: &RepositoryName) -> Result<&'a Repository, Refusal> {
-    state
-        .repository(name.as_str())
-        .ok_or_else(|| Rejection::RepositoryUnknown { repository: name.clone() }.into())
+    state.repository(name.as_str()).ok_or_else(|| Rejection::RepositoryUnknown { repository: name.clone() }.into())
 }
 
 /// The bytes of a manifest, verified when they came from the disk; none if they are not there.
@@ -120,7 +118,8 @@ pub(super) async fn read(site: &Site, digest: &Digest) -> Result<Option<Bytes>, 
         Ok(None) => Ok(None),
         Err(error) => {
             tracing::error!(%digest, %error, "a manifest cannot be read");
-            let message = format!("manifest {digest} is known, but its bytes cannot be read; the operator has to look into it");
+            let message =
+                format!("manifest {digest} is known, but its bytes cannot be read; the operator has to look into it");
             Err(Refusal::internal(Code::ManifestUnknown, message))
         }
     }

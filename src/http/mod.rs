@@ -26,8 +26,11 @@ mod server;
 mod site;
 mod uploads;
 
-pub use server::{BindError, serve};
+pub use server::{BindError, Listening, serve};
 pub use site::{Limits, Site};
+
+/// The names of the routes in metrics.
+pub const ROUTE_LABELS: [&str; 15] = route::Route::LABELS;
 
 /// The service of a site, for tests that call it in process.
 pub fn configure(site: actix_web::web::Data<Site>) -> impl Fn(&mut actix_web::web::ServiceConfig) + Clone {

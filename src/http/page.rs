@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use actix_web::http::header::{self, HeaderValue};
 use actix_web::HttpResponseBuilder;
+use actix_web::http::header::{self, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::error::{Code, Refusal};
@@ -50,7 +50,13 @@ impl<'a> Page<'a> {
 }
 
 /// Adds the link to the page behind `last`. `also` are parameters that the next request has to repeat.
-pub(super) fn link_next(response: &mut HttpResponseBuilder, path: &str, size: usize, last: &str, also: &[(&str, &str)]) {
+pub(super) fn link_next(
+    response: &mut HttpResponseBuilder,
+    path: &str,
+    size: usize,
+    last: &str,
+    also: &[(&str, &str)],
+) {
     let mut target = format!("<{path}?n={size}&last={}", utf8_percent_encode(last, QUERY_VALUE));
     for (name, value) in also {
         target.push_str(&format!("&{name}={}", utf8_percent_encode(value, QUERY_VALUE)));

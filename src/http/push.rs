@@ -1,9 +1,9 @@
 //! Pushing manifests (distribution-spec, "Pushing manifests").
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName};
 use actix_web::web::Payload;
-use actix_web::HttpResponse;
 use bytes::Bytes;
 use tagstone_replay::content::hash_of;
 use tagstone_schema::{Algorithm, Digest, MediaType, RepositoryName, Tag, limits};
@@ -95,8 +95,11 @@ impl Target {
             Reference::Tag(tag) => Ok(Self { digest: None, tags: vec![tag], by_query: false }),
             Reference::Digest(digest) => {
                 if given.len() > limits::TAGS_PER_PUSH {
-                    let message =
-                        format!("{} tags are too many for one push; {} are allowed", given.len(), limits::TAGS_PER_PUSH);
+                    let message = format!(
+                        "{} tags are too many for one push; {} are allowed",
+                        given.len(),
+                        limits::TAGS_PER_PUSH
+                    );
                     return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, Code::SizeInvalid, message));
                 }
                 let tags = given.iter().map(|tag| tag.parse::<Tag>()).collect::<Result<Vec<_>, _>>()?;

@@ -44,11 +44,7 @@ impl Pipe {
         let announced = announced.and_then(|length| usize::try_from(length).ok()).unwrap_or(usize::MAX);
         let capacity = announced.clamp(1, AlignedBuffer::CAPACITY);
         let second = if announced > capacity { capacity } else { 0 };
-        Self {
-            filling: AlignedBuffer::new(capacity),
-            idle: Some((claim, AlignedBuffer::new(second))),
-            writing: None,
-        }
+        Self { filling: AlignedBuffer::new(capacity), idle: Some((claim, AlignedBuffer::new(second))), writing: None }
     }
 
     async fn take(&mut self, piece: &[u8]) -> io::Result<()> {
@@ -113,7 +109,10 @@ impl From<io::Error> for Refusal {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 (StatusCode::INSUFFICIENT_STORAGE, "the registry's disk is full; what was uploaded before is kept")
             }
-            _ => (StatusCode::INTERNAL_SERVER_ERROR, "the registry could not write to its disk; what was uploaded before is kept"),
+            _ => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the registry could not write to its disk; what was uploaded before is kept",
+            ),
         };
         Self::new(status, Code::BlobUploadInvalid, message)
     }
@@ -124,7 +123,9 @@ impl From<FinishError> for Refusal {
         match error {
             FinishError::DigestMismatch { expected, actual } => Self::bad_request(
                 Code::DigestInvalid,
-                format!("the uploaded bytes have the digest {actual}, but the request names {expected}; the upload is kept"),
+                format!(
+                    "the uploaded bytes have the digest {actual}, but the request names {expected}; the upload is kept"
+                ),
             ),
             FinishError::Io(error) => error.into(),
         }

@@ -29,9 +29,12 @@ pub(super) async fn list(exchange: &Exchange<'_>, name: &str, digest: &str) -> A
     let query = exchange.query();
     let page = Page::of(&query, MOST_ENTRIES.min(exchange.site.limits.page_entries))?;
     let wanted = query.one("artifactType")?;
-    let after = page.last.as_deref().map(str::parse::<Digest>).transpose().map_err(|error| {
-        Refusal::new(StatusCode::BAD_REQUEST, Code::DigestInvalid, format!("`last`: {error}"))
-    })?;
+    let after = page
+        .last
+        .as_deref()
+        .map(str::parse::<Digest>)
+        .transpose()
+        .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, Code::DigestInvalid, format!("`last`: {error}")))?;
 
     let snapshot = exchange.site.published.snapshot();
     let of_type = |manifest: &&Arc<Manifest>| {

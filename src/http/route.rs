@@ -89,8 +89,21 @@ impl<'a> Route<'a> {
 
     /// All labels.
     pub(super) const LABELS: [&'static str; 15] = [
-        "base", "catalog", "extensions", "discover", "blob", "uploads", "upload", "manifest", "tag_list", "tag_table",
-        "referrers", "health", "ready", "metrics", "unknown",
+        "base",
+        "catalog",
+        "extensions",
+        "discover",
+        "blob",
+        "uploads",
+        "upload",
+        "manifest",
+        "tag_list",
+        "tag_table",
+        "referrers",
+        "health",
+        "ready",
+        "metrics",
+        "unknown",
     ];
 
     /// The place of the route's label.

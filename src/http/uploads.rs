@@ -89,10 +89,15 @@ async fn at_once(exchange: &Exchange<'_>, payload: Payload, repository: &Reposit
     closed
 }
 
-async fn begin(exchange: &Exchange<'_>, repository: &RepositoryName, algorithm: Algorithm) -> Result<UploadId, Refusal> {
+async fn begin(
+    exchange: &Exchange<'_>,
+    repository: &RepositoryName,
+    algorithm: Algorithm,
+) -> Result<UploadId, Refusal> {
     let open = exchange.site.content.uploads.open_count();
     if open >= exchange.site.limits.open_uploads {
-        let message = format!("{open} uploads are open, which is the most that are allowed; finish or delete some first");
+        let message =
+            format!("{open} uploads are open, which is the most that are allowed; finish or delete some first");
         return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, message)
             .with_header(header::RETRY_AFTER, header_value("60")));
     }
@@ -125,7 +130,8 @@ pub(super) async fn append(exchange: &Exchange<'_>, payload: Payload, name: &str
 pub(super) async fn finish(exchange: &Exchange<'_>, payload: Payload, name: &str, id: &str) -> Answer {
     let repository = writable(name)?;
     let digest = exchange.query().one("digest")?.ok_or_else(|| {
-        let message = "the parameter `digest` is missing: end an upload with PUT <location>?digest=<digest of the blob>";
+        let message =
+            "the parameter `digest` is missing: end an upload with PUT <location>?digest=<digest of the blob>";
         Refusal::bad_request(Code::DigestInvalid, message)
     })?;
     let digest: Digest = digest.parse()?;
@@ -200,7 +206,8 @@ fn upload_id(text: &str) -> Result<UploadId, Refusal> {
 }
 
 fn unknown() -> Refusal {
-    let message = "there is no such upload in this repository: it was finished, cancelled or given up; begin again with POST";
+    let message =
+        "there is no such upload in this repository: it was finished, cancelled or given up; begin again with POST";
     Refusal::not_found(Code::BlobUploadUnknown, message)
 }
 
@@ -227,7 +234,8 @@ fn check_chunk(exchange: &Exchange<'_>, repository: &RepositoryName, session: &S
     let Some(text) = exchange.header(header::CONTENT_RANGE) else { return Ok(()) };
     let offset = session.offset();
     let Some((first, last)) = chunk(text) else {
-        let message = format!("`{text}` is not a Content-Range of an upload; write the first and last byte as {offset}-<last>");
+        let message =
+            format!("`{text}` is not a Content-Range of an upload; write the first and last byte as {offset}-<last>");
         return Err(Refusal::bad_request(Code::BlobUploadInvalid, message));
     };
     if first != offset {
