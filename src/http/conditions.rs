@@ -31,7 +31,7 @@ pub(super) fn range_applies(request: &HttpRequest, digest: &str) -> bool {
 
 /// What `If-Match` and `If-None-Match` demand of the tag that a request writes.
 pub(super) fn of_write(request: &HttpRequest) -> Result<Condition, Refusal> {
-    match (entity_tags(request, header::IF_MATCH)?, entity_tags(request, header::IF_NONE_MATCH)?) {
+    match (entity_tags(request, &header::IF_MATCH)?, entity_tags(request, &header::IF_NONE_MATCH)?) {
         (None, None) => Ok(Condition::Always),
         (Some(Listed::Any), None) => Ok(Condition::Exists),
         (Some(Listed::These(digests)), None) => Ok(Condition::PointsAt(digests)),
@@ -50,10 +50,10 @@ enum Listed {
 }
 
 /// An entity tag that is no digest matches nothing, as no tag can point there; it is not an error.
-fn entity_tags(request: &HttpRequest, name: HeaderName) -> Result<Option<Listed>, Refusal> {
+fn entity_tags(request: &HttpRequest, name: &HeaderName) -> Result<Option<Listed>, Refusal> {
     let mut digests = Vec::new();
     let mut given = false;
-    for value in request.headers().get_all(&name) {
+    for value in request.headers().get_all(name) {
         given = true;
         let list = value.to_str().map_err(|_| {
             Refusal::bad_request(Code::Unsupported, format!("the header {name} must be ASCII: \"<digest>\" or *"))

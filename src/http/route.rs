@@ -82,12 +82,7 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// The name of the route in metrics and logs; one of [`Route::LABELS`].
-    pub(super) fn label(self) -> &'static str {
-        Self::LABELS[self.index()]
-    }
-
-    /// All labels.
+    /// The names of the routes in metrics.
     pub(super) const LABELS: [&'static str; 15] = [
         "base",
         "catalog",
@@ -106,7 +101,7 @@ impl<'a> Route<'a> {
         "unknown",
     ];
 
-    /// The place of the route's label.
+    /// The place of the route's label in [`Route::LABELS`].
     pub(super) fn index(self) -> usize {
         match self {
             Self::Base => 0,
@@ -159,7 +154,7 @@ mod tests {
         ];
         for (path, route) in cases {
             assert_eq!(Route::of(path), route, "{path}");
-            assert!(Route::LABELS.contains(&route.label()));
+            assert!(route.index() < Route::LABELS.len());
         }
     }
 }
