@@ -6,7 +6,8 @@ use serde_json::Value;
 const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("tagstone-schema", &["tagstone", "tagstone-replay", "actix*", "tokio", "hyper", "reqwest", "sled"]),
     ("tagstone-replay", &["tagstone", "actix*", "tokio", "hyper", "reqwest"]),
-    ("tagstone", &["sled"]),
+    ("tagstone", &["sled", "tagstone-compare"]),
+    ("tagstone-compare", &["sled", "tagstone", "tagstone-replay", "tagstone-schema"]),
 ];
 
 /// Library crates that only the sources under these prefixes may name.
@@ -22,8 +23,9 @@ const IMPORTS: &[(&str, &[&str])] = &[
 /// The dependencies of a package, as `cargo metadata` shows it, that are forbidden.
 pub(crate) fn forbidden_dependencies(package: &Value) -> Vec<String> {
     let name = package["name"].as_str().unwrap();
-    let forbidden =
-        DEPENDENCIES.iter().find(|(package, _)| *package == name).map_or(&[][..], |(_, forbidden)| forbidden);
+    let Some((_, forbidden)) = DEPENDENCIES.iter().find(|(package, _)| *package == name) else {
+        return vec![format!("{name} has no place in the direction of imports yet")];
+    };
     let is_forbidden = |dependency: &str| {
         forbidden.iter().any(|pattern| match pattern.strip_suffix('*') {
             Some(prefix) => dependency.starts_with(prefix),
@@ -83,6 +85,7 @@ fn a_forbidden_dependency_is_found() {
         (package("tagstone-replay", &["tagstone", "actix-web", "tokio", "hyper", "reqwest"]), 5),
         (package("tagstone", &["tagstone-replay", "tagstone-schema", "actix-web"]), 0),
         (package("tagstone", &["sled"]), 1),
+        (package("tagstone-new", &[]), 1),
     ];
     for (package, wrong) in cases {
         assert_eq!(forbidden_dependencies(&package).len(), wrong, "{package}");
