@@ -49,7 +49,6 @@ fn sources() -> Vec<(String, String)> {
 #[test]
 fn crates_depend_in_one_direction() {
     let packages = packages();
-
     let wrong: Vec<_> = packages.iter().flat_map(edges::forbidden_dependencies).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
