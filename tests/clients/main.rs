@@ -1,0 +1,6 @@
+//! Real clients against a real server: whatever they push comes back with its digest and its bytes.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod skopeo;
