@@ -3,4 +3,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod crane;
+mod debian;
+mod helm;
+mod oras;
+mod podman;
+mod regctl;
 mod skopeo;

@@ -12,6 +12,10 @@ use super::layout::OCI_MANIFEST;
 /// Keeps a test from hanging for ever; no answer takes this long.
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// Every kind of manifest there is. A registry may convert what a client does not accept, and Debian's does.
+const MANIFESTS: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, \
+    application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json";
+
 /// Talks to one registry. Each client has its own connections.
 pub(crate) struct Client {
     agent: Agent,
@@ -68,7 +72,7 @@ impl Client {
 
     pub(crate) fn get_manifest(&self, repository: &str, reference: &str) -> Sent {
         let at = format!("/v2/{repository}/manifests/{reference}");
-        self.request(Method::GET, &at, &[("Accept", OCI_MANIFEST), ("Accept", "*/*")])
+        self.request(Method::GET, &at, &[("Accept", MANIFESTS)])
     }
 
     pub(crate) fn delete_manifest(&self, repository: &str, reference: &str) -> Sent {

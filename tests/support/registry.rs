@@ -147,7 +147,9 @@ impl Drop for Registry {
             running.process.kill().ok();
             running.process.wait().ok();
             if thread::panicking() {
-                eprintln!("the server's stderr:\n{}", self.stderr());
+                let stderr = self.stderr();
+                let last: Vec<_> = stderr.lines().rev().take(30).collect();
+                eprintln!("the last of the server's stderr, newest first:\n{}", last.join("\n"));
             }
         }
     }
