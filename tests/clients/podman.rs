@@ -67,6 +67,7 @@ fn podman_pulls_what_skopeo_pushed_and_pushes_it_back() {
     assert_eq!(back.header("Docker-Content-Digest"), Some(said.trim()), "{back}");
     let original: serde_json::Value = serde_json::from_slice(&pushed.blob(&digest)).expect("a manifest is JSON");
     assert_eq!(back.json()["config"]["digest"], original["config"]["digest"], "{back}");
+    podman.run(&["rmi", "--all", "--force"]).succeeded();
     assert_eq!(podman.pull(&format!("{image}:back")), said.trim());
 }
 

@@ -75,7 +75,6 @@ impl Tool {
             .env("XDG_CACHE_HOME", self.home().join("cache"))
             .env("XDG_DATA_HOME", self.home().join("share"))
             .env("XDG_RUNTIME_DIR", self.home())
-            .env("DOCKER_CONFIG", self.home().join("docker"))
             .env("REGCTL_CONFIG", self.home().join("regctl.json"));
         command
     }
