@@ -159,7 +159,7 @@ impl Drop for Registry {
 #[track_caller]
 fn launch(data: &Path, log: &Path) -> Result<Running, Refusal> {
     let stderr = File::options().create(true).append(true).open(log).expect("open the file for stderr");
-    let mut process = Command::new(program())
+    let mut process = Command::new(env!("CARGO_BIN_EXE_tagstone"))
         .args(["serve", "--listen", "127.0.0.1:0", "--data"])
         .arg(data)
         .stdin(Stdio::null())
@@ -202,8 +202,4 @@ fn follow(stdout: ChildStdout, ready: &mpsc::Sender<String>) -> String {
     let mut rest = String::new();
     stdout.read_to_string(&mut rest).expect("read the server's stdout");
     rest
-}
-
-fn program() -> PathBuf {
-    std::env::var_os("STANDIN_PROGRAM").map_or_else(|| env!("CARGO_BIN_EXE_tagstone").into(), PathBuf::from)
 }
