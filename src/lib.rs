@@ -1,3 +1,11 @@
-//! An OCI container registry whose tags keep their word.
+//! An OCI container registry whose tags keep their word: every change is one record in an append-only log, and
+//! everything served is a fold of that log.
 
+pub mod cli;
 pub mod content;
+pub mod http;
+pub mod manifest;
+pub mod metrics;
+pub mod registry;
+pub mod serve;
+pub mod settings;

@@ -3,3 +3,5 @@
 //! Everything here is synchronous; there is no HTTP server and no network runtime.
 
 pub mod content;
+pub mod fold;
+pub mod log;

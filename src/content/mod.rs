@@ -1,1 +1,142 @@
 //! The bytes of blobs and manifests on disk: written durably, read by digest, verified both ways.
+//!
+//! Small content (manifests, small blobs) is appended to segments, many pieces with one sync ([`segments`]); large
+//! blobs are files ([`blob_files`]). Bytes arrive through upload sessions ([`uploads`]) or in one piece ([`small`]).
+//! All of it is blocking and belongs off the network's threads.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use bytes::Bytes;
+use tagstone_replay::content::Layout;
+use tagstone_schema::Digest;
+
+mod active;
+pub mod aligned_buffer;
+pub mod blob_files;
+pub mod claim;
+mod compaction;
+mod erasure;
+pub mod segments;
+pub mod session;
+pub mod small;
+pub mod uploads;
+
+pub use aligned_buffer::AlignedBuffer;
+pub use blob_files::BlobFiles;
+pub use claim::Claim;
+pub use segments::SegmentStore;
+pub use session::{FinishError, Finished, Session};
+pub use uploads::{Settings, UploadId, Uploads};
+
+/// All content of a registry.
+#[derive(Debug)]
+pub struct ContentStore {
+    /// Small content.
+    pub segments: SegmentStore,
+    /// Large blobs.
+    pub blobs: BlobFiles,
+    /// What is being uploaded.
+    pub uploads: Uploads,
+}
+
+/// Content that was found. Dropping it closes its file; a file that is removed meanwhile can still be read to its end.
+#[derive(Debug)]
+pub enum Opened {
+    /// Small content as a whole, verified.
+    Small(Bytes),
+    /// The file of a large blob and its size. It was verified before it was stored, and is not read here.
+    File(File, u64),
+}
+
+impl ContentStore {
+    /// Opens the content of a data directory, and makes the directories that are missing. The caller holds the data
+    /// directory's lock.
+    pub fn open(layout: &Layout, settings: Settings) -> io::Result<Self> {
+        create_directory(layout.root())?;
+        Ok(Self {
+            segments: SegmentStore::open(layout)?,
+            blobs: BlobFiles::open(layout)?,
+            uploads: Uploads::open(layout, settings)?,
+        })
+    }
+
+    /// The content with this digest.
+    pub fn open_content(&self, digest: &Digest) -> io::Result<Option<Opened>> {
+        if let Some(bytes) = self.segments.read(digest)? {
+            return Ok(Some(Opened::Small(bytes)));
+        }
+        Ok(self.blobs.open_blob(digest)?.map(|(file, size)| Opened::File(file, size)))
+    }
+
+    /// Whether the content with this digest is there.
+    pub fn contains(&self, digest: &Digest) -> bool {
+        self.segments.contains(digest) || self.blobs.contains(digest)
+    }
+}
+
+/// Makes `directory` with all that is missing above it, and makes its name durable.
+fn create_directory(directory: &Path) -> io::Result<()> {
+    fs::create_dir_all(directory)?;
+    // Also where it was there already: an earlier process may have died between creating and syncing.
+    sync_directory(directory)?;
+    match directory.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => sync_directory(parent),
+        _ => Ok(()),
+    }
+}
+
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+/// Removes a file; one that is not there is no error.
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tagstone_replay::content::{ContentReader, hash_of};
+    use tagstone_schema::Algorithm;
+
+    use super::*;
+
+    #[test]
+    fn content_is_found_wherever_it_lies() {
+        let directory = tempfile::tempdir().unwrap();
+        let layout = Layout::new(directory.path().join("new/data"));
+        let settings = Settings { direct_io: false, small_blob_bytes: 4 };
+        let store = ContentStore::open(&layout, settings).unwrap();
+        let small = hash_of(Algorithm::Sha256, b"tiny");
+        let large = hash_of(Algorithm::Sha512, b"large blob");
+        let missing = hash_of(Algorithm::Sha256, b"missing");
+
+        store.segments.append(&[(small.clone(), Bytes::from_static(b"tiny"))]).unwrap();
+        let temporary = layout.root().join("temporary");
+        fs::write(&temporary, b"large blob").unwrap();
+        store.blobs.publish(&temporary, &large).unwrap();
+
+        assert!(matches!(store.open_content(&small).unwrap(), Some(Opened::Small(bytes)) if bytes == "tiny"));
+        assert!(matches!(store.open_content(&large).unwrap(), Some(Opened::File(_, 10))));
+        assert!(store.open_content(&missing).unwrap().is_none());
+        assert_eq!([&small, &large, &missing].map(|digest| store.contains(digest)), [true, true, false]);
+
+        let reader = ContentReader::open(&layout).unwrap();
+        reader.check(&small, 4).unwrap();
+        reader.check(&large, 10).unwrap();
+        let problems =
+            [(reader.check(&missing, 1), "is missing"), (reader.check(&small, 5), "has 4 bytes where 5 are recorded")];
+        for (problem, want) in problems {
+            let message = problem.unwrap_err().to_string();
+            assert!(message.contains(want), "{message}");
+        }
+        fs::write(layout.blob(&large), b"forged bytes"[..10].to_vec()).unwrap();
+        assert!(reader.check(&large, 10).unwrap_err().to_string().contains("has changed"));
+        assert_eq!(reader.read(&large).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+}

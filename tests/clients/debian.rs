@@ -1,5 +1,6 @@
 //! The whole story with a real image: pushed, pulled, killed, pulled again, and told alike by the forensic program.
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::podman::Engine;
@@ -58,6 +59,8 @@ fn debian_image_survives_kill_9() {
 }
 
 /// The state names the repository, and in it the tag with the digest.
-fn tells_of(state: &serde_json::Value, digest: &str) -> bool {
-    state["repositories"][REPOSITORY]["tags"][TAG]["digest"] == digest
+fn tells_of(state: &Value, digest: &str) -> bool {
+    let named = |things: &Value, name: &str| things.as_array()?.iter().find(|thing| thing["name"] == name).cloned();
+    let repository = named(&state["repositories"], REPOSITORY).unwrap_or_default();
+    named(&repository["tags"], TAG).is_some_and(|tag| tag["digest"] == digest)
 }

@@ -1,0 +1,171 @@
+//! The checked transition: how each event changes the state, and which events can never have happened.
+
+mod content;
+mod policies;
+mod tags;
+
+use tagstone_schema::{Digest, Event, Id, Record, RepositoryName, Seq, Tag};
+
+use super::state::{Moment, State};
+use super::token::Token;
+
+/// An event that cannot follow the events before it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("event {index} of record {seq} is illegal: {why}")]
+pub struct IllegalEvent {
+    /// The record.
+    pub seq: Seq,
+    /// The event's place in it, from 0.
+    pub index: usize,
+    /// What is wrong with it.
+    pub why: Illegality,
+}
+
+/// Why an event cannot have happened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the variants and their fields are")]
+pub enum Illegality {
+    #[error("the log must begin with its own start")]
+    LogNotStarted,
+    #[error("the log was started before")]
+    LogStartedTwice,
+    #[error("the repository {repository} does not exist")]
+    RepositoryUnknown { repository: RepositoryName },
+    #[error("the repository name {repository} is reserved for the past")]
+    RepositoryReserved { repository: RepositoryName },
+    #[error("the blob {digest} is linked in {repository} already")]
+    BlobLinkedTwice { repository: RepositoryName, digest: Digest },
+    #[error("the blob {digest} is not linked in {repository}")]
+    BlobUnknown { repository: RepositoryName, digest: Digest },
+    #[error("the blob {digest} has another size in {repository}, from which it was mounted")]
+    MountDiffers { repository: RepositoryName, digest: Digest },
+    #[error("{digest} in {repository} is still referenced by the manifest {by}")]
+    StillReferenced { repository: RepositoryName, digest: Digest, by: Digest },
+    #[error("the manifest {digest} is in {repository} already")]
+    ManifestPushedTwice { repository: RepositoryName, digest: Digest },
+    #[error("the manifest {digest} is not in {repository}")]
+    ManifestUnknown { repository: RepositoryName, digest: Digest },
+    #[error("the tag {repository}:{tag} does not exist")]
+    TagUnknown { repository: RepositoryName, tag: Tag },
+    #[error("the tag {repository}:{tag} pointed at {stood}, not at {claimed}")]
+    TagPointedElsewhere { repository: RepositoryName, tag: Tag, stood: Standing, claimed: Standing },
+    #[error("the tag {repository}:{tag} points at {digest} already")]
+    TagUnmoved { repository: RepositoryName, tag: Tag, digest: Digest },
+    #[error("the tag {repository}:{tag} is locked already")]
+    TagLockedTwice { repository: RepositoryName, tag: Tag },
+    #[error("the tag {repository}:{tag} is not locked")]
+    TagNotLocked { repository: RepositoryName, tag: Tag },
+    #[error("the policy {policy} exists already")]
+    PolicyExists { policy: Id },
+    #[error("the policy {policy} does not exist")]
+    PolicyUnknown { policy: Id },
+    #[error("the policy {policy} is {found}, which does not allow this")]
+    PolicyStatus { policy: Id, found: &'static str },
+    #[error("the policy {policy} was drafted with another scope or rule")]
+    PolicyDiffers { policy: Id },
+    #[error("the token {token} was issued before")]
+    TokenExists { token: Id },
+    #[error("the token {token} does not exist or was revoked before")]
+    TokenNotValid { token: Id },
+}
+
+/// Where a tag points, or that it does not exist.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing(pub Option<Digest>);
+
+impl std::fmt::Display for Standing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0 {
+            Some(digest) => digest.fmt(f),
+            None => f.write_str("nothing"),
+        }
+    }
+}
+
+impl State {
+    /// Applies one record. Where an event is illegal the state may hold the events before it: whoever can go on
+    /// afterwards keeps a clone (which costs a few pointers).
+    pub fn apply(&mut self, record: &Record) -> Result<(), IllegalEvent> {
+        let at = Moment { seq: record.seq, time: record.time };
+        for (index, event) in record.events.iter().enumerate() {
+            self.evolve(at, event).map_err(|why| IllegalEvent { seq: record.seq, index, why })?;
+        }
+        Ok(())
+    }
+
+    /// Applies one event.
+    pub fn evolve(&mut self, at: Moment, event: &Event) -> Result<(), Illegality> {
+        if self.log.is_none() && !matches!(event, Event::LogStarted { .. }) {
+            return Err(Illegality::LogNotStarted);
+        }
+        match event {
+            Event::LogStarted { log } => {
+                if self.log.is_some() {
+                    return Err(Illegality::LogStartedTwice);
+                }
+                self.log = Some(*log);
+                Ok(())
+            }
+            // Which program wrote, what was refused and which bytes are gone is evidence; it changes nothing that
+            // is served.
+            Event::ServerStarted { .. }
+            | Event::AttemptsRefused { .. }
+            | Event::ContentPurged { .. }
+            | Event::ContentCollected { .. } => Ok(()),
+            Event::BlobLinked { repository, digest, size, mounted_from } => {
+                self.link_blob(repository, digest, *size, mounted_from.as_ref())
+            }
+            Event::BlobUnlinked { repository, digest } => self.unlink_blob(repository, digest),
+            Event::ManifestPushed { repository, digest, size, media_type, artifact_type, subject, references } => {
+                let manifest = super::manifest::Manifest {
+                    digest: digest.clone(),
+                    size: *size,
+                    media_type: media_type.clone(),
+                    artifact_type: artifact_type.clone(),
+                    subject: subject.clone(),
+                    references: references.clone(),
+                    pushed: at,
+                };
+                self.push_manifest(repository, manifest)
+            }
+            Event::ManifestDeleted { repository, digest } => self.delete_manifest(repository, digest),
+            Event::RepositoryDeleted { repository } => self.delete_repository(repository),
+            Event::TagMoved { repository, tag, from, to } => self.move_tag(at, repository, tag, from.as_ref(), to),
+            Event::TagsDeleted { repository, tags, cause: _ } => {
+                tags.iter().try_for_each(|ended| self.end_tag(repository, &ended.tag, &ended.was))
+            }
+            Event::TagErased { repository, tag, was, reason: _ } => self.end_tag(repository, tag, was),
+            Event::TagLocked { repository, tag } => self.lock_tag(at, repository, tag),
+            Event::TagUnlocked { repository, tag } => self.unlock_tag(repository, tag),
+            Event::TagExpirySet { repository, tag, at: expires } => self.set_expiry(repository, tag, *expires),
+            Event::PolicyDrafted { policy, scope, rule } => self.draft_policy(at, *policy, scope, rule),
+            Event::PolicyActivated { policy, scope, rule } => self.activate_policy(at, *policy, scope, rule),
+            Event::PolicyChanged { policy, rule } => self.change_policy(*policy, rule),
+            Event::PolicyRetired { policy } => self.retire_policy(at, *policy),
+            Event::DraftRemoved { policy } => self.remove_draft(*policy),
+            Event::TokenIssued { token, subject, scopes, secret_hash, expires, label } => {
+                if self.tokens.contains_key(token) {
+                    return Err(Illegality::TokenExists { token: *token });
+                }
+                let issued = Token {
+                    subject: subject.clone(),
+                    scopes: scopes.clone(),
+                    secret_hash: *secret_hash,
+                    expires: *expires,
+                    label: label.clone(),
+                    issued: at,
+                    revoked: None,
+                };
+                self.tokens.insert(*token, issued);
+                Ok(())
+            }
+            Event::TokenRevoked { token } => match self.tokens.get_mut(token) {
+                Some(known) if known.revoked.is_none() => {
+                    known.revoked = Some(at);
+                    Ok(())
+                }
+                _ => Err(Illegality::TokenNotValid { token: *token }),
+            },
+        }
+    }
+}

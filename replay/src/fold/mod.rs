@@ -1,0 +1,23 @@
+//! The fold: the state of a registry, and the checked transition by which every event changes it.
+//!
+//! **Invariant**: [`State::apply`] rejects what could never have happened, so replaying a log proves that no registry
+//! with a bug wrote something impossible into it.
+
+mod evolve;
+mod fingerprint;
+mod manifest;
+mod pairs;
+mod policy;
+mod repository;
+mod state;
+mod tag;
+mod token;
+
+pub use evolve::{IllegalEvent, Illegality};
+pub use fingerprint::Fingerprint;
+pub use manifest::Manifest;
+pub use policy::{Policy, PolicyStatus};
+pub use repository::Repository;
+pub use state::{Moment, State};
+pub use tag::{TagSet, TagState};
+pub use token::Token;

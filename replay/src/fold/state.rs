@@ -1,0 +1,83 @@
+//! The state of a whole registry at one point of its log.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use imbl::{OrdMap, OrdSet};
+use tagstone_schema::{Digest, Id, RepositoryName, Seq, Timestamp};
+
+use super::pairs::seconds_of;
+use super::policy::Policy;
+use super::repository::Repository;
+use super::token::Token;
+
+/// When something happened: the record and its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// The seq of the record.
+    pub seq: Seq,
+    /// Its time.
+    pub time: Timestamp,
+}
+
+/// Everything a registry knows, as it stood after some record.
+///
+/// The maps are persistent: a clone costs a few pointers, and shares all that does not change afterwards. So the
+/// server publishes a whole state after every batch, and readers keep the one they began with.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    pub(super) log: Option<Id>,
+    pub(super) repositories: OrdMap<RepositoryName, Arc<Repository>>,
+    /// Which repositories link a blob. Anonymous mounts ask it, and so does everything that removes bytes.
+    pub(super) blob_holders: OrdSet<(Digest, RepositoryName)>,
+    pub(super) policies: OrdMap<Id, Policy>,
+    pub(super) tokens: OrdMap<Id, Token>,
+}
+
+impl State {
+    /// The id of the log; none before its first record.
+    pub fn log(&self) -> Option<Id> {
+        self.log
+    }
+
+    /// A repository, if anything was ever put into it and it was not deleted.
+    pub fn repository(&self, name: &str) -> Option<&Repository> {
+        self.repositories.get(name).map(|repository| &**repository)
+    }
+
+    /// All repositories in byte order of their names.
+    pub fn repositories(&self) -> impl Iterator<Item = (&RepositoryName, &Repository)> {
+        self.repositories.iter().map(|(name, repository)| (name, &**repository))
+    }
+
+    /// The repositories whose names follow `last` in byte order; `last` need not exist.
+    pub fn repositories_after(&self, last: Option<&str>) -> impl Iterator<Item = (&RepositoryName, &Repository)> {
+        let from = last.map_or(Bound::Unbounded, Bound::Excluded);
+        self.repositories.range::<_, str>((from, Bound::Unbounded)).map(|(name, repository)| (name, &**repository))
+    }
+
+    /// How many repositories there are.
+    pub fn repository_count(&self) -> usize {
+        self.repositories.len()
+    }
+
+    /// The repositories that link the blob, in byte order of their names.
+    pub fn blob_holders<'a>(&'a self, digest: &'a Digest) -> impl Iterator<Item = &'a RepositoryName> {
+        seconds_of(&self.blob_holders, digest, None)
+    }
+
+    /// All policies, retired ones too, in order of their ids.
+    pub fn policies(&self) -> impl Iterator<Item = (&Id, &Policy)> {
+        self.policies.iter()
+    }
+
+    /// A policy by its id.
+    pub fn policy(&self, id: &Id) -> Option<&Policy> {
+        self.policies.get(id)
+    }
+
+    /// All access tokens that were ever issued, in order of their ids.
+    pub fn tokens(&self) -> impl Iterator<Item = (&Id, &Token)> {
+        self.tokens.iter()
+    }
+}

@@ -1,0 +1,76 @@
+//! How a record is laid into sled's keys and values.
+//!
+//! The first value of a record stands under its seq (8 bytes, big-endian); what is longer than [`VALUE_BYTES`]
+//! continues under the seq followed by a part number (2 bytes, big-endian, from 1). sled keeps up to 17 values in a
+//! leaf and writes a leaf above 128 KiB into a file of its own, which it never syncs: whole records of tens of
+//! kilobytes would lose acknowledged commits when the power fails. Values of this size cannot.
+
+use tagstone_schema::{EncodedRecord, Seq};
+
+use super::{StoreError, StoredRecord};
+
+/// The most bytes of one value: 17 of them, with their keys, stay far below 128 KiB.
+pub(super) const VALUE_BYTES: usize = 4096;
+
+/// The keys and values of a record.
+pub(super) fn pages_of(record: &EncodedRecord) -> impl Iterator<Item = (Vec<u8>, &[u8])> {
+    (0u16..).zip(record.bytes().chunks(VALUE_BYTES)).map(|(part, value)| {
+        let mut key = first_key(record.seq()).to_vec();
+        if part > 0 {
+            key.extend(part.to_be_bytes());
+        }
+        (key, value)
+    })
+}
+
+/// The key of a record's first value; all keys of the record, and of those behind it, are equal or greater.
+pub(super) fn first_key(seq: Seq) -> [u8; 8] {
+    seq.to_be_bytes()
+}
+
+/// Joins the values of an ordered scan into records.
+pub(super) struct Joined<I: Iterator> {
+    values: std::iter::Peekable<I>,
+}
+
+impl<I, K, V> Joined<I>
+where
+    I: Iterator<Item = Result<(K, V), StoreError>>,
+    K: AsRef<[u8]>,
+    V: AsRef<[u8]>,
+{
+    pub(super) fn new(values: I) -> Self {
+        Self { values: values.peekable() }
+    }
+}
+
+impl<I, K, V> Iterator for Joined<I>
+where
+    I: Iterator<Item = Result<(K, V), StoreError>>,
+    K: AsRef<[u8]>,
+    V: AsRef<[u8]>,
+{
+    type Item = Result<StoredRecord, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (key, value) = match self.values.next()? {
+            Ok(pair) => pair,
+            Err(error) => return Some(Err(error)),
+        };
+        let Ok(first) = <[u8; 8]>::try_from(key.as_ref()) else {
+            return Some(Err(StoreError::new("reading the log", "a part of a record stands where none belongs")));
+        };
+        let mut bytes = value.as_ref().to_vec();
+        for part in 1u16.. {
+            // A part that is missing leaves the record short, which its decoding finds.
+            let mut expected = first.to_vec();
+            expected.extend(part.to_be_bytes());
+            let next = self.values.next_if(|next| next.as_ref().is_ok_and(|(key, _)| key.as_ref() == expected));
+            match next {
+                Some(Ok((_, value))) => bytes.extend(value.as_ref()),
+                _ => break,
+            }
+        }
+        Some(Ok(StoredRecord { seq: u64::from_be_bytes(first), bytes }))
+    }
+}

@@ -1,0 +1,64 @@
+//! `tagstone config`: is a file right, and what is in effect?
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::Given;
+use super::failure::{Failure, print};
+use crate::settings::{Entry, Settings};
+
+/// `tagstone config …`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Check a settings file; exit 2 and name every problem if it has any
+    Check {
+        /// The settings file (TOML)
+        file: PathBuf,
+    },
+    /// Show the settings in effect as TOML, with the source of each value
+    Show {
+        /// Where the settings come from.
+        #[command(flatten)]
+        given: Given,
+    },
+}
+
+impl ConfigCommand {
+    /// Runs the command.
+    pub fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::Check { file } => {
+                let settings = Settings::check(&file)?;
+                let mut said = format!("{}: ok\n", file.display());
+                if settings.check_exposure().is_err() {
+                    let _ = writeln!(
+                        said,
+                        "note: others can reach {}, so `tagstone serve` starts only with --insecure-open",
+                        settings.listen
+                    );
+                }
+                print(&said)
+            }
+            Self::Show { given } => {
+                let effective = Settings::load(given.sources())?;
+                print(&document(&effective.entries))
+            }
+        }
+    }
+}
+
+/// The entries as a file that, read again, gives the same settings.
+fn document(entries: &[Entry]) -> String {
+    let mut document = String::new();
+    let mut section = "";
+    for entry in entries {
+        if entry.section != section {
+            section = entry.section;
+            document.push_str(&format!("\n[{section}]\n"));
+        }
+        document.push_str(&format!("{} = {} # {}\n", entry.name, entry.value, entry.source));
+    }
+    document
+}

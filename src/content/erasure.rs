@@ -1,0 +1,97 @@
+//! Erasing content from segments, so that no copy of its bytes is left in any of them.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use tagstone_replay::content::catalogue::Location;
+use tagstone_replay::content::segment::{Entry, State, encode_header};
+use tagstone_replay::content::sidecar;
+use tagstone_schema::Digest;
+
+use super::active::{Active, fill_with_zeros, write_sidecar};
+use super::segments::SegmentStore;
+use super::{remove_if_there, sync_directory};
+
+/// What is erased in one segment.
+struct Doomed {
+    file: Arc<File>,
+    places: Vec<(Digest, Location)>,
+}
+
+impl SegmentStore {
+    /// Overwrites the content with these digests, and returns how many bytes of content that were. Digests that are
+    /// not here are passed over. When this returns the bytes are gone durably; if it fails or the process dies, it can
+    /// be repeated after a restart.
+    pub fn erase(&self, digests: &[Digest]) -> io::Result<u64> {
+        let mut appender = self.appender()?;
+        // From here on nobody is given the content any more. Dying before the first sync leaves it live after a
+        // restart; the caller has promised nothing yet.
+        let doomed = self.withdraw(digests);
+        if doomed.is_empty() {
+            return Ok(0);
+        }
+        appender.guarded(|active| self.overwrite(active, &doomed))?;
+        Ok(doomed.values().flat_map(|segment| &segment.places).map(|(_, place)| u64::from(place.length)).sum())
+    }
+
+    /// Takes every place with bytes of these contents out of the catalogue.
+    fn withdraw(&self, digests: &[Digest]) -> BTreeMap<u32, Doomed> {
+        let mut shared = self.write_shared();
+        let mut doomed = BTreeMap::new();
+        for digest in digests {
+            let live = shared.catalogue.remove(digest);
+            if let Some(location) = live {
+                shared.forget_live(location);
+            }
+            let shadows = shared.catalogue.remove_shadows(digest);
+            for place in live.into_iter().chain(shadows) {
+                if let Some(file) = shared.file(place.segment) {
+                    let segment = doomed.entry(place.segment).or_insert(Doomed { file, places: Vec::new() });
+                    segment.places.push((digest.clone(), place));
+                }
+            }
+        }
+        doomed
+    }
+
+    fn overwrite(&self, active: &mut Active, doomed: &BTreeMap<u32, Doomed>) -> io::Result<()> {
+        let sealed: Vec<u32> = doomed.keys().copied().filter(|number| *number != active.number).collect();
+        let mut entries_of = BTreeMap::new();
+        for number in &sealed {
+            entries_of.insert(*number, sidecar::entries(&self.layout, *number, &doomed[number].file)?.0);
+            remove_if_there(&self.layout.sidecar(*number))?;
+        }
+        if !sealed.is_empty() {
+            // A sidecar must never call erased content live. Without one, a start scans the segment.
+            sync_directory(&self.layout.segments())?;
+        }
+        for Doomed { file, places } in doomed.values() {
+            for (_, place) in places {
+                let start = place.content_offset();
+                fill_with_zeros(file, start, start + u64::from(place.length))?;
+            }
+            file.sync_data()?;
+        }
+        // Dying here leaves live headers whose content does not verify: a scan finds them damaged, not live, and the
+        // same erasure finds their places again.
+        for (number, Doomed { file, places }) in doomed {
+            let entries = entries_of.get_mut(number).unwrap_or(&mut active.entries);
+            for (digest, place) in places {
+                let (offset, length) = (place.offset(), place.length);
+                let entry = Entry { digest: digest.clone(), offset, length, state: State::Erased };
+                file.write_all_at(&encode_header(*number, &entry), offset)?;
+                if let Ok(index) = entries.binary_search_by_key(&offset, |entry| entry.offset) {
+                    entries[index] = entry;
+                }
+            }
+            file.sync_data()?;
+        }
+        for (number, entries) in entries_of {
+            write_sidecar(&self.layout, number, doomed[&number].file.metadata()?.len(), &entries)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,132 @@
+//! The one handler: every request passes through it.
+
+use std::time::Instant;
+
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use percent_encoding::percent_decode_str;
+
+use super::error::{Code, Refusal};
+use super::exchange::{Answer, Exchange, readable};
+use super::manifests::{head, header_value};
+use super::route::Route;
+use super::site::Site;
+use super::{blobs, delete, extensions, lists, manifests, probes, push, referrers, uploads};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
+
+/// Serves a request.
+pub(super) async fn dispatch(request: HttpRequest, site: Data<Site>, payload: Payload) -> HttpResponse {
+    let began = Instant::now();
+    let request_id = site.next_request_id();
+    let exchange = Exchange { site: &site, request: &request, request_id: &request_id };
+    let path = percent_decode_str(request.uri().path()).decode_utf8();
+    let route = path.as_deref().map_or(Route::Unknown, Route::of);
+    let answer = if request.uri().path_and_query().is_some_and(|path| path.as_str().len() > site.limits.uri_bytes) {
+        let message = format!("the path and query have more than the {} bytes that are allowed", site.limits.uri_bytes);
+        Err(Refusal::new(StatusCode::URI_TOO_LONG, Code::SizeInvalid, message))
+    } else {
+        answer(&exchange, route, payload).await
+    };
+    let refused = answer.as_ref().err().map(|refusal| refusal.message.clone());
+    let mut response = answer.unwrap_or_else(|refusal| refused_response(&request, &refusal));
+    response.headers_mut().insert(REQUEST_ID, header_value(&request_id));
+    let status = response.status();
+    site.metrics.request(route.index(), status.as_u16(), began.elapsed());
+    log(&exchange, status, refused.as_deref(), began);
+    response
+}
+
+async fn answer(exchange: &Exchange<'_>, route: Route<'_>, payload: Payload) -> Answer {
+    match route {
+        Route::Manifest { name, reference } => match *exchange.request.method() {
+            Method::GET | Method::HEAD => manifests::get(exchange, name, reference).await,
+            Method::PUT => push::put(exchange, payload, name, reference).await,
+            Method::DELETE => delete::manifest(exchange, name, reference).await,
+            _ => Err(Refusal::method("GET, HEAD, PUT, DELETE")),
+        },
+        Route::Blob { name, digest } => match *exchange.request.method() {
+            Method::GET | Method::HEAD => blobs::get(exchange, name, digest).await,
+            Method::DELETE => delete::blob(exchange, name, digest).await,
+            _ => Err(Refusal::method("GET, HEAD, DELETE")),
+        },
+        Route::Uploads { name } => match *exchange.request.method() {
+            Method::POST => uploads::start(exchange, payload, name).await,
+            _ => Err(Refusal::method("POST")),
+        },
+        Route::Upload { name, id } => match *exchange.request.method() {
+            Method::GET | Method::HEAD => uploads::status(exchange, name, id).await,
+            Method::PATCH => uploads::append(exchange, payload, name, id).await,
+            Method::PUT => uploads::finish(exchange, payload, name, id).await,
+            Method::DELETE => uploads::cancel(exchange, name, id).await,
+            _ => Err(Refusal::method("GET, HEAD, PATCH, PUT, DELETE")),
+        },
+        _ if !matches!(*exchange.request.method(), Method::GET | Method::HEAD) => match route {
+            Route::Unknown => Err(unknown(exchange)),
+            _ => Err(Refusal::method("GET, HEAD")),
+        },
+        Route::Base => Ok(HttpResponse::Ok()
+            .insert_header((API_VERSION, HeaderValue::from_static("registry/2.0")))
+            .json(serde_json::json!({}))),
+        Route::Catalog => lists::catalog(exchange),
+        Route::ExtensionList => extensions::list(),
+        Route::Discover { name } => extensions::discover(exchange, name),
+        Route::TagList { name } => lists::tags(exchange, name),
+        Route::TagTable { name } => lists::table(exchange, name),
+        Route::Referrers { name, digest } => referrers::list(exchange, name, digest).await,
+        Route::Health => probes::health(),
+        Route::Ready => probes::ready(exchange),
+        Route::Metrics => probes::metrics(exchange),
+        Route::Unknown => Err(unknown(exchange)),
+    }
+}
+
+fn unknown(exchange: &Exchange<'_>) -> Refusal {
+    let path = exchange.request.uri().path();
+    // A path that would be right with a better name is told so.
+    let name = path.strip_prefix("/v2/").and_then(|rest| readable(rest.trim_end_matches('/')).err());
+    let message = name.map_or_else(|| "there is nothing at this path".to_owned(), |refusal| refusal.message);
+    Refusal::not_found(Code::Unsupported, message)
+}
+
+fn refused_response(request: &HttpRequest, refusal: &Refusal) -> HttpResponse {
+    let mut response = HttpResponse::build(refusal.status);
+    for (name, value) in &refusal.headers {
+        response.insert_header((name.clone(), value.clone()));
+    }
+    if refusal.headers.iter().any(|(name, _)| *name == header::CONNECTION) {
+        response.force_close();
+    }
+    response.content_type("application/json");
+    let body = refusal.body();
+    if request.method() == Method::HEAD { head(&mut response, body.len() as u64) } else { response.body(body) }
+}
+
+/// One line for each change and each failure; reads are lines only at level debug.
+fn log(exchange: &Exchange<'_>, status: StatusCode, refused: Option<&str>, began: Instant) {
+    let read = matches!(*exchange.request.method(), Method::GET | Method::HEAD);
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::$level!(
+                request_id = exchange.request_id,
+                method = %exchange.request.method(),
+                path = exchange.request.uri().path(),
+                status = status.as_u16(),
+                address = exchange.peer().map(tracing::field::display),
+                micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+                refused,
+                "request"
+            )
+        };
+    }
+    if status.is_server_error() {
+        line!(error);
+    } else if read {
+        line!(debug);
+    } else {
+        line!(info);
+    }
+}

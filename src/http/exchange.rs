@@ -1,0 +1,81 @@
+//! One exchange: a request with what every handler asks of it.
+
+use std::net::IpAddr;
+
+use actix_web::http::header::{self, HeaderMap, HeaderName};
+use actix_web::{HttpRequest, HttpResponse};
+use tagstone_schema::{Actor, Origin, RepositoryName};
+
+use super::error::Refusal;
+use super::query::Query;
+use super::site::Site;
+use crate::registry::{Command, Committed, Submission};
+
+/// `Docker-Content-Digest`, the digest of what is answered or was stored.
+pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+
+/// The answer to a request, or why there is none.
+pub(super) type Answer = Result<HttpResponse, Refusal>;
+
+/// A request on its way through a handler.
+pub(super) struct Exchange<'a> {
+    pub(super) site: &'a Site,
+    pub(super) request: &'a HttpRequest,
+    pub(super) request_id: &'a str,
+}
+
+impl Exchange<'_> {
+    pub(super) fn query(&self) -> Query<'_> {
+        Query::new(self.request.query_string())
+    }
+
+    pub(super) fn headers(&self) -> &HeaderMap {
+        self.request.headers()
+    }
+
+    /// A header as text; what is no text counts as absent.
+    pub(super) fn header(&self, name: HeaderName) -> Option<&str> {
+        self.headers().get(name)?.to_str().ok()
+    }
+
+    /// The length that the client has announced for its body.
+    pub(super) fn content_length(&self) -> Option<u64> {
+        self.header(header::CONTENT_LENGTH)?.parse().ok()
+    }
+
+    pub(super) fn peer(&self) -> Option<IpAddr> {
+        self.request.peer_addr().map(|address| address.ip())
+    }
+
+    pub(super) fn actor(&self) -> Actor {
+        Actor::anonymous()
+    }
+
+    pub(super) fn submission(&self, command: Command) -> Submission {
+        let address = self.peer().map(|address| address.to_string()).unwrap_or_default();
+        let user_agent = self.header(header::USER_AGENT).unwrap_or_default();
+        let origin = Origin::new(self.request_id.to_owned(), address, user_agent);
+        Submission::new(self.actor(), origin, command)
+    }
+
+    /// Commits a command without bytes.
+    pub(super) async fn commit(&self, command: Command) -> Result<Committed, Refusal> {
+        Ok(self.site.writer.submit(self.submission(command)).await?)
+    }
+}
+
+/// The name of a repository that is read.
+pub(super) fn readable(name: &str) -> Result<RepositoryName, Refusal> {
+    Ok(name.parse()?)
+}
+
+/// The name of a repository that is written; the past cannot be.
+pub(super) fn writable(name: &str) -> Result<RepositoryName, Refusal> {
+    let name: RepositoryName = name.parse()?;
+    if name.is_reserved() {
+        let mut refusal = Refusal::method("GET, HEAD");
+        refusal.message = format!("{name} shows the past, which cannot be changed; push to the repository itself");
+        return Err(refusal);
+    }
+    Ok(name)
+}

@@ -1,0 +1,139 @@
+//! Reading manifests (distribution-spec, "Pulling manifests").
+
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use bytes::Bytes;
+use tagstone_replay::fold::{Manifest, Repository, State};
+use tagstone_schema::{Digest, RepositoryName, Tag};
+
+use super::conditions::{etag, is_unchanged};
+use super::error::{Code, Refusal};
+use super::exchange::{Answer, CONTENT_DIGEST, Exchange, readable};
+use super::file_body::NoBody;
+use super::site::Site;
+use crate::registry::Rejection;
+
+/// Whether the tag can be moved or deleted.
+const TAG_IMMUTABLE: HeaderName = HeaderName::from_static("tagstone-tag-immutable");
+
+/// What a path names a manifest by.
+pub(super) enum Reference {
+    /// A digest.
+    Digest(Digest),
+    /// A tag.
+    Tag(Tag),
+}
+
+impl Reference {
+    /// Reads the end of a path. Only digests hold a colon.
+    pub(super) fn of(text: &str) -> Result<Self, Refusal> {
+        if text.contains(':') { Ok(Self::Digest(text.parse()?)) } else { Ok(Self::Tag(text.parse()?)) }
+    }
+}
+
+/// What is answered of a manifest, without its bytes.
+struct Found {
+    digest: Digest,
+    size: u64,
+    media_type: HeaderValue,
+    /// Only where it was asked for by a tag.
+    immutable: Option<bool>,
+}
+
+/// GET and HEAD `/v2/<name>/manifests/<reference>`
+pub(super) async fn get(exchange: &Exchange<'_>, name: &str, reference: &str) -> Answer {
+    let repository = readable(name)?;
+    let found = find(&exchange.site.published.load().state, &repository, reference)?;
+    let digest = found.digest.to_string();
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CONTENT_DIGEST, header_value(&digest)));
+    response.insert_header((header::ETAG, etag(&digest)));
+    if let Some(immutable) = found.immutable {
+        response.insert_header((TAG_IMMUTABLE, HeaderValue::from_static(if immutable { "true" } else { "false" })));
+    }
+    if is_unchanged(exchange.request, &digest) {
+        return Ok(response.status(StatusCode::NOT_MODIFIED).finish());
+    }
+    response.insert_header((header::CONTENT_TYPE, found.media_type));
+    if exchange.request.method() == Method::HEAD {
+        return Ok(head(&mut response, found.size));
+    }
+    let bytes = read(exchange.site, &found.digest).await?.ok_or_else(|| absent(&repository, &found.digest))?;
+    exchange.site.metrics.bytes_sent(bytes.len() as u64);
+    Ok(response.body(bytes))
+}
+
+/// An answer that says how long the body is and does not have it.
+pub(super) fn head(response: &mut HttpResponseBuilder, length: u64) -> HttpResponse {
+    response.body(NoBody(length))
+}
+
+fn find(state: &State, name: &RepositoryName, reference: &str) -> Result<Found, Refusal> {
+    let repository = known(state, name)?;
+    if reference.contains(':') {
+        let digest: Digest = reference.parse()?;
+        let manifest = repository
+            .manifest(&digest)
+            .ok_or_else(|| Rejection::ManifestUnknown { repository: name.clone(), digest: digest.clone() })?;
+        return Ok(found(manifest, None));
+    }
+    // A text that can be no tag is looked up like any other: it does not exist, which is what is answered.
+    let Some(tag) = repository.tag(reference) else {
+        let message = match reference.parse::<Tag>() {
+            Ok(tag) => Rejection::TagUnknown { repository: name.clone(), tag }.to_string(),
+            Err(error) => error.to_string(),
+        };
+        return Err(Refusal::not_found(Code::ManifestUnknown, message));
+    };
+    Ok(found(tag.manifest(), Some(false)))
+}
+
+fn found(manifest: &Manifest, immutable: Option<bool>) -> Found {
+    Found {
+        digest: manifest.digest.clone(),
+        size: manifest.size,
+        media_type: header_value(manifest.media_type.as_str()),
+        immutable,
+    }
+}
+
+/// A repository that is read.
+pub(super) fn known<'a>(state: &'a State, name: &RepositoryName) -> Result<&'a Repository, Refusal> {
+    state.repository(name.as_str()).ok_or_else(|| Rejection::RepositoryUnknown { repository: name.clone() }.into())
+}
+
+/// The bytes of a manifest, verified when they came from the disk; none if they are not there.
+pub(super) async fn read(site: &Site, digest: &Digest) -> Result<Option<Bytes>, Refusal> {
+    if let Some(bytes) = site.manifests.get(digest) {
+        return Ok(Some(bytes));
+    }
+    let (content, wanted) = (site.content.clone(), digest.clone());
+    let read = tokio::task::spawn_blocking(move || content.segments.read(&wanted)).await;
+    match read.map_err(std::io::Error::other).flatten() {
+        Ok(Some(bytes)) => {
+            site.manifests.insert(digest.clone(), bytes.clone());
+            Ok(Some(bytes))
+        }
+        Ok(None) => Ok(None),
+        Err(error) => {
+            tracing::error!(%digest, %error, "a manifest cannot be read");
+            let message =
+                format!("manifest {digest} is known, but its bytes cannot be read; the operator has to look into it");
+            Err(Refusal::internal(Code::ManifestUnknown, message))
+        }
+    }
+}
+
+fn absent(repository: &RepositoryName, digest: &Digest) -> Refusal {
+    let message = format!(
+        "manifest {digest} belongs to repository {repository}, but its bytes are not on this server (restored without \
+         its content?); pushing it again brings it back"
+    );
+    Refusal::not_found(Code::ManifestUnknown, message)
+}
+
+/// A header value of text that was checked: digests, media types and names are visible ASCII.
+pub(super) fn header_value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""))
+}

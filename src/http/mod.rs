@@ -1,0 +1,40 @@
+//! HTTP: requests become commands and questions, answers become responses.
+//!
+//! **Invariant**: this is the only place that knows actix. One [`dispatch`](dispatch::dispatch) serves every request,
+//! so nothing is answered without a request id, a metric and, where it matters, a line in the log.
+
+mod blobs;
+mod body;
+mod conditions;
+mod delete;
+mod dispatch;
+mod error;
+mod exchange;
+mod extensions;
+mod file_body;
+mod lists;
+mod manifests;
+mod page;
+mod probes;
+mod push;
+mod query;
+mod range;
+mod receive;
+mod referrers;
+mod route;
+mod server;
+mod site;
+mod uploads;
+
+pub use server::{BindError, Listening, serve};
+pub use site::{Limits, Site};
+
+/// The names of the routes in metrics.
+pub const ROUTE_LABELS: [&str; 15] = route::Route::LABELS;
+
+/// The service of a site, for tests that call it in process.
+pub fn configure(site: actix_web::web::Data<Site>) -> impl Fn(&mut actix_web::web::ServiceConfig) + Clone {
+    move |config| {
+        config.app_data(site.clone()).default_service(actix_web::web::to(dispatch::dispatch));
+    }
+}

@@ -1,0 +1,28 @@
+//! Probes for whoever operates the registry.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+
+use super::exchange::{Answer, Exchange};
+
+/// GET `/healthz`: the process lives.
+pub(super) fn health() -> Answer {
+    Ok(HttpResponse::Ok().content_type("text/plain").body("ok\n"))
+}
+
+/// GET `/readyz`: reads and writes are served. A registry that is recovering does not listen yet.
+pub(super) fn ready(exchange: &Exchange<'_>) -> Answer {
+    if exchange.site.writer.is_poisoned() {
+        let body = "read-only: a write to the disk failed; restart the registry\n";
+        return Ok(HttpResponse::build(StatusCode::SERVICE_UNAVAILABLE).content_type("text/plain").body(body));
+    }
+    Ok(HttpResponse::Ok().content_type("text/plain").body("ready\n"))
+}
+
+/// GET `/metrics` (Prometheus text format)
+pub(super) fn metrics(exchange: &Exchange<'_>) -> Answer {
+    let site = exchange.site;
+    site.metrics.observe_queue(site.writer.waiting());
+    site.metrics.observe_uploads(site.content.uploads.open_count());
+    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(site.metrics.text()))
+}

@@ -1,0 +1,91 @@
+//! What every request works with.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use tagstone_schema::Digest;
+
+use crate::content::ContentStore;
+use crate::metrics::Metrics;
+use crate::registry::{Published, Sparse, WriterHandle};
+
+/// Bounds on requests; all of them are settings.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of a manifest.
+    pub manifest_bytes: u64,
+    /// Bytes of a blob, if they are bounded.
+    pub blob_bytes: Option<u64>,
+    /// Bytes up to which a blob travels in memory and shares the batch's sync.
+    pub small_blob_bytes: usize,
+    /// How long a body may stand still.
+    pub body_idle: Duration,
+    /// The least rate of a body, in bytes a second, once it has taken longer than `body_idle`.
+    pub body_minimum_rate: u64,
+    /// Upload sessions that may be open.
+    pub open_uploads: usize,
+    /// Entries of a page.
+    pub page_entries: usize,
+    /// Bytes of a path with its query.
+    pub uri_bytes: usize,
+}
+
+/// A registry as its requests see it.
+pub struct Site {
+    pub(super) published: Published,
+    pub(super) writer: WriterHandle,
+    pub(super) content: Arc<ContentStore>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) limits: Limits,
+    pub(super) sparse: Sparse,
+    pub(super) manifests: Cache<Digest, Bytes, ByBytes>,
+    request_ids: AtomicU64,
+}
+
+impl Site {
+    /// A site over an opened registry. `cache_bytes` bounds the memory for manifests.
+    pub fn new(
+        published: Published,
+        writer: WriterHandle,
+        content: Arc<ContentStore>,
+        metrics: Arc<Metrics>,
+        limits: Limits,
+        sparse: Sparse,
+        cache_bytes: u64,
+    ) -> Self {
+        // Most manifests have some hundred bytes up to a few thousand.
+        let entries = usize::try_from(cache_bytes / 2048).unwrap_or(usize::MAX).max(16);
+        let manifests = Cache::with_weighter(entries, cache_bytes, ByBytes);
+        // Ids begin at a random number, so that those of two starts are not the same.
+        let mut seed = [0; 8];
+        let _ = getrandom::fill(&mut seed);
+        let request_ids = AtomicU64::new(u64::from_le_bytes(seed));
+        Self { published, writer, content, metrics, limits, sparse, manifests, request_ids }
+    }
+
+    /// The metrics of the site.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    pub(super) fn next_request_id(&self) -> String {
+        // A large odd step makes ids of neighbouring requests look different, and never repeats before 2^64.
+        let id = self.request_ids.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        format!("{id:016x}")
+    }
+}
+
+/// Weighs cached manifests by their memory.
+#[derive(Clone)]
+pub(super) struct ByBytes;
+
+impl Weighter<Digest, Bytes> for ByBytes {
+    fn weight(&self, _digest: &Digest, bytes: &Bytes) -> u64 {
+        // The entry itself costs about this much beside its bytes.
+        bytes.len() as u64 + 128
+    }
+}

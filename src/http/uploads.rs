@@ -1,0 +1,273 @@
+//! Uploading blobs (distribution-spec, "Pushing blobs"): in one request, in chunks, as a stream, by mounting.
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName};
+use actix_web::web::Payload;
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use tagstone_schema::{Algorithm, Digest, RepositoryName};
+
+use super::body::Body;
+use super::error::{Code, Refusal};
+use super::exchange::{Answer, CONTENT_DIGEST, Exchange, writable};
+use super::manifests::header_value;
+use super::range::{chunk, progress};
+use super::receive::{blocking, receive};
+use crate::content::{Claim, FinishError, Finished, Session, UploadId, small};
+use crate::registry::{Command, WriteError};
+
+const UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
+
+/// POST `/v2/<name>/blobs/uploads/`
+pub(super) async fn start(exchange: &Exchange<'_>, payload: Payload, name: &str) -> Answer {
+    let repository = writable(name)?;
+    let query = exchange.query();
+    if let Some(mount) = query.one("mount")? {
+        let digest: Digest = mount.parse()?;
+        let from = query.one("from")?;
+        if self::mount(exchange, &repository, &digest, from.as_deref()).await? {
+            return Ok(created(&repository, &digest));
+        }
+    } else if let Some(digest) = query.one("digest")? {
+        return at_once(exchange, payload, &repository, &digest.parse()?).await;
+    }
+    let algorithm = match query.one("digest-algorithm")? {
+        Some(name) => name.parse::<Algorithm>()?,
+        None => Algorithm::Sha256,
+    };
+    let id = begin(exchange, &repository, algorithm).await?;
+    let mut response = HttpResponse::Accepted();
+    describe(&mut response, &repository, id, 0);
+    Ok(response.finish())
+}
+
+/// Links a blob of another repository: of `from`, or of any that has it. Where that cannot be, the client uploads it.
+async fn mount(
+    exchange: &Exchange<'_>,
+    repository: &RepositoryName,
+    digest: &Digest,
+    from: Option<&str>,
+) -> Result<bool, Refusal> {
+    let source = {
+        let snapshot = exchange.site.published.load();
+        match from {
+            Some(from) => from.parse().ok(),
+            None => snapshot.state.blob_holders(digest).next().cloned(),
+        }
+    };
+    let Some(from) = source else { return Ok(false) };
+    let (content, wanted) = (exchange.site.content.clone(), digest.clone());
+    if !blocking(move || Ok::<_, std::io::Error>(content.contains(&wanted))).await? {
+        return Ok(false);
+    }
+    let command = Command::MountBlob { repository: repository.clone(), digest: digest.clone(), from };
+    match exchange.site.writer.submit(exchange.submission(command)).await {
+        Ok(_) => Ok(true),
+        Err(WriteError::Rejected(_)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A blob that comes whole with the request that opens the session: a small one never touches a session's file.
+async fn at_once(exchange: &Exchange<'_>, payload: Payload, repository: &RepositoryName, digest: &Digest) -> Answer {
+    if is_small(exchange) {
+        return small_blob(exchange, payload, repository, digest).await;
+    }
+    let id = begin(exchange, repository, digest.algorithm()).await?;
+    let (_, claim) = claim(exchange, repository, id).await?;
+    let closed = match receive(exchange, payload, claim).await {
+        Ok(claim) => close(exchange, claim, repository, digest).await,
+        Err(refusal) => Err(refusal),
+    };
+    if closed.is_err() {
+        // Nobody was told of this session, so nobody can go on with it.
+        if let Ok((_, claim)) = self::claim(exchange, repository, id).await {
+            blocking(move || claim.abort()).await?;
+        }
+    }
+    closed
+}
+
+async fn begin(
+    exchange: &Exchange<'_>,
+    repository: &RepositoryName,
+    algorithm: Algorithm,
+) -> Result<UploadId, Refusal> {
+    let open = exchange.site.content.uploads.open_count();
+    if open >= exchange.site.limits.open_uploads {
+        let message =
+            format!("{open} uploads are open, which is the most that are allowed; finish or delete some first");
+        return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, message)
+            .with_header(header::RETRY_AFTER, header_value("60")));
+    }
+    let (content, repository) = (exchange.site.content.clone(), repository.clone());
+    blocking(move || content.uploads.begin(&repository, algorithm)).await
+}
+
+/// GET `<location>`: how far an upload has come.
+pub(super) async fn status(exchange: &Exchange<'_>, name: &str, id: &str) -> Answer {
+    let repository = writable(name)?;
+    let session = find(exchange, &repository, upload_id(id)?).await?;
+    let mut response = HttpResponse::NoContent();
+    describe(&mut response, &repository, session.id(), session.offset());
+    Ok(response.finish())
+}
+
+/// PATCH `<location>`: a chunk, or a stream without a range.
+pub(super) async fn append(exchange: &Exchange<'_>, payload: Payload, name: &str, id: &str) -> Answer {
+    let repository = writable(name)?;
+    let (session, claim) = claim(exchange, &repository, upload_id(id)?).await?;
+    check_chunk(exchange, &repository, &session)?;
+    // The session is free before the answer is sent: clients send the next request at once.
+    drop(receive(exchange, payload, claim).await?);
+    let mut response = HttpResponse::Accepted();
+    describe(&mut response, &repository, session.id(), session.offset());
+    Ok(response.finish())
+}
+
+/// PUT `<location>?digest=<digest>`: the end of an upload, with or without a last chunk.
+pub(super) async fn finish(exchange: &Exchange<'_>, payload: Payload, name: &str, id: &str) -> Answer {
+    let repository = writable(name)?;
+    let digest = exchange.query().one("digest")?.ok_or_else(|| {
+        let message =
+            "the parameter `digest` is missing: end an upload with PUT <location>?digest=<digest of the blob>";
+        Refusal::bad_request(Code::DigestInvalid, message)
+    })?;
+    let digest: Digest = digest.parse()?;
+    let (session, claim) = claim(exchange, &repository, upload_id(id)?).await?;
+    check_chunk(exchange, &repository, &session)?;
+    if claim.offset() == 0 && is_small(exchange) {
+        let answer = small_blob(exchange, payload, &repository, &digest).await?;
+        discard(claim).await;
+        return Ok(answer);
+    }
+    let claim = receive(exchange, payload, claim).await?;
+    close(exchange, claim, &repository, &digest).await
+}
+
+/// DELETE `<location>`: the upload is given up.
+pub(super) async fn cancel(exchange: &Exchange<'_>, name: &str, id: &str) -> Answer {
+    let repository = writable(name)?;
+    let (_, claim) = claim(exchange, &repository, upload_id(id)?).await?;
+    blocking(move || claim.abort()).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Whether the body is announced, and small enough to travel in memory.
+fn is_small(exchange: &Exchange<'_>) -> bool {
+    exchange.content_length().is_some_and(|length| length <= exchange.site.limits.small_blob_bytes as u64)
+}
+
+async fn small_blob(exchange: &Exchange<'_>, payload: Payload, repository: &RepositoryName, digest: &Digest) -> Answer {
+    let most = exchange.site.limits.small_blob_bytes as u64;
+    let bytes = Body::new(exchange, payload, Some(most), Code::BlobUploadInvalid)?.whole().await?;
+    exchange.site.metrics.bytes_received(bytes.len() as u64);
+    small::verify(&bytes, digest)?;
+    let size = bytes.len() as u64;
+    let command = Command::LinkBlob { repository: repository.clone(), digest: digest.clone(), size };
+    let mut submission = exchange.submission(command);
+    submission.contents.push((digest.clone(), bytes));
+    exchange.site.writer.submit(submission).await?;
+    Ok(created(repository, digest))
+}
+
+/// Verifies an upload, and commits it as a blob of the repository.
+async fn close(exchange: &Exchange<'_>, claim: Claim, repository: &RepositoryName, digest: &Digest) -> Answer {
+    let expected = digest.clone();
+    let finished = tokio::task::spawn_blocking(move || claim.finish(&expected)).await;
+    let finished = finished.map_err(|error| FinishError::Io(std::io::Error::other(error))).flatten()?;
+    let link = |size| Command::LinkBlob { repository: repository.clone(), digest: digest.clone(), size };
+    match finished {
+        Finished::File { size } => {
+            let mut submission = exchange.submission(link(size));
+            submission.renamed.push(digest.clone());
+            exchange.site.writer.submit(submission).await?;
+        }
+        Finished::Small { bytes, session } => {
+            let mut submission = exchange.submission(link(bytes.len() as u64));
+            submission.contents.push((digest.clone(), bytes));
+            exchange.site.writer.submit(submission).await?;
+            discard(session).await;
+        }
+    }
+    Ok(created(repository, digest))
+}
+
+/// Removes a session whose blob is committed. If that fails the session is removed when its lifetime ends.
+async fn discard(claim: Claim) {
+    if let Err(refusal) = blocking(move || claim.abort()).await {
+        tracing::warn!(why = refusal.message, "a finished upload session could not be removed yet");
+    }
+}
+
+fn upload_id(text: &str) -> Result<UploadId, Refusal> {
+    text.parse().map_err(|_| unknown())
+}
+
+fn unknown() -> Refusal {
+    let message =
+        "there is no such upload in this repository: it was finished, cancelled or given up; begin again with POST";
+    Refusal::not_found(Code::BlobUploadUnknown, message)
+}
+
+async fn find(exchange: &Exchange<'_>, repository: &RepositoryName, id: UploadId) -> Result<Arc<Session>, Refusal> {
+    let (content, repository) = (exchange.site.content.clone(), repository.clone());
+    blocking(move || content.uploads.find(&repository, id)).await?.ok_or_else(unknown)
+}
+
+async fn claim(
+    exchange: &Exchange<'_>,
+    repository: &RepositoryName,
+    id: UploadId,
+) -> Result<(Arc<Session>, Claim), Refusal> {
+    let session = find(exchange, repository, id).await?;
+    let claim = session.try_claim().ok_or_else(|| {
+        let message = "another request is writing to this upload; wait for its answer";
+        Refusal::new(StatusCode::CONFLICT, Code::BlobUploadInvalid, message)
+    })?;
+    Ok((session, claim))
+}
+
+/// Checks `Content-Range` against what the session holds.
+fn check_chunk(exchange: &Exchange<'_>, repository: &RepositoryName, session: &Session) -> Result<(), Refusal> {
+    let Some(text) = exchange.header(header::CONTENT_RANGE) else { return Ok(()) };
+    let offset = session.offset();
+    let Some((first, last)) = chunk(text) else {
+        let message =
+            format!("`{text}` is not a Content-Range of an upload; write the first and last byte as {offset}-<last>");
+        return Err(Refusal::bad_request(Code::BlobUploadInvalid, message));
+    };
+    if first != offset {
+        let message = format!("the upload holds {offset} bytes, so the next chunk begins at {offset}, not at {first}");
+        let location = location(repository, session.id());
+        return Err(Refusal::new(StatusCode::RANGE_NOT_SATISFIABLE, Code::BlobUploadInvalid, message)
+            .with_header(header::LOCATION, header_value(&location))
+            .with_header(header::RANGE, header_value(&progress(offset))));
+    }
+    let announced = exchange.content_length();
+    if let Some(length) = announced
+        && length != last - first + 1
+    {
+        let message = format!("Content-Range {text} is {} bytes, but Content-Length is {length}", last - first + 1);
+        return Err(Refusal::bad_request(Code::SizeInvalid, message));
+    }
+    Ok(())
+}
+
+fn location(repository: &RepositoryName, id: UploadId) -> String {
+    format!("/v2/{repository}/blobs/uploads/{id}")
+}
+
+fn describe(response: &mut HttpResponseBuilder, repository: &RepositoryName, id: UploadId, offset: u64) {
+    response.insert_header((header::LOCATION, header_value(&location(repository, id))));
+    response.insert_header((header::RANGE, header_value(&progress(offset))));
+    response.insert_header((UPLOAD_UUID, header_value(&id.to_string())));
+}
+
+fn created(repository: &RepositoryName, digest: &Digest) -> HttpResponse {
+    let mut response = HttpResponse::Created();
+    response.insert_header((header::LOCATION, header_value(&format!("/v2/{repository}/blobs/{digest}"))));
+    response.insert_header((CONTENT_DIGEST, header_value(&digest.to_string())));
+    response.finish()
+}

@@ -1,0 +1,151 @@
+//! Metrics in the Prometheus text format. Every series is made at the start, so a request only counts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
+use tagstone_schema::Head;
+
+use crate::registry::Progress;
+
+/// The metrics of a server.
+pub struct Metrics {
+    registry: Registry,
+    /// By route, then by the first digit of the status.
+    requests: Vec<[IntCounter; 5]>,
+    latency: Vec<Histogram>,
+    received: IntCounter,
+    sent: IntCounter,
+    head: IntGauge,
+    batch_commands: Histogram,
+    batch_records: Histogram,
+    sync: Histogram,
+    queue: IntGauge,
+    uploads: IntGauge,
+    poisoned: IntGauge,
+}
+
+impl Metrics {
+    /// Metrics for requests to these routes.
+    pub fn new(routes: &[&str]) -> Result<Arc<Self>, prometheus::Error> {
+        let registry = Registry::new();
+        let requests = IntCounterVec::new(
+            Opts::new("tagstone_http_requests_total", "Requests answered, by route and class of status."),
+            &["route", "status"],
+        )?;
+        let latency = HistogramVec::new(
+            HistogramOpts::new(
+                "tagstone_http_request_seconds",
+                "Time from the head of a request to its answer's head.",
+            )
+            .buckets(prometheus::exponential_buckets(0.0001, 4.0, 10)?),
+            &["route"],
+        )?;
+        registry.register(Box::new(requests.clone()))?;
+        registry.register(Box::new(latency.clone()))?;
+        let sizes = prometheus::exponential_buckets(1.0, 2.0, 10)?;
+        let times = prometheus::exponential_buckets(0.0001, 2.0, 14)?;
+        let histogram = |name: &str, help: &str, buckets: &[f64]| {
+            let made = Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()))?;
+            registry.register(Box::new(made.clone())).map(|()| made)
+        };
+        let counter = |name: &str, help: &str| {
+            let made = IntCounter::new(name, help)?;
+            registry.register(Box::new(made.clone())).map(|()| made)
+        };
+        let gauge = |name: &str, help: &str| {
+            let made = IntGauge::new(name, help)?;
+            registry.register(Box::new(made.clone())).map(|()| made)
+        };
+        let classes = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+        let metrics = Self {
+            requests: routes
+                .iter()
+                .map(|route| classes.map(|class| requests.with_label_values(&[route, class])))
+                .collect(),
+            latency: routes.iter().map(|route| latency.with_label_values(&[route])).collect(),
+            received: counter("tagstone_received_bytes_total", "Bytes of blobs and manifests received.")?,
+            sent: counter("tagstone_sent_bytes_total", "Bytes of blobs and manifests in answers.")?,
+            head: gauge("tagstone_log_head", "Seq of the last durable record of the log.")?,
+            batch_commands: histogram("tagstone_batch_commands", "Commands that shared one commit.", &sizes)?,
+            batch_records: histogram("tagstone_batch_records", "Records that one commit wrote.", &sizes)?,
+            sync: histogram(
+                "tagstone_commit_seconds",
+                "Time to make one commit durable: bytes, log and anchor.",
+                &times,
+            )?,
+            queue: gauge("tagstone_writer_queue", "Commands that wait for the writer.")?,
+            uploads: gauge("tagstone_uploads_open", "Upload sessions that are open.")?,
+            poisoned: gauge("tagstone_writer_poisoned", "1 if writes are refused until a restart.")?,
+            registry,
+        };
+        Ok(Arc::new(metrics))
+    }
+
+    /// A request was answered.
+    pub fn request(&self, route: usize, status: u16, took: Duration) {
+        let class = usize::from(status / 100).clamp(1, 5) - 1;
+        if let Some(counters) = self.requests.get(route) {
+            counters[class].inc();
+        }
+        if let Some(latency) = self.latency.get(route) {
+            latency.observe(took.as_secs_f64());
+        }
+    }
+
+    /// Bytes of a body were received.
+    pub fn bytes_received(&self, bytes: u64) {
+        self.received.inc_by(bytes);
+    }
+
+    /// Bytes of content were answered.
+    pub fn bytes_sent(&self, bytes: u64) {
+        self.sent.inc_by(bytes);
+    }
+
+    /// The log was opened.
+    pub fn observe_head(&self, head: Head) {
+        self.head.set(head.seq.cast_signed());
+    }
+
+    /// So many commands wait.
+    pub fn observe_queue(&self, waiting: usize) {
+        self.queue.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+    }
+
+    /// So many upload sessions are open.
+    pub fn observe_uploads(&self, open: usize) {
+        self.uploads.set(i64::try_from(open).unwrap_or(i64::MAX));
+    }
+
+    /// All metrics as text.
+    pub fn text(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
+            tracing::error!(%error, "metrics cannot be encoded");
+        }
+        text
+    }
+}
+
+/// The writer's side of the metrics.
+pub struct WriterMetrics(pub Arc<Metrics>);
+
+impl Progress for WriterMetrics {
+    fn batch(&mut self, commands: usize, records: usize, sync: Duration, head: Head) {
+        // Batches are small numbers, which a float holds exactly.
+        #[expect(clippy::cast_precision_loss, reason = "a batch has at most some thousand commands")]
+        {
+            self.0.batch_commands.observe(commands as f64);
+            self.0.batch_records.observe(records as f64);
+        }
+        self.0.sync.observe(sync.as_secs_f64());
+        self.0.observe_head(head);
+    }
+
+    fn poisoned(&mut self) {
+        self.0.poisoned.set(1);
+    }
+}

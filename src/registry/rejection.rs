@@ -1,0 +1,89 @@
+//! Rejections: what is wrong with a command. The messages are all that most clients print, so each tells what
+//! stands in the way and what would be right.
+
+use tagstone_schema::{Digest, MediaType, RepositoryName, Tag};
+
+/// Why a command changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the variants and their fields are")]
+pub enum Rejection {
+    #[error("repository {repository} is not known to this registry; it comes into being with the first push")]
+    RepositoryUnknown { repository: RepositoryName },
+    #[error("blob {digest} is not in repository {repository}")]
+    BlobUnknown { repository: RepositoryName, digest: Digest },
+    #[error("manifest {digest} is not in repository {repository}")]
+    ManifestUnknown { repository: RepositoryName, digest: Digest },
+    #[error("tag {tag} is not in repository {repository}")]
+    TagUnknown { repository: RepositoryName, tag: Tag },
+    #[error(
+        "manifest {digest} names {} that {} not in repository {repository}: {}; push {} first",
+        if missing.len() == 1 { what.one() } else { what.many() },
+        if missing.len() == 1 { "is" } else { "are" },
+        listed(missing),
+        if missing.len() == 1 { "it" } else { "them" }
+    )]
+    ReferencesMissing { repository: RepositoryName, digest: Digest, what: Referenced, missing: Vec<Digest> },
+    #[error(
+        "{digest} is still referenced in repository {repository} by {}: {}; delete {} first",
+        if by.len() == 1 { "manifest" } else { "manifests" },
+        listed(by),
+        if by.len() == 1 { "that" } else { "those" }
+    )]
+    InUse { repository: RepositoryName, digest: Digest, by: Vec<Digest> },
+    #[error(
+        "manifest {digest} is in repository {repository} already, as {stored}; push it with that Content-Type, not {given}"
+    )]
+    MediaTypeDiffers { repository: RepositoryName, digest: Digest, stored: MediaType, given: MediaType },
+    #[error("{}", precondition_message(repository, tag, standing.as_ref()))]
+    PreconditionFailed { repository: RepositoryName, tag: Tag, standing: Option<Digest> },
+    #[error("the change does not fit into one record of {limit} bytes: name fewer tags, or split the manifest")]
+    TooLarge { limit: usize },
+}
+
+/// What a manifest names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Referenced {
+    /// Config or layers.
+    Blobs,
+    /// Children of an index.
+    Manifests,
+}
+
+impl Referenced {
+    fn one(self) -> &'static str {
+        match self {
+            Self::Blobs => "a blob",
+            Self::Manifests => "a manifest",
+        }
+    }
+
+    fn many(self) -> &'static str {
+        match self {
+            Self::Blobs => "blobs",
+            Self::Manifests => "manifests",
+        }
+    }
+}
+
+fn precondition_message(repository: &RepositoryName, tag: &Tag, standing: Option<&Digest>) -> String {
+    match standing {
+        Some(digest) => format!(
+            "the condition of the request does not hold: tag {tag} of repository {repository} points at {digest} now; \
+             nothing was written"
+        ),
+        None => format!(
+            "the condition of the request does not hold: tag {tag} of repository {repository} does not exist now; \
+             nothing was written"
+        ),
+    }
+}
+
+/// A list that stays readable: the first few, and how many more.
+fn listed(digests: &[Digest]) -> String {
+    const SHOWN: usize = 10;
+    let mut text = digests.iter().take(SHOWN).map(Digest::to_string).collect::<Vec<_>>().join(", ");
+    if digests.len() > SHOWN {
+        text.push_str(&format!(" and {} more", digests.len() - SHOWN));
+    }
+    text
+}

@@ -1,0 +1,256 @@
+//! The one writer: a thread that takes all that waits as one batch, decides, commits, publishes and answers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tagstone_replay::fold::State;
+use tagstone_replay::log::{AppendError, Log};
+use tagstone_schema::record::{EncodeError, FORMAT_VERSION};
+use tagstone_schema::{Digest, EncodedRecord, Event, Head, Record, Seq, Timestamp};
+use tokio::sync::{mpsc, oneshot};
+
+use super::clock::Clock;
+use super::command::Submission;
+use super::decide::decide;
+use super::published::{Published, Snapshot};
+use super::rejection::Rejection;
+
+/// Where the bytes that travel with a batch are made durable.
+pub trait BatchBytes: Send {
+    /// Stores small contents, and makes the renames of larger ones durable. All of it survives a loss of power when
+    /// this returns.
+    fn store(&mut self, contents: &[(Digest, Bytes)], renamed: &[Digest]) -> std::io::Result<()>;
+}
+
+/// What the writer tells of its work, for metrics.
+pub trait Progress: Send {
+    /// A batch was committed.
+    fn batch(&mut self, commands: usize, records: usize, sync: Duration, head: Head);
+    /// The writer accepts nothing more.
+    fn poisoned(&mut self);
+}
+
+/// Bounds of the writer.
+#[derive(Clone, Copy, Debug)]
+pub struct WriterSettings {
+    /// The most commands of one batch.
+    pub batch: usize,
+    /// The most commands that wait; further requests wait for a place.
+    pub queue: usize,
+}
+
+/// A command that was committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The record, or none where nothing had to be changed.
+    pub seq: Option<Seq>,
+}
+
+/// Why a command was not committed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The client's fault.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The store failed; it is unknown whether the change survived.
+    #[error("the registry is read-only since a write to its disk failed; an operator has to restart it")]
+    Poisoned,
+    /// The registry is shutting down.
+    #[error("the registry is shutting down")]
+    Stopped,
+    /// A decision that the fold calls illegal: a bug, and nothing was written.
+    #[error("the change was refused by the registry's own check ({0}); please report this")]
+    Bug(String),
+}
+
+struct Waiting {
+    submission: Submission,
+    answer: oneshot::Sender<Result<Committed, WriteError>>,
+}
+
+/// The way to the writer. Clones are cheap.
+#[derive(Clone)]
+pub struct WriterHandle {
+    queue: mpsc::Sender<Waiting>,
+    poisoned: Arc<AtomicBool>,
+}
+
+impl WriterHandle {
+    /// Submits a command and waits for its commit. A caller that goes away does not take back its command.
+    pub async fn submit(&self, submission: Submission) -> Result<Committed, WriteError> {
+        let (answer, committed) = oneshot::channel();
+        self.queue.send(Waiting { submission, answer }).await.map_err(|_| WriteError::Stopped)?;
+        committed.await.unwrap_or(Err(WriteError::Poisoned))
+    }
+
+    /// Whether writes are refused until a restart.
+    pub fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Ordering::Acquire)
+    }
+
+    /// How many commands wait.
+    pub fn waiting(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+}
+
+/// The writer itself.
+pub struct Writer {
+    log: Box<dyn Log>,
+    bytes: Box<dyn BatchBytes>,
+    clock: Arc<dyn Clock>,
+    progress: Box<dyn Progress>,
+    published: Published,
+    queue: mpsc::Receiver<Waiting>,
+    poisoned: Arc<AtomicBool>,
+    batch: usize,
+}
+
+impl Writer {
+    /// A writer over a log whose fold is what `published` holds.
+    pub fn new(
+        log: Box<dyn Log>,
+        bytes: Box<dyn BatchBytes>,
+        clock: Arc<dyn Clock>,
+        progress: Box<dyn Progress>,
+        published: Published,
+        settings: WriterSettings,
+    ) -> (Self, WriterHandle) {
+        let (sender, queue) = mpsc::channel(settings.queue);
+        let poisoned = Arc::new(AtomicBool::new(false));
+        let handle = WriterHandle { queue: sender, poisoned: poisoned.clone() };
+        (Self { log, bytes, clock, progress, published, queue, poisoned, batch: settings.batch }, handle)
+    }
+
+    /// Works until every handle is gone, or a write fails. Then answers every waiting command and returns the log.
+    pub fn run(mut self) -> Box<dyn Log> {
+        let mut batch = Vec::new();
+        while let Some(first) = self.queue.blocking_recv() {
+            batch.push(first);
+            while batch.len() < self.batch
+                && let Ok(next) = self.queue.try_recv()
+            {
+                batch.push(next);
+            }
+            self.commit(&mut batch);
+        }
+        self.log
+    }
+
+    fn commit(&mut self, batch: &mut Vec<Waiting>) {
+        if self.poisoned.load(Ordering::Acquire) {
+            batch.drain(..).for_each(|waiting| reply(waiting, Err(WriteError::Poisoned)));
+            return;
+        }
+        let base = self.published.snapshot();
+        let plan = loop {
+            match Plan::of(batch, &base, self.clock.now()) {
+                Ok(plan) => break plan,
+                // The state that the illegal event has touched is thrown away with the plan, and the rest of the
+                // batch is planned anew without it.
+                Err((bug, why)) => reply(batch.remove(bug), Err(WriteError::Bug(why))),
+            }
+        };
+        let began = Instant::now();
+        match self.make_durable(&base.head, batch, &plan) {
+            Ok(()) => {
+                if !plan.records.is_empty() {
+                    self.progress.batch(plan.outcomes.len(), plan.records.len(), began.elapsed(), plan.head);
+                    self.published.publish(Snapshot { state: plan.state.clone(), head: plan.head });
+                }
+                // Dying here: the change is committed and was seen by readers, but its client has no answer; it may
+                // repeat the request safely.
+                plan.answer(batch);
+            }
+            Err(why) => {
+                tracing::error!(%why, "the writer is poisoned: the registry is read-only until it is restarted");
+                self.poisoned.store(true, Ordering::Release);
+                self.progress.poisoned();
+                batch.drain(..).for_each(|waiting| reply(waiting, Err(WriteError::Poisoned)));
+            }
+        }
+    }
+
+    fn make_durable(&mut self, head: &Head, batch: &[Waiting], plan: &Plan) -> Result<(), String> {
+        let accepted = || batch.iter().zip(&plan.outcomes).filter(|(_, outcome)| outcome.is_ok()).map(|(one, _)| one);
+        let contents: Vec<_> = accepted().flat_map(|one| one.submission.contents.iter().cloned()).collect();
+        let renamed: Vec<_> = accepted().flat_map(|one| one.submission.renamed.iter().cloned()).collect();
+        // Also where no event follows: a push of what is known already brings back bytes that were lost.
+        self.bytes.store(&contents, &renamed).map_err(|error| format!("storing content failed: {error}"))?;
+        if plan.records.is_empty() {
+            return Ok(());
+        }
+        // Dying here: bytes without a record, which nothing references; collection finds them.
+        self.log.append(head, &plan.records).map_err(|error| match error {
+            AppendError::Conflict { .. } => format!("another writer has written to the log: {error}"),
+            AppendError::Store(error) => error.to_string(),
+        })
+        // Dying here: the records are durable, and the next start publishes them.
+    }
+}
+
+/// What a batch will do, before any of it is written.
+struct Plan {
+    state: State,
+    head: Head,
+    records: Vec<EncodedRecord>,
+    /// One for each command of the batch.
+    outcomes: Vec<Result<Committed, WriteError>>,
+}
+
+impl Plan {
+    /// Decides a batch: command N+1 sees the state that N leaves. The error names the command whose events are
+    /// illegal.
+    fn of(batch: &[Waiting], base: &Snapshot, now: Timestamp) -> Result<Self, (usize, String)> {
+        let mut plan = Self { state: base.state.clone(), head: base.head, records: Vec::new(), outcomes: Vec::new() };
+        for (index, waiting) in batch.iter().enumerate() {
+            let outcome = match decide(&plan.state, &waiting.submission.command) {
+                Ok(events) if events.is_empty() => Ok(Committed { seq: None }),
+                Ok(events) => plan.add(&waiting.submission, events, now).map_err(|why| (index, why))?,
+                Err(rejection) => Err(rejection.into()),
+            };
+            plan.outcomes.push(outcome);
+        }
+        Ok(plan)
+    }
+
+    fn add(
+        &mut self,
+        submission: &Submission,
+        events: Vec<Event>,
+        now: Timestamp,
+    ) -> Result<Result<Committed, WriteError>, String> {
+        let record = Record {
+            format: FORMAT_VERSION,
+            seq: self.head.seq + 1,
+            // The clock may stand still or go backwards; the order of the log is what counts.
+            time: now.max(self.head.time.next()),
+            prev: self.head.hash,
+            actor: submission.actor.clone(),
+            origin: submission.origin.clone(),
+            events,
+        };
+        let encoded = match record.encode() {
+            Ok(encoded) => encoded,
+            Err(EncodeError::TooLarge { limit }) => return Ok(Err(Rejection::TooLarge { limit }.into())),
+            Err(EncodeError::Codec(why)) => return Err(why),
+        };
+        self.state.apply(&record).map_err(|illegal| illegal.to_string())?;
+        self.head = encoded.head();
+        self.records.push(encoded);
+        Ok(Ok(Committed { seq: Some(record.seq) }))
+    }
+
+    fn answer(self, batch: &mut Vec<Waiting>) {
+        for (waiting, outcome) in batch.drain(..).zip(self.outcomes) {
+            reply(waiting, outcome);
+        }
+    }
+}
+
+fn reply(waiting: Waiting, outcome: Result<Committed, WriteError>) {
+    // Nobody listens any more where the client has gone away; the commit stands all the same.
+    let _ = waiting.answer.send(outcome);
+}

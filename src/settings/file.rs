@@ -1,0 +1,167 @@
+//! Settings from a TOML file.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+use super::given::Given;
+use super::nearest;
+use super::problem::{Problem, Source};
+use super::reader::{Entry, unknown_key};
+
+/// Bytes of the largest file that is read as settings; more is some other file.
+const FILE_BYTES: u64 = 1 << 20;
+
+/// Sections of the documented interface that this version lacks. They mostly guard something, so a file that relies on
+/// them must not start a server that ignores them.
+const UNAVAILABLE: [(&str, &str); 6] = [
+    ("tls", "[tls]"),
+    ("auth", "[auth]"),
+    ("access", "[[access]]"),
+    ("collect", "[collect]"),
+    ("prune", "[prune]"),
+    ("immutability", "[immutability]"),
+];
+
+/// What to say about a section that only later versions have.
+pub(super) fn unavailable(section: &str) -> Option<String> {
+    let (_, written) = UNAVAILABLE.iter().find(|(name, _)| *name == section)?;
+    Some(format!("{written} is not available in this version; remove it and do not count on what it would do"))
+}
+
+/// A file that is well-formed TOML.
+pub(super) struct File {
+    path: PathBuf,
+    values: Vec<Value>,
+}
+
+/// A value where it stands in the file.
+struct Value {
+    name: String,
+    /// Counted from 1.
+    line: usize,
+    given: Given,
+    /// The values of a section; `None` for anything else.
+    members: Option<Vec<Value>>,
+}
+
+impl File {
+    pub(super) fn open(path: &Path) -> Result<Self, Vec<Problem>> {
+        let text = read(path).map_err(|what| {
+            let what = format!("cannot read {}: {what}", path.display());
+            vec![Problem::new(Source::Default, what)]
+        })?;
+        let lines = Lines::of(&text);
+        let (table, errors) = DeTable::parse_recoverable(&text);
+        if errors.is_empty() {
+            return Ok(Self { path: path.to_owned(), values: values(&lines, table.get_ref()) });
+        }
+        let problem = |error: toml::de::Error| {
+            let line = lines.at(error.span().map_or(0, |span| span.start));
+            let what = format!("not valid TOML: {}", error.message().replace('\n', "; "));
+            Problem::new(Source::File(path.to_owned(), line), what)
+        };
+        Err(errors.into_iter().map(problem).collect())
+    }
+
+    pub(super) fn find(&self, section: &str, name: &str) -> Option<(Given, Source)> {
+        let values = match section {
+            "" => &self.values,
+            section => named(&self.values, section)?.members.as_ref()?,
+        };
+        let value = named(values, name)?;
+        Some((value.given.clone(), self.source(value)))
+    }
+
+    /// A problem for each key and section that is not declared.
+    pub(super) fn unknown(&self, entries: &[Entry]) -> Vec<Problem> {
+        let is_section = |name: &str| entries.iter().any(|entry| entry.section == name);
+        let mut problems = Vec::new();
+        for value in &self.values {
+            if is_section(&value.name) {
+                problems.extend(self.unknown_in(entries, value));
+            } else if let Some(what) = unknown(entries, value) {
+                problems.push(Problem::new(self.source(value), what));
+            }
+        }
+        problems
+    }
+
+    /// A problem for each key of a known section that is not declared.
+    fn unknown_in(&self, entries: &[Entry], section: &Value) -> Vec<Problem> {
+        let Some(members) = &section.members else {
+            let (name, given) = (&section.name, &section.given);
+            let what = format!("{name} is {given}, but it is a section: write [{name}] once, and its keys below it");
+            return vec![Problem::new(self.source(section), what)];
+        };
+        let is_declared = |name: &str| entries.iter().any(|entry| entry.section == section.name && entry.name == name);
+        let strangers = members.iter().filter(|member| !is_declared(&member.name));
+        strangers
+            .map(|member| Problem::new(self.source(member), unknown_key(entries, &section.name, &member.name)))
+            .collect()
+    }
+
+    fn source(&self, value: &Value) -> Source {
+        Source::File(self.path.clone(), value.line)
+    }
+}
+
+fn named<'a>(values: &'a [Value], name: &str) -> Option<&'a Value> {
+    values.iter().find(|value| value.name == name)
+}
+
+/// What is wrong with a value at the top of the file that is no known section, if anything is.
+fn unknown(entries: &[Entry], value: &Value) -> Option<String> {
+    let name = &value.name;
+    if entries.iter().any(|entry| entry.section.is_empty() && entry.name == name) {
+        return None;
+    }
+    Some(unavailable(name).unwrap_or_else(|| match value.members {
+        Some(_) => unknown_section(entries, name),
+        None => unknown_key(entries, "", name),
+    }))
+}
+
+fn values(lines: &Lines, table: &DeTable<'_>) -> Vec<Value> {
+    let value = |(name, value): (&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>)| Value {
+        name: name.get_ref().to_string(),
+        line: lines.at(name.span().start),
+        given: Given::from(value.get_ref()),
+        members: value.get_ref().as_table().map(|members| values(lines, members)),
+    };
+    table.iter().map(value).collect()
+}
+
+/// The positions of the line ends, by which a byte's line is found.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        Self(text.match_indices('\n').map(|(at, _)| at).collect())
+    }
+
+    /// The line of a byte, counted from 1.
+    fn at(&self, byte: usize) -> usize {
+        1 + self.0.partition_point(|end| *end < byte)
+    }
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    let file = fs::File::open(path).map_err(|error| error.to_string())?;
+    let mut bytes = Vec::new();
+    file.take(FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > FILE_BYTES {
+        return Err(format!("it is larger than {FILE_BYTES} bytes, so it cannot be a settings file"));
+    }
+    String::from_utf8(bytes).map_err(|error| format!("it is not UTF-8 after byte {}", error.utf8_error().valid_up_to()))
+}
+
+fn unknown_section(entries: &[Entry], name: &str) -> String {
+    let known = entries.iter().map(|entry| entry.section).filter(|section| !section.is_empty());
+    let sections = known.chain(UNAVAILABLE.iter().map(|(section, _)| *section));
+    let nearest = nearest::word(sections, name).unwrap_or_default();
+    format!("unknown section [{name}]; the nearest known section is [{nearest}]")
+}

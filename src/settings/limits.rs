@@ -1,0 +1,51 @@
+//! `[limits]`: what one request, and all of them together, may take from the server.
+
+use std::time::Duration;
+
+use super::form::{Number, Span};
+use super::reader::Section;
+
+/// Limits on requests. Limits on what can be recorded are in the schema and cannot be set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of the largest manifest; a larger one is refused with 413.
+    pub manifest_bytes: u64,
+    /// Bytes of the largest blob; `None` (written 0) is no limit.
+    pub blob_bytes: Option<u64>,
+    /// How long a request's body may stall before the connection is closed.
+    pub body_idle: Duration,
+    /// How long the head of a request may take to arrive.
+    pub head_timeout: Duration,
+    /// Bytes a second that a body has to reach on average; 0 asks for none.
+    pub body_minimum_rate: u64,
+    /// Upload sessions open at once; one more is refused until another ends.
+    pub open_uploads: u64,
+    /// Entries of the largest page of a list; a larger `n` is cut to it.
+    pub page_entries: u64,
+    /// Connections open at once; others wait to be accepted.
+    pub connections: u64,
+    /// Bytes of the longest request target; a longer one is refused with 414.
+    pub uri_bytes: u64,
+}
+
+impl Limits {
+    pub(super) fn gather(section: &mut Section<'_>) -> Self {
+        Self {
+            // A manifest is held in memory while it is parsed, so the bound is the memory of one request.
+            manifest_bytes: section.take("manifest_bytes", 4 << 20, &Number::bytes(1 << 10, 64 << 20)),
+            blob_bytes: match section.take("blob_bytes", 64 << 30, &Number::bytes(0, 1 << 50)) {
+                0 => None,
+                bytes => Some(bytes),
+            },
+            // More than three minutes would let a client that has gone away hold an upload for as long.
+            body_idle: section.take("body_idle", Duration::from_secs(60), &Span::millis(100, 180_000)),
+            head_timeout: section.take("head_timeout", Duration::from_secs(30), &Span::millis(100, 60_000)),
+            body_minimum_rate: section.take("body_minimum_rate", 1024, &Number::new("bytes a second", 0, 1 << 30)),
+            open_uploads: section.take("open_uploads", 10_000, &Number::new("sessions", 1, 1_000_000)),
+            page_entries: section.take("page_entries", 1_000, &Number::new("entries", 1, 10_000)),
+            connections: section.take("connections", 25_000, &Number::new("connections", 1, 1_000_000)),
+            // The HTTP library ends a connection whose head is beyond 128 KiB, so a target must stay well below.
+            uri_bytes: section.take("uri_bytes", 8_192, &Number::bytes(1 << 10, 64 << 10)),
+        }
+    }
+}

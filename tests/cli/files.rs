@@ -1,0 +1,125 @@
+//! Settings files with mistakes: each is refused by `check`, `show` and `serve` alike, with exit code 2 and words that
+//! lead to the mistake.
+
+use crate::run::{Run, SettingsFile, run};
+
+/// A file, and for each of its problems what the line on stderr has to contain.
+type Case = (&'static str, &'static [&'static [&'static str]]);
+
+const CASES: &[Case] = &[
+    ("lisen = \"127.0.0.1:1\"", &[&["settings.toml:1:", "unknown key `lisen`", "`listen`"]]),
+    ("[limits]\nmanifest_byte = 1", &[&["settings.toml:2:", "`manifest_byte` in [limits]", "`manifest_bytes`"]]),
+    ("manifest_bytes = 1", &[&["unknown key `manifest_bytes` at the top", "`manifest_bytes` in [limits]"]]),
+    ("[limits]\nlisten = \"127.0.0.1:1\"", &[&["unknown key `listen` in [limits]", "`listen` at the top"]]),
+    ("[limits.extra]\nx = 1", &[&["unknown key `extra` in [limits]", "nearest"]]),
+    ("[limit]\nmanifest_bytes = 1", &[&["unknown section [limit]", "[limits]"]]),
+    ("limits = 5", &[&["limits is the number 5", "it is a section: write [limits]"]]),
+    ("[[limits]]\nx = 1", &[&["limits is a list of sections", "write [limits] once"]]),
+    (
+        "[limits]\nmanifest_bytes = \"4MiB\"",
+        &[&["limits.manifest_bytes is the string \"4MiB\"", "whole number of bytes"]],
+    ),
+    ("[limits]\nmanifest_bytes = 4.5", &[&["limits.manifest_bytes", "fraction", "whole number of bytes"]]),
+    ("[limits]\nmanifest_bytes = -1", &[&["limits.manifest_bytes is the number -1", "1024 to 67108864"]]),
+    ("[limits]\nmanifest_bytes = 99999999999999999999", &[&["limits.manifest_bytes", "99999999999999999999"]]),
+    ("[limits]\nbody_idle = \"soon\"", &[&["limits.body_idle is the string \"soon\"", "duration", "such as \"60s\""]]),
+    ("[limits]\nbody_idle = 60", &[&["limits.body_idle is the number 60", "such as \"60s\""]]),
+    ("[limits]\nbody_idle = \"181s\"", &[&["limits.body_idle", "\"181s\"", "3m"]]),
+    ("[limits]\nhead_timeout = \"61s\"", &[&["limits.head_timeout", "\"61s\"", "60s"]]),
+    ("listen = \"localhost\"", &[&["listen is the string \"localhost\"", "IP address and a port", "127.0.0.1:5000"]]),
+    ("data = \"\"", &[&["data is the string \"\"", "a directory"]]),
+    ("[content]\ndirect_io = \"yes\"", &[&["content.direct_io is the string \"yes\"", "true or false"]]),
+    ("[log]\nformat = \"xml\"", &[&["log.format is the string \"xml\"", "\"text\" or \"json\""]]),
+    ("[log]\nfilter = \"tagstone=loud\"", &[&["log.filter is the string \"tagstone=loud\"", "RUST_LOG"]]),
+    ("[uploads]\nlifetime = [1]", &[&["uploads.lifetime is a list", "duration"]]),
+    ("[uploads]\nlifetime = 2026-01-01", &[&["uploads.lifetime is a date", "duration"]]),
+    ("[tls]\ncert = \"c\"\nkey = \"k\"", &[&["settings.toml:1:", "[tls] is not available in this version"]]),
+    ("[auth]\nhtpasswd = \"u\"", &[&["[auth] is not available in this version"]]),
+    ("[auth.bearer]\nrealm = \"r\"", &[&["[auth] is not available in this version"]]),
+    ("[[access]]\nsubject = \"a\"", &[&["[[access]] is not available in this version"]]),
+    ("[collect]\ngrace = \"1h\"", &[&["[collect] is not available in this version"]]),
+    ("[prune]\ninterval = \"1h\"", &[&["[prune] is not available in this version"]]),
+    ("[immutability]\nsuffix_convention = true", &[&["[immutability] is not available in this version"]]),
+    ("listen = ", &[&["settings.toml:1:", "not valid TOML"]]),
+    ("[log]\n\n[log]\n", &[&["settings.toml:3:", "not valid TOML"]]),
+    ("data = \"a\"\ndata = \"b\"", &[&["settings.toml:2:", "not valid TOML"]]),
+    (
+        "listen = 1\n[limits]\nmanifest_byte = 1\nbody_idle = \"1\"\n[auth]\nx = 1\n[writer]\nbatch = 0\n",
+        &[
+            &["settings.toml:1:", "listen is the number 1"],
+            &["settings.toml:3:", "`manifest_byte`"],
+            &["settings.toml:4:", "limits.body_idle"],
+            &["settings.toml:5:", "[auth]"],
+            &["settings.toml:8:", "writer.batch is the number 0"],
+        ],
+    ),
+];
+
+fn assert_refused(run: &Run, problems: &[&[&str]], context: &str) {
+    assert_eq!(run.code, Some(2), "{context}: {}", run.stderr);
+    assert_eq!(run.stdout, "", "{context}");
+    let lines: Vec<_> = run.stderr.lines().collect();
+    assert_eq!(lines.len(), problems.len(), "{context}: {}", run.stderr);
+    for (line, parts) in lines.iter().zip(problems) {
+        for part in *parts {
+            assert!(line.contains(part), "{context}: {part:?} is not in {line:?}");
+        }
+    }
+}
+
+#[test]
+fn every_mistake_is_named() {
+    for (text, problems) in CASES {
+        let file = SettingsFile::new(text);
+        assert_refused(&run(&["config", "check", &file.name()]), problems, text);
+    }
+}
+
+#[test]
+fn show_and_serve_refuse_what_check_refuses() {
+    let text = "[limits]\nmanifest_byte = 1\n[auth]\nhtpasswd = \"u\"\n";
+    let problems: &[&[&str]] = &[&["manifest_byte"], &["[auth] is not available"]];
+    let file = SettingsFile::new(text);
+    assert_refused(&run(&["config", "show", "--config", &file.name()]), problems, "show");
+    assert_refused(&run(&["serve", "--config", &file.name()]), problems, "serve");
+    assert_refused(&run(&["healthcheck", "--config", &file.name()]), problems, "healthcheck");
+}
+
+#[test]
+fn files_that_cannot_be_read_are_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path().to_str().unwrap();
+    let absent = format!("{folder}/absent.toml");
+    assert_refused(&run(&["config", "check", &absent]), &[&["cannot read", "absent.toml", "No such file"]], "absent");
+    assert_refused(&run(&["config", "check", folder]), &[&["cannot read", folder, "directory"]], "a directory");
+    assert_refused(&run(&["serve", "--config", &absent]), &[&["cannot read", "absent.toml"]], "serve");
+    let latin = SettingsFile::new(b"data = \"caf\xe9\"");
+    assert_refused(&run(&["config", "check", &latin.name()]), &[&["cannot read", "not UTF-8 after byte 11"]], "latin");
+    let endless = &["config", "check", "/dev/zero"];
+    assert_refused(&run(endless), &[&["cannot read /dev/zero", "larger than 1048576 bytes"]], "endless");
+}
+
+#[test]
+fn a_long_value_is_cut_in_the_message() {
+    let file = SettingsFile::new(format!("listen = \"{}\"", "é".repeat(5000)));
+    let run = run(&["config", "check", &file.name()]);
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.len() < 1000 && run.stderr.contains("and so on"), "{}", run.stderr);
+}
+
+#[test]
+fn good_files_are_ok() {
+    for text in ["", "# nothing\n", "\u{feff}data = \"x\"", "limits.page_entries = 0x10", "[limits]\nblob_bytes = 0"] {
+        let file = SettingsFile::new(text);
+        let run = run(&["config", "check", &file.name()]);
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{text:?}");
+        assert_eq!(run.stdout, format!("{}: ok\n", file.name()));
+    }
+}
+
+#[test]
+fn the_environment_does_not_enter_a_check() {
+    let file = SettingsFile::new("");
+    let run = crate::run::run_with(&["config", "check", &file.name()], &[("TAGSTONE_LISTEN", "nowhere")]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+}

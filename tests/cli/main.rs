@@ -1,0 +1,9 @@
+//! The `tagstone` binary as users and scripts meet it: what it accepts, what it says, and with which exit code it ends.
+
+mod command_line;
+mod documentation;
+mod exposure;
+mod files;
+mod healthcheck;
+mod precedence;
+mod run;
