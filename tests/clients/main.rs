@@ -1,0 +1,12 @@
+//! Real clients against a real server: whatever they push comes back with its digest and its bytes.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod crane;
+mod debian;
+mod helm;
+mod oras;
+mod podman;
+mod regctl;
+mod skopeo;

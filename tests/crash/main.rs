@@ -1,0 +1,10 @@
+//! What a registry owes its clients when its process dies: everything it has acknowledged, and nothing half done.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod history;
+mod lifecycle;
+mod pusher;
+mod rounds;
+mod session;
