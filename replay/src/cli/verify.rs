@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use clap::Args;
 use serde::Serialize;
+use tagstone_replay::content::ContentReader;
 use tagstone_replay::fold::Fingerprint;
 use tagstone_replay::source::{self, DataDirectory, Linked, Problem, Replay, Source, check_contents, replay};
 use tagstone_schema::{Digest, Head, Position, Seq};
@@ -114,8 +115,9 @@ impl Verify {
 }
 
 /// What compares stored bytes with a digest and a size.
-fn content_check(_source: &DataDirectory) -> Result<impl FnMut(&Digest, u64) -> Result<(), String>, Unable> {
-    Ok(|_: &Digest, _| Err("not wired yet".to_owned()))
+fn content_check(source: &DataDirectory) -> Result<impl FnMut(&Digest, u64) -> Result<(), String>, Unable> {
+    let contents = ContentReader::open(source.layout())?;
+    Ok(move |digest: &Digest, size| contents.check(digest, size).map_err(|problem| problem.to_string()))
 }
 
 fn text(out: &mut dyn Write, report: &Report<'_>) -> io::Result<()> {

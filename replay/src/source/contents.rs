@@ -25,7 +25,7 @@ impl Linked {
 /// Checks every blob and every manifest that is live in `state`, each once, in order of digests.
 ///
 /// Only what was linked or pushed is checked: a manifest may name what the registry never held, where its settings allow
-/// that. `check` is given a digest and a size, and says what is wrong with the bytes.
+/// that. `check` is given a digest and a size, and says what is wrong with the bytes, naming the digest.
 pub fn check_contents(
     state: &State,
     linked: &Linked,
@@ -45,7 +45,7 @@ pub fn check_contents(
     let mut problems = Vec::new();
     for ((digest, size), (kind, seq)) in promised {
         if let Err(why) = check(digest, size) {
-            problems.push(Problem { seq, what: format!("the {kind} {digest}: {why}") });
+            problems.push(Problem { seq, what: format!("{kind} {why}") });
         }
     }
     problems
