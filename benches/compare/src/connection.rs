@@ -31,15 +31,7 @@ impl Connection {
         Ok(Self { stream, host: server.host().to_owned(), input: Vec::new() })
     }
 
-    /// Sends one request and reads its whole answer, whatever its status.
-    pub(crate) fn send(&mut self, method: &str, path: &str, media_type: &str, body: &[u8]) -> Result<Answer> {
-        let mut out = self.head(method, path, media_type, body.len() as u64);
-        out.extend_from_slice(body);
-        self.stream.write_all(&out)?;
-        self.answer(method == "HEAD").with_context(|| format!("{method} {path}"))
-    }
-
-    /// `send`, and an error unless the answer has the status `expect`.
+    /// Sends one request and reads its whole answer; an error unless it has the status `expect`.
     pub(crate) fn ask(
         &mut self,
         expect: u16,
@@ -48,7 +40,10 @@ impl Connection {
         media_type: &str,
         body: &[u8],
     ) -> Result<Answer> {
-        let answer = self.send(method, path, media_type, body)?;
+        let mut out = self.head(method, path, media_type, body.len() as u64);
+        out.extend_from_slice(body);
+        self.stream.write_all(&out)?;
+        let answer = self.answer(method == "HEAD").with_context(|| format!("{method} {path}"))?;
         expect_status(&answer, expect, &format!("{method} {path}"))?;
         Ok(answer)
     }
