@@ -98,7 +98,7 @@ impl Active {
         // whole and clears the rest.
         self.file.sync_data()?;
         self.buffer.clear();
-        self.buffer.shrink_to(EXTENSION_BYTES as usize);
+        self.buffer.shrink_to(WRITE_BYTES);
         self.tail = end;
         self.entries.extend_from_slice(&written);
         Ok(written)

@@ -56,17 +56,21 @@ impl Claim {
             return Ok(());
         }
         let offset = self.offset();
-        if let Err(error) = self.write(bytes, offset) {
-            self.cut_back(offset);
-            return Err(error);
-        }
-        if let Some(progress) = &mut self.progress {
-            if let Some(hasher) = &mut progress.hasher {
-                hasher.update(bytes);
+        let hasher = self.progress.as_ref().and_then(|progress| progress.hasher.clone());
+        match self.write_and_hash(bytes, offset, hasher) {
+            Ok(hasher) => {
+                if let Some(progress) = &mut self.progress {
+                    progress.hasher = hasher;
+                }
+                self.set_offset(offset + bytes.len() as u64);
+                Ok(())
             }
-            self.set_offset(offset + bytes.len() as u64);
+            Err(error) => {
+                // The session still has its own hasher, which has not seen these bytes.
+                self.cut_back(offset);
+                Err(error)
+            }
         }
-        Ok(())
     }
 
     /// Ends the session with the blob that has this digest; see [`Finished`] for what is durable then.
@@ -101,14 +105,61 @@ impl Claim {
         self.close(&open)
     }
 
-    fn write(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        if bytes.len() >= DIRECT_BYTES && is_aligned(bytes, offset) {
-            if let Some(file) = self.direct()? {
-                match file.write_all_at(bytes, offset) {
-                    // The file system refuses direct writes only now, or asks for a larger alignment.
-                    Err(error) if error.kind() == io::ErrorKind::InvalidInput => self.direct = Direct::Refused,
-                    result => return result,
-                }
+    /// Writes the bytes and adds them to the hasher.
+    fn write_and_hash(
+        &mut self,
+        bytes: &[u8],
+        offset: u64,
+        hasher: Option<Box<ContentHasher>>,
+    ) -> io::Result<Option<Box<ContentHasher>>> {
+        let direct = bytes.len() >= DIRECT_BYTES && is_aligned(bytes, offset) && self.direct()?.is_some();
+        match hasher {
+            Some(hasher) if direct => self.write_beside_hashing(bytes, offset, hasher).map(Some),
+            Some(mut hasher) => {
+                self.buffered()?.write_all_at(bytes, offset)?;
+                hasher.update(bytes);
+                Ok(Some(hasher))
+            }
+            None if direct => self.write_direct(bytes, offset).map(|()| None),
+            None => self.buffered()?.write_all_at(bytes, offset).map(|()| None),
+        }
+    }
+
+    /// Hashes in a second thread while the device writes.
+    ///
+    /// Measured with two busy cores, 1 GiB in pieces of 1 MiB, both ways in turn: direct writes 590 to 710 MB/s beside
+    /// the hashing, 340 to 450 MB/s before it. Buffered writes are a copy by the processor, which the second thread
+    /// only delays (125 against 150 MB/s); those are not overlapped.
+    fn write_beside_hashing(
+        &mut self,
+        bytes: &[u8],
+        offset: u64,
+        hasher: Box<ContentHasher>,
+    ) -> io::Result<Box<ContentHasher>> {
+        let (written, hashed) = std::thread::scope(|scope| {
+            let mut hasher = hasher.clone();
+            let hashing = std::thread::Builder::new().spawn_scoped(scope, move || {
+                hasher.update(bytes);
+                hasher
+            });
+            let written = self.write_direct(bytes, offset);
+            (written, hashing.ok().and_then(|hashing| hashing.join().ok()))
+        });
+        written?;
+        Ok(hashed.unwrap_or_else(|| {
+            // No thread was to be had.
+            let mut hasher = hasher;
+            hasher.update(bytes);
+            hasher
+        }))
+    }
+
+    fn write_direct(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        if let Some(file) = self.direct()? {
+            match file.write_all_at(bytes, offset) {
+                // The file system refuses direct writes only now, or asks for a larger alignment.
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => self.direct = Direct::Refused,
+                result => return result,
             }
         }
         self.buffered()?.write_all_at(bytes, offset)
@@ -231,7 +282,7 @@ mod tests {
         // A device that is always full stands in for the file for one write.
         let file = claim.buffered.replace(OpenOptions::new().write(true).open("/dev/full").unwrap());
         let offset = claim.offset();
-        assert!(claim.write(b"more", offset).is_err());
+        assert!(claim.write_and_hash(b"more", offset, None).is_err());
         claim.buffered = file;
         // What a write that failed half way left behind the offset is taken back.
         fs::OpenOptions::new().write(true).open(&path).unwrap().write_all_at(b"mo", offset).unwrap();

@@ -135,7 +135,7 @@ mod tests {
             let message = problem.unwrap_err().to_string();
             assert!(message.contains(want), "{message}");
         }
-        fs::write(layout.blob(&large), b"forged bytes"[..10].to_vec()).unwrap();
+        fs::write(layout.blob(&large), &b"forged bytes"[..10]).unwrap();
         assert!(reader.check(&large, 10).unwrap_err().to_string().contains("has changed"));
         assert_eq!(reader.read(&large).unwrap_err().kind(), io::ErrorKind::InvalidData);
     }

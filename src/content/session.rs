@@ -34,7 +34,7 @@ enum Slot {
 pub(super) struct Progress {
     pub(super) offset: u64,
     /// Has seen exactly the bytes up to the offset; `None` for a session taken up again from its file.
-    pub(super) hasher: Option<ContentHasher>,
+    pub(super) hasher: Option<Box<ContentHasher>>,
 }
 
 impl std::fmt::Debug for Progress {

@@ -5,6 +5,7 @@
 //! belongs to one repository, survives the process, and needs no other record. After a power loss the bytes of a
 //! session may be incomplete; the digest at its end then does not match, and the client begins again.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt;
 use std::fs::{self, File};
@@ -78,7 +79,7 @@ impl Uploads {
         let name = FileName { id, repository: fingerprint(repository), algorithm };
         File::create_new(self.open.directory.join(name.to_string()))?;
         self.open.count.fetch_add(1, Ordering::Relaxed);
-        let progress = Progress { offset: 0, hasher: Some(ContentHasher::new(algorithm)) };
+        let progress = Progress { offset: 0, hasher: Some(Box::new(ContentHasher::new(algorithm))) };
         self.open.make_resident(&name, progress);
         Ok(id)
     }
@@ -133,7 +134,7 @@ impl Uploads {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let hasher = (offset == 0).then(|| ContentHasher::new(name.algorithm));
+        let hasher = (offset == 0).then(|| Box::new(ContentHasher::new(name.algorithm)));
         Ok(Some(OpenSessions::insert(resident, &self.open, name, Progress { offset, hasher })))
     }
 
@@ -192,7 +193,7 @@ fn forget_idle(resident: &mut HashMap<UploadId, Arc<Session>>) {
         .filter(|(_, session)| Arc::strong_count(session) == 1)
         .map(|(id, session)| (session.idle_time(), *id))
         .collect();
-    idle.sort_unstable_by(|one, other| other.0.cmp(&one.0));
+    idle.sort_unstable_by_key(|(idle, _)| Reverse(*idle));
     for (_, id) in &idle[..idle.len().div_ceil(2)] {
         resident.remove(id);
     }
