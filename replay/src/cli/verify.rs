@@ -14,6 +14,9 @@ use super::progress::Progress;
 use super::{Finding, Unable};
 
 /// Verify that a log is whole: continuity, hash chain, anchor, and the legality of every event.
+///
+/// A record behind the anchor that is not whole is no problem, but a note on stderr: it was never acknowledged, and a
+/// start of the registry cuts it off. A log that sled cannot open at all is reported as a problem of record 1.
 #[derive(Debug, Args)]
 pub(super) struct Verify {
     /// The data directory of a stopped registry.

@@ -51,9 +51,9 @@ impl EmbeddedLog {
         let cut_off = match scanned.broken {
             None => 0,
             // Behind the anchor nothing was ever acknowledged, so what is not whole there never happened.
-            Some(broken) if scanned.head.seq >= log.anchor.head().seq => log
+            Some(_) if scanned.head.seq >= log.anchor.head().seq => log
                 .tree
-                .remove_from(broken.seq)
+                .remove_behind(scanned.head.seq, scanned.last_bytes)
                 .and_then(|cut| log.sync().map(|()| cut))
                 .map_err(|error| OpenError::Unusable { path: layout.log(), why: error.to_string() })?,
             Some(broken) => return Err(OpenError::Broken(broken)),
@@ -73,22 +73,24 @@ impl EmbeddedLog {
 
     fn verify(&self, visit: &mut Visit<'_>) -> Result<Scanned, OpenError> {
         let mut chain = Chain::default();
+        let mut last_bytes = 0;
         let anchor = self.anchor.head();
         for stored in self.read(1) {
             let next = chain.head().seq + 1;
             let record = stored
                 .map_err(|error| Broken { seq: next, why: BrokenWhy::Unreadable(error.to_string()) })
-                .and_then(|stored| chain.next(&stored));
-            let record = match record {
-                Ok(record) => record,
-                Err(broken) => return Ok(Scanned { head: chain.head(), broken: Some(broken) }),
+                .and_then(|stored| chain.next(&stored).map(|record| (record, stored.bytes.len())));
+            let (record, bytes) = match record {
+                Ok(read) => read,
+                Err(broken) => return Ok(Scanned { head: chain.head(), last_bytes, broken: Some(broken) }),
             };
+            last_bytes = bytes;
             if record.seq == anchor.seq && chain.head().hash != anchor.hash {
                 return Err(OpenError::AnchorDiffers { anchor, found: chain.head().hash });
             }
             visit(&record).map_err(OpenError::Illegal)?;
         }
-        Ok(Scanned { head: chain.head(), broken: None })
+        Ok(Scanned { head: chain.head(), last_bytes, broken: None })
     }
 
     fn append_durably(&mut self, records: &[EncodedRecord]) -> Result<Head, StoreError> {
@@ -110,6 +112,8 @@ impl EmbeddedLog {
 
 struct Scanned {
     head: Head,
+    /// The length of the record at the head.
+    last_bytes: usize,
     broken: Option<Broken>,
 }
 
@@ -159,3 +163,6 @@ fn made_durable(layout: &Layout, tree: &RecordTree) -> Result<File, OpenError> {
     sync_directory(layout.root()).map_err(failed)?;
     Ok(file)
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,12 +5,16 @@
 //! leaf and writes a leaf above 128 KiB into a file of its own, which it never syncs: whole records of tens of
 //! kilobytes would lose acknowledged commits when the power fails. Values of this size cannot.
 
-use tagstone_schema::{EncodedRecord, Seq};
+use tagstone_schema::{EncodedRecord, Seq, limits};
 
 use super::{StoreError, StoredRecord};
 
 /// The most bytes of one value: 17 of them, with their keys, stay far below 128 KiB.
 pub(super) const VALUE_BYTES: usize = 4096;
+
+/// More parts than any record has: a log in which somebody wrote endless parts fills no memory.
+const MOST_PARTS: u16 = 64;
+const _: () = assert!(limits::RECORD_BYTES / VALUE_BYTES < MOST_PARTS as usize);
 
 /// The keys and values of a record.
 pub(super) fn pages_of(record: &EncodedRecord) -> impl Iterator<Item = (Vec<u8>, &[u8])> {
@@ -26,6 +30,17 @@ pub(super) fn pages_of(record: &EncodedRecord) -> impl Iterator<Item = (Vec<u8>,
 /// The key of a record's first value; all keys of the record, and of those behind it, are equal or greater.
 pub(super) fn first_key(seq: Seq) -> [u8; 8] {
     seq.to_be_bytes()
+}
+
+/// The first key that can stand behind a record of so many bytes; everything that follows the record is equal or greater.
+pub(super) fn key_behind(seq: Seq, bytes: usize) -> Vec<u8> {
+    let mut key = first_key(seq).to_vec();
+    if let Ok(part) = u16::try_from(bytes.div_ceil(VALUE_BYTES))
+        && part > 0
+    {
+        key.extend(part.to_be_bytes());
+    }
+    key
 }
 
 /// Joins the values of an ordered scan into records.
@@ -61,7 +76,7 @@ where
             return Some(Err(StoreError::new("reading the log", "a part of a record stands where none belongs")));
         };
         let mut bytes = value.as_ref().to_vec();
-        for part in 1u16.. {
+        for part in 1..MOST_PARTS {
             // A part that is missing leaves the record short, which its decoding finds.
             let mut expected = first.to_vec();
             expected.extend(part.to_be_bytes());

@@ -11,7 +11,7 @@ use tagstone_schema::{EncodedRecord, Seq};
 
 use super::directory::create_directory;
 use super::open_error::OpenError;
-use super::pages::{Joined, first_key, pages_of};
+use super::pages::{Joined, first_key, key_behind, pages_of};
 use super::{RecordBytes, StoreError};
 
 const TREE: &str = "log";
@@ -69,11 +69,17 @@ impl RecordTree {
         self.flush()
     }
 
-    /// Removes everything from `seq` on; returns how many records that were.
-    pub(super) fn remove_from(&self, seq: Seq) -> Result<u64, StoreError> {
+    /// The tree itself, to be damaged.
+    #[cfg(test)]
+    pub(super) fn tree_for_tests(&self) -> &sled::Tree {
+        &self.tree
+    }
+
+    /// Removes everything behind the record `seq` of so many bytes, also stray parts; returns how many records that were.
+    pub(super) fn remove_behind(&self, seq: Seq, bytes: usize) -> Result<u64, StoreError> {
         let mut removed = 0;
         self.calling("cutting off an unfinished record", || {
-            for key in self.tree.range(first_key(seq)..).keys() {
+            for key in self.tree.range(key_behind(seq, bytes)..).keys() {
                 let key = key?;
                 removed += u64::from(key.len() == first_key(seq).len());
                 self.tree.remove(key)?;
