@@ -5,3 +5,4 @@
 pub mod content;
 pub mod fold;
 pub mod log;
+pub mod source;

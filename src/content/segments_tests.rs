@@ -159,12 +159,12 @@ fn changed_content_is_named_and_can_be_stored_again() {
 #[test]
 fn a_header_within_content_hides_nothing_behind_it() {
     let (_directory, layout) = directory();
-    let mut forged = vec![0; 192];
+    let mut forged = vec![7; 600];
     let (victim, _) = content("victim");
-    for (at, state) in [(40, State::Live), (104, State::Erased)] {
-        let entry = Entry { digest: victim.clone(), offset: at + 88, length: 4000, state };
+    for (at, state) in [(40, State::Live), (168, State::Erased)] {
+        let entry = Entry { digest: victim.clone(), offset: at + HEADER_BYTES as u64, length: 4000, state };
         let at = usize::try_from(at).unwrap();
-        forged[at..at + 64].copy_from_slice(&encode_header(1, &entry)[..64]);
+        forged[at..at + HEADER_BYTES].copy_from_slice(&encode_header(1, &entry));
     }
     let forged = (hash_of(Algorithm::Sha256, &forged), Bytes::from(forged));
     let behind = content("behind");

@@ -8,6 +8,8 @@ mod fingerprint;
 mod manifest;
 mod pairs;
 mod policy;
+#[cfg(test)]
+mod properties;
 mod repository;
 mod state;
 mod tag;

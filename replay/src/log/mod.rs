@@ -5,14 +5,22 @@
 
 pub mod anchor;
 pub mod chain;
+mod copied;
 pub mod directory;
 mod embedded;
 pub mod memory;
+mod open_error;
 mod pages;
+mod recovery;
+mod tree;
 
 use tagstone_schema::{EncodedRecord, Head, Seq};
 
-pub use embedded::{EmbeddedLog, OpenError, Opened, Options, Visit, recover};
+pub use copied::{CopiedLog, CopyError};
+pub use embedded::{EmbeddedLog, Opened, Visit};
+pub use open_error::OpenError;
+pub use recovery::recover;
+pub use tree::Options;
 
 /// A place where records are kept.
 pub trait Log: Send {

@@ -3,6 +3,8 @@
 mod content;
 mod policies;
 mod tags;
+#[cfg(test)]
+mod tests;
 
 use tagstone_schema::{Digest, Event, Id, Record, RepositoryName, Seq, Tag};
 

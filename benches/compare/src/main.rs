@@ -1,0 +1,169 @@
+//! Measures Tagstone beside other registries, nginx and a bare HTTP server: the same load on the same machine in the
+//! same run, and one table of figures, ratios and aims. `benches/README.md` says what each row means.
+
+mod answer;
+mod bare;
+mod connection;
+mod contest;
+mod image;
+mod load;
+mod peers;
+mod population;
+mod request;
+mod rows;
+mod server;
+mod table;
+mod workload;
+mod wrk;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::{Parser, Subcommand};
+use contest::Results;
+use server::{Kind, Server};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+use workload::{Scale, Workload};
+
+/// What a tmpfs calls itself in `statfs`.
+const TMPFS: u64 = 0x0102_1994;
+
+#[derive(Parser)]
+#[command(about, long_about = None, args_conflicts_with_subcommands = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Role>,
+    /// The program to measure; without it only the others are measured.
+    #[arg(long, value_name = "PROGRAM")]
+    tagstone: Option<PathBuf>,
+    /// Another registry that runs already, without TLS and without access control (repeatable).
+    #[arg(long, value_name = "NAME=URL")]
+    registry: Vec<String>,
+    /// Only workloads whose key begins with this (repeatable).
+    #[arg(long, value_name = "ROW")]
+    only: Vec<String>,
+    /// One short round of each and small sizes: shows that everything works, not how fast it is.
+    #[arg(long)]
+    quick: bool,
+    /// Fill other registries as full as Tagstone, which takes minutes.
+    #[arg(long)]
+    full: bool,
+    /// Also write everything, with every round, to a file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Where the servers keep their data; must be a real disk.
+    #[arg(long, default_value = "target/bench")]
+    dir: PathBuf,
+}
+
+#[derive(Subcommand)]
+enum Role {
+    /// Serves one fixed answer (the floor for reads) until it is told to stop.
+    #[command(hide = true)]
+    Bare,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        Some(Role::Bare) => bare::serve().map(|()| true),
+        None => compare(&arguments),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the comparison; `false` if any workload failed on any server.
+fn compare(arguments: &Arguments) -> Result<bool> {
+    server::stop_on_signals()?;
+    let since = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let scale = Scale::new(arguments.quick, arguments.full, format!("compare-{since}"));
+    let mut workloads = selected(rows::all(&scale), &arguments.only)?;
+    let dir = disk(&arguments.dir)?;
+    let machine = machine();
+    eprintln!("{machine}");
+    let servers = start(arguments, dir.path(), &scale, &workloads)?;
+    let mut results = Results {
+        kinds: servers.iter().map(Server::kind).collect(),
+        names: servers.iter().map(|server| server.name().to_owned()).collect(),
+        ..Results::default()
+    };
+    for workload in &mut workloads {
+        results.measure(&servers, workload.as_mut(), &scale)?;
+    }
+    drop(servers);
+    println!("{machine}\n{}", table::text(&results));
+    if arguments.quick {
+        println!("A quick run: these figures show that everything works, not how fast it is.");
+    }
+    if let Some(file) = &arguments.json {
+        let text = serde_json::to_string_pretty(&table::json(&results, &machine))?;
+        std::fs::write(file, text + "\n").with_context(|| format!("writing {}", file.display()))?;
+    }
+    Ok(results.failures.is_empty())
+}
+
+fn selected(workloads: Vec<Box<dyn Workload>>, only: &[String]) -> Result<Vec<Box<dyn Workload>>> {
+    let keys: Vec<&str> = workloads.iter().map(|workload| workload.key()).collect();
+    for wanted in only {
+        if !keys.iter().any(|key| key.starts_with(wanted)) {
+            bail!("no row {wanted:?}; there are: {}", keys.join(", "));
+        }
+    }
+    let is_wanted = |key: &str| only.is_empty() || only.iter().any(|wanted| key.starts_with(wanted));
+    Ok(workloads.into_iter().filter(|workload| is_wanted(workload.key())).collect())
+}
+
+/// A directory of this run on a real disk: a registry whose syncs cost nothing says nothing.
+fn disk(parent: &Path) -> Result<tempfile::TempDir> {
+    std::fs::create_dir_all(parent).with_context(|| format!("making {}", parent.display()))?;
+    let parent = parent.canonicalize()?;
+    let kind = rustix::fs::statfs(&parent)?.f_type;
+    ensure!(u64::try_from(kind) != Ok(TMPFS), "{} is a tmpfs; give a directory on a disk by --dir", parent.display());
+    Ok(tempfile::Builder::new().prefix("run-").tempdir_in(parent)?)
+}
+
+/// Starts what the selected workloads need, Tagstone last, so that its column is.
+fn start(arguments: &Arguments, dir: &Path, scale: &Scale, workloads: &[Box<dyn Workload>]) -> Result<Vec<Server>> {
+    let needed = |kind| workloads.iter().any(|workload| workload.runs_on(kind));
+    let mut servers = Vec::new();
+    if needed(Kind::Peer) {
+        servers.push(peers::docker_registry(dir)?);
+    }
+    for registry in &arguments.registry {
+        servers.push(peers::by_url(registry)?);
+    }
+    if needed(Kind::Static) {
+        servers.push(peers::nginx(dir, scale.large)?);
+    }
+    if needed(Kind::Bare) {
+        servers.push(peers::bare(dir)?);
+    }
+    if let Some(program) = &arguments.tagstone {
+        let program = program.canonicalize().with_context(|| format!("no program {}", program.display()))?;
+        servers.push(peers::tagstone(&program, dir)?);
+    }
+    let mut names: Vec<&str> = servers.iter().map(Server::name).collect();
+    names.sort_unstable();
+    names.dedup();
+    ensure!(names.len() == servers.len(), "two servers have the same name");
+    Ok(servers)
+}
+
+/// What the figures were measured on, and whether it was busy with other things.
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let model = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = model.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown processor");
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or_default().to_owned();
+    let busy = load.parse::<f64>().is_ok_and(|load| load > 0.5);
+    let warning = if busy { "; other programs were running: expect ratios, not figures, to hold" } else { "" };
+    format!("{cores} cores, {}, load {load} before the start{warning}", model.trim_start_matches([' ', '\t', ':']))
+}

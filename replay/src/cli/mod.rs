@@ -1,0 +1,85 @@
+//! The command line.
+//!
+//! Exit codes: 0 what was asked holds; 1 a violation, corruption or difference was found; 2 the usage is wrong, or the
+//! source cannot be read. The report goes to stdout; everything said about the run itself goes to stderr.
+
+mod output;
+mod panics;
+mod progress;
+mod state;
+mod state_text;
+mod state_view;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use output::Format;
+
+/// Reads the log of a Tagstone registry, verifies it, and answers what happened.
+///
+/// SOURCE is the data directory of a stopped registry. Nothing is ever written to it.
+///
+/// Exit codes: 0 holds; 1 a violation, corruption or difference was found; 2 usage, or the source is unreadable.
+#[derive(Debug, Parser)]
+#[command(name = "tagstone-replay", version, arg_required_else_help = true)]
+struct Arguments {
+    /// How the report is written to stdout.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Verify(verify::Verify),
+    State(state::ShowState),
+}
+
+/// What a command found, when it could do its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Finding {
+    Holds,
+    Violated,
+}
+
+impl Finding {
+    fn exit_code(self) -> ExitCode {
+        match self {
+            Self::Holds => ExitCode::SUCCESS,
+            Self::Violated => ExitCode::from(1),
+        }
+    }
+}
+
+/// Why a command could not do its work: exit code 2.
+#[derive(Debug)]
+struct Unable(String);
+
+impl<E: std::error::Error> From<E> for Unable {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// The whole program.
+pub(crate) fn main() -> ExitCode {
+    // clap exits by itself: with 0 after help, with 2 after wrong usage.
+    let arguments = Arguments::parse();
+    panics::reported(|| match run(&arguments) {
+        Ok(finding) => finding.exit_code(),
+        Err(Unable(why)) => {
+            eprintln!("tagstone-replay: {why}");
+            ExitCode::from(2)
+        }
+    })
+}
+
+fn run(arguments: &Arguments) -> Result<Finding, Unable> {
+    match &arguments.command {
+        Command::Verify(verify) => verify.run(arguments.format),
+        Command::State(state) => state.run(arguments.format),
+    }
+}

@@ -1,0 +1,97 @@
+//! `state`: what a registry held at one point of its log.
+
+use clap::Args;
+use tagstone_replay::fold::State;
+use tagstone_replay::source::{self, Point, PointError, Replay, StateAt, replay};
+use tagstone_schema::{Head, RepositoryName};
+
+use super::output::{self, Format};
+use super::progress::Progress;
+use super::state_view::{FingerprintView, StateView, lines};
+use super::{Finding, Unable, state_text};
+
+/// Show what a registry held: repositories, tags, manifests, blobs, policies, tokens.
+///
+/// The whole log is verified, whatever the point: what is wrong with it is said on stderr, and the exit code is then 1.
+#[derive(Debug, Args)]
+pub(super) struct ShowState {
+    /// The data directory of a stopped registry.
+    source: String,
+    /// The state behind this record (a seq), or behind the last record at or before this instant (RFC 3339).
+    #[arg(long, value_name = "POINT")]
+    at: Option<Point>,
+    /// Only this repository. One that does not exist at the point is an error of usage (exit code 2).
+    #[arg(long, value_name = "REPOSITORY")]
+    repository: Option<RepositoryName>,
+    /// Only the fingerprint of the whole state.
+    #[arg(long, conflicts_with = "repository")]
+    fingerprint: bool,
+}
+
+impl ShowState {
+    pub(super) fn run(&self, format: Format) -> Result<Finding, Unable> {
+        let source = source::open(&self.source)?;
+        let mut progress = Progress::over("records");
+        let mut at = self.at.map(StateAt::new);
+        let replayed = replay(&source, &mut |step| {
+            progress.step();
+            if let Some(at) = &mut at {
+                at.look(&step);
+            }
+        });
+        drop(progress);
+        let finding = said_problems(&replayed);
+        let (head, state) = match at.map_or_else(|| Ok(at_the_end(&replayed)), |at| at.found(&replayed)) {
+            Ok(found) => found,
+            // A point that a sound log would have had is missing because the log is damaged: a finding, no wrong usage.
+            Err(error) if finding == Finding::Violated => {
+                eprintln!("tagstone-replay: {error}");
+                return Ok(Finding::Violated);
+            }
+            Err(error @ (PointError::Empty(_) | PointError::Outside { .. } | PointError::Illegal { .. })) => {
+                return Err(error.into());
+            }
+        };
+        if let Some(name) = &self.repository
+            && state.repository(name.as_str()).is_none()
+        {
+            return Err(Unable(format!("there is no repository {name} behind record {}", head.seq)));
+        }
+        self.report(format, &head, &state)?;
+        Ok(finding)
+    }
+
+    fn report(&self, format: Format, head: &Head, state: &State) -> Result<(), Unable> {
+        let fingerprint = state.fingerprint();
+        output::write(|out| {
+            if self.fingerprint {
+                return match format {
+                    Format::Text => writeln!(out, "{fingerprint}"),
+                    Format::Json | Format::Ndjson => output::json_line(out, &FingerprintView { fingerprint }),
+                };
+            }
+            let view = StateView::new(head, state, fingerprint, self.repository.as_ref());
+            match format {
+                Format::Text => state_text::write(out, &view),
+                Format::Json => output::json(out, &view),
+                Format::Ndjson => lines(&view).try_for_each(|line| output::json_line(out, &line)),
+            }
+        })?;
+        Ok(())
+    }
+}
+
+fn at_the_end(replayed: &Replay) -> (Head, State) {
+    (replayed.state_head, replayed.state.clone())
+}
+
+/// Says what is wrong with the log on stderr.
+fn said_problems(replayed: &Replay) -> Finding {
+    for note in &replayed.notes {
+        eprintln!("note: {note}");
+    }
+    for problem in &replayed.problems {
+        eprintln!("warning: at record {}: {}", problem.seq, problem.what);
+    }
+    if replayed.problems.is_empty() { Finding::Holds } else { Finding::Violated }
+}

@@ -1,0 +1,203 @@
+//! A state in the form of reports: what JSON shows, and what the tables are made of.
+
+use serde::Serialize;
+use tagstone_replay::fold::{Fingerprint, Manifest, Moment, Policy, PolicyStatus, Repository, State, TagState, Token};
+use tagstone_schema::event::TokenScope;
+use tagstone_schema::policy::{Rule, Scope};
+use tagstone_schema::{Digest, Head, Id, MediaType, References, RepositoryName, Seq, Tag};
+
+use super::verify::HeadView;
+
+#[derive(Serialize)]
+pub(super) struct FingerprintView {
+    pub(super) fingerprint: Fingerprint,
+}
+
+/// A whole state. Times are RFC 3339; a `seq` beside a time is the record that set it.
+#[derive(Serialize)]
+pub(super) struct StateView<'a> {
+    #[serde(flatten)]
+    pub(super) point: PointView,
+    pub(super) repositories: Vec<RepositoryView<'a>>,
+    pub(super) policies: Vec<PolicyView<'a>>,
+    pub(super) tokens: Vec<TokenView<'a>>,
+}
+
+/// The point of the log that a state stands at. The fingerprint is that of the whole state, also where one
+/// repository is shown.
+#[derive(Serialize)]
+pub(super) struct PointView {
+    pub(super) head: HeadView,
+    /// Absent before the first record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) log: Option<Id>,
+    pub(super) fingerprint: Fingerprint,
+}
+
+#[derive(Serialize)]
+pub(super) struct RepositoryView<'a> {
+    pub(super) name: &'a RepositoryName,
+    pub(super) tags: Vec<TagView<'a>>,
+    pub(super) manifests: Vec<ManifestView<'a>>,
+    pub(super) blobs: Vec<BlobView<'a>>,
+}
+
+#[derive(Serialize)]
+pub(super) struct TagView<'a> {
+    pub(super) name: &'a Tag,
+    pub(super) digest: &'a Digest,
+    /// When it began to point at the digest.
+    pub(super) since: String,
+    pub(super) seq: Seq,
+    /// When it was locked by hand.
+    pub(super) locked: Option<String>,
+    pub(super) expires: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ManifestView<'a> {
+    pub(super) digest: &'a Digest,
+    pub(super) size: u64,
+    pub(super) media_type: &'a MediaType,
+    pub(super) artifact_type: Option<&'a MediaType>,
+    pub(super) subject: Option<&'a Digest>,
+    pub(super) references: &'a References,
+    pub(super) pushed: String,
+    pub(super) seq: Seq,
+}
+
+#[derive(Serialize)]
+pub(super) struct BlobView<'a> {
+    pub(super) digest: &'a Digest,
+    pub(super) size: u64,
+}
+
+#[derive(Serialize)]
+pub(super) struct PolicyView<'a> {
+    pub(super) id: &'a Id,
+    pub(super) status: &'static str,
+    pub(super) scope: &'a Scope,
+    pub(super) rule: &'a Rule,
+    pub(super) created: String,
+    pub(super) activated: Option<String>,
+    pub(super) retired: Option<String>,
+    pub(super) seq: Seq,
+}
+
+/// An access token. The hash of its secret is in the log, but is no part of a report that is handed around.
+#[derive(Serialize)]
+pub(super) struct TokenView<'a> {
+    pub(super) id: &'a Id,
+    pub(super) subject: &'a str,
+    pub(super) label: &'a str,
+    pub(super) scopes: &'a [TokenScope],
+    pub(super) issued: String,
+    pub(super) expires: Option<String>,
+    pub(super) revoked: Option<String>,
+    pub(super) seq: Seq,
+}
+
+impl<'a> StateView<'a> {
+    /// The state behind `head`, or of one repository in it. A view of one repository shows no policies and tokens.
+    pub(super) fn new(head: &Head, state: &'a State, fingerprint: Fingerprint, only: Option<&RepositoryName>) -> Self {
+        let time = (head.seq > 0).then(|| head.time.to_string());
+        let shown = state.repositories().filter(|(name, _)| only.is_none_or(|only| only == *name));
+        let (policies, tokens) = match only {
+            None => (state.policies().map(policy).collect(), state.tokens().map(token).collect()),
+            Some(_) => (Vec::new(), Vec::new()),
+        };
+        Self {
+            point: PointView { head: head.into(), time, log: state.log(), fingerprint },
+            repositories: shown.map(repository).collect(),
+            policies,
+            tokens,
+        }
+    }
+}
+
+/// A line of JSON for each thing; its `kind` tells what it is.
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(super) enum Line<'a> {
+    State(&'a PointView),
+    Repository(&'a RepositoryView<'a>),
+    Policy(&'a PolicyView<'a>),
+    Token(&'a TokenView<'a>),
+}
+
+pub(super) fn lines<'a>(view: &'a StateView<'a>) -> impl Iterator<Item = Line<'a>> {
+    std::iter::once(Line::State(&view.point))
+        .chain(view.repositories.iter().map(Line::Repository))
+        .chain(view.policies.iter().map(Line::Policy))
+        .chain(view.tokens.iter().map(Line::Token))
+}
+
+fn time(moment: Moment) -> String {
+    moment.time.to_string()
+}
+
+fn repository<'a>((name, repository): (&'a RepositoryName, &'a Repository)) -> RepositoryView<'a> {
+    RepositoryView {
+        name,
+        tags: repository.tags_after(None).map(tag).collect(),
+        manifests: repository.manifests().map(|shared| manifest(shared)).collect(),
+        blobs: repository.blobs().map(|(digest, size)| BlobView { digest, size }).collect(),
+    }
+}
+
+fn tag<'a>((name, state): (&'a Tag, &'a TagState)) -> TagView<'a> {
+    TagView {
+        name,
+        digest: state.digest(),
+        since: time(state.since()),
+        seq: state.since().seq,
+        locked: state.locked().map(time),
+        expires: state.expires().map(|at| at.to_string()),
+    }
+}
+
+fn manifest(manifest: &Manifest) -> ManifestView<'_> {
+    ManifestView {
+        digest: &manifest.digest,
+        size: manifest.size,
+        media_type: &manifest.media_type,
+        artifact_type: manifest.artifact_type.as_ref(),
+        subject: manifest.subject.as_ref(),
+        references: &manifest.references,
+        pushed: time(manifest.pushed),
+        seq: manifest.pushed.seq,
+    }
+}
+
+fn policy<'a>((id, policy): (&'a Id, &'a Policy)) -> PolicyView<'a> {
+    let status = match policy.status {
+        PolicyStatus::Draft => "draft",
+        PolicyStatus::Active => "active",
+        PolicyStatus::Retired => "retired",
+    };
+    PolicyView {
+        id,
+        status,
+        scope: &policy.scope,
+        rule: &policy.rule,
+        created: time(policy.created),
+        activated: policy.activated.map(time),
+        retired: policy.retired.map(time),
+        seq: policy.created.seq,
+    }
+}
+
+fn token<'a>((id, token): (&'a Id, &'a Token)) -> TokenView<'a> {
+    TokenView {
+        id,
+        subject: &token.subject,
+        label: &token.label,
+        scopes: &token.scopes,
+        issued: time(token.issued),
+        expires: token.expires.map(|at| at.to_string()),
+        revoked: token.revoked.map(time),
+        seq: token.issued.seq,
+    }
+}

@@ -1,0 +1,138 @@
+//! `verify`: whether a log is whole, unbroken and legal, and whether the bytes that it promises are there.
+
+use std::io::{self, Write};
+
+use clap::Args;
+use serde::Serialize;
+use tagstone_replay::content::ContentReader;
+use tagstone_replay::fold::Fingerprint;
+use tagstone_replay::source::{self, DataDirectory, Linked, Problem, Replay, Source, check_contents, replay};
+use tagstone_schema::{Digest, Head, Position, Seq};
+
+use super::output::{self, Format};
+use super::progress::Progress;
+use super::{Finding, Unable};
+
+/// Verify that a log is whole: continuity, hash chain, anchor, and the legality of every event.
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    /// The data directory of a stopped registry.
+    source: String,
+    /// Also read every live blob and manifest, and compare its size and digest.
+    #[arg(long)]
+    blobs: bool,
+    /// The log must hold exactly this record hash at this seq: a head noted earlier, or by somebody else.
+    #[arg(long, value_name = "SEQ:HASH")]
+    expect: Option<Position>,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    ok: bool,
+    records: u64,
+    events: u64,
+    head: HeadView,
+    fingerprint: Fingerprint,
+    problems: &'a [Problem],
+}
+
+/// A head as reports show it.
+#[derive(Serialize)]
+pub(super) struct HeadView {
+    seq: Seq,
+    hash: String,
+}
+
+impl From<&Head> for HeadView {
+    fn from(head: &Head) -> Self {
+        Self { seq: head.seq, hash: head.hash.to_string() }
+    }
+}
+
+impl std::fmt::Display for HeadView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.seq, self.hash)
+    }
+}
+
+impl Verify {
+    pub(super) fn run(&self, format: Format) -> Result<Finding, Unable> {
+        let source = source::open(&self.source)?;
+        let (mut replayed, linked) = self.replay(&source);
+        if self.blobs {
+            let mut progress = Progress::over("blobs and manifests");
+            let mut check = content_check(&source)?;
+            let problems = check_contents(&replayed.state, &linked, |digest, size| {
+                progress.step();
+                check(digest, size)
+            });
+            replayed.problems.extend(problems);
+        }
+        // A stable sort: the first problem is the first bad seq.
+        replayed.problems.sort_by_key(|problem| problem.seq);
+        let report = Report {
+            ok: replayed.problems.is_empty(),
+            records: replayed.records,
+            events: replayed.events,
+            head: (&replayed.head).into(),
+            fingerprint: replayed.state.fingerprint(),
+            problems: &replayed.problems,
+        };
+        for note in &replayed.notes {
+            eprintln!("note: {note}");
+        }
+        output::write(|out| match format {
+            Format::Json => output::json(out, &report),
+            Format::Ndjson => output::json_line(out, &report),
+            Format::Text => text(out, &report),
+        })?;
+        Ok(if report.ok { Finding::Holds } else { Finding::Violated })
+    }
+
+    /// Replays the source, with what the options need to know on the way.
+    fn replay(&self, source: &dyn Source) -> (Replay, Linked) {
+        let mut progress = Progress::over("records");
+        let mut linked = Linked::default();
+        let mut expected = self.expect.map(|position| (position, "the log does not reach to it".to_owned(), false));
+        let mut replayed = replay(source, &mut |step| {
+            progress.step();
+            if let (true, Some(record)) = (self.blobs, step.next) {
+                linked.look(record);
+            }
+            if let Some((position, found, holds)) = &mut expected
+                && position.seq == step.head.seq
+            {
+                *found = format!("it has the hash {}", step.head.hash);
+                *holds = position.hash == step.head.hash;
+            }
+        });
+        if let Some((Position { seq, hash }, found, false)) = expected {
+            let what = format!("record {seq} was expected to have the hash {hash}, but {found}");
+            replayed.problems.push(Problem { seq, what });
+        }
+        (replayed, linked)
+    }
+}
+
+/// What compares stored bytes with a digest and a size.
+fn content_check(source: &DataDirectory) -> Result<impl FnMut(&Digest, u64) -> Result<(), String>, Unable> {
+    let contents = ContentReader::open(source.layout())?;
+    Ok(move |digest: &Digest, size| contents.check(digest, size).map_err(|problem| problem.to_string()))
+}
+
+fn text(out: &mut dyn Write, report: &Report<'_>) -> io::Result<()> {
+    writeln!(out, "records      {}", report.records)?;
+    writeln!(out, "events       {}", report.events)?;
+    writeln!(out, "head         {}", report.head)?;
+    writeln!(out, "fingerprint  {}", report.fingerprint)?;
+    match report.problems.first() {
+        None => writeln!(out, "\nThe log is whole, its chain is unbroken, and every event in it is legal."),
+        Some(first) => {
+            let mut table = output::table(&["seq", "what is wrong"]);
+            for problem in report.problems {
+                table.add_row([problem.seq.to_string(), problem.what.clone()]);
+            }
+            writeln!(out, "\n{table}\n\nThe log does not hold. The first bad record is {}.", first.seq)
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Accepting a log whose anchor is lost, or names records that are lost.
+
+use tagstone_schema::{Head, Position};
+
+use super::anchor::Anchor;
+use super::chain::Chain;
+use super::open_error::OpenError;
+use super::tree::{Options, RecordTree};
+use crate::content::Layout;
+
+/// Writes a new anchor for a log whose old one is lost or above it, after an operator has named its head.
+///
+/// Returns the head that was found; with `accept` naming exactly that head, the anchor is written. What stands behind
+/// the head is not sound, and the next start cuts it off.
+pub fn recover(layout: &Layout, accept: Option<Position>) -> Result<Head, OpenError> {
+    let tree = RecordTree::open(&layout.log(), Options::default())?;
+    let mut chain = Chain::default();
+    for stored in tree.read(1) {
+        if !stored.is_ok_and(|stored| chain.next(&stored).is_ok()) {
+            break;
+        }
+    }
+    drop(tree);
+    let head = chain.head();
+    if accept == Some(Position { seq: head.seq, hash: head.hash }) {
+        Anchor::create(&layout.anchor(), head).map_err(|source| OpenError::Anchor { source })?;
+    }
+    Ok(head)
+}

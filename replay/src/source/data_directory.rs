@@ -1,0 +1,76 @@
+//! The data directory of a stopped registry.
+//!
+//! **Invariant**: nothing is written to the directory. The anchor is read, the lock is borrowed (which writes nothing),
+//! and the log is copied aside before sled sees it.
+
+use std::path::Path;
+
+use tagstone_schema::Seq;
+
+use super::{DurableEnd, Source, SourceError};
+use crate::content::Layout;
+use crate::log::anchor::{self, AnchorError};
+use crate::log::directory::DirectoryLock;
+use crate::log::{CopiedLog, CopyError, RecordBytes, StoreError};
+
+/// A data directory, opened for reading. No server can start on it while the value lives.
+pub struct DataDirectory {
+    layout: Layout,
+    log: CopyOfLog,
+    durable_end: DurableEnd,
+    _lock: Option<DirectoryLock>,
+}
+
+enum CopyOfLog {
+    /// The registry stopped before it made a log, or somebody removed it: the anchor tells which.
+    Absent,
+    /// sled gives up on it.
+    Unusable(String),
+    Open(CopiedLog),
+}
+
+impl DataDirectory {
+    /// Opens a data directory. A damaged log or anchor is no error here: what is wrong with them is found when the
+    /// records are replayed.
+    pub fn open(root: &Path) -> Result<Self, SourceError> {
+        let layout = Layout::new(root);
+        if !layout.log().exists() && !layout.anchor().exists() {
+            return Err(SourceError::NotData(root.to_owned()));
+        }
+        let lock = DirectoryLock::borrow(&layout.lock())?;
+        let durable_end = match anchor::read(&layout.anchor()) {
+            Ok(head) => DurableEnd::Known(head),
+            Err(error @ AnchorError::Io { .. }) => return Err(SourceError::Anchor(error.to_string())),
+            Err(error) => DurableEnd::Lost(error.to_string()),
+        };
+        let log = if layout.log().exists() {
+            match CopiedLog::of(&layout.log()) {
+                Ok(log) => CopyOfLog::Open(log),
+                Err(CopyError::Unusable(why)) => CopyOfLog::Unusable(why),
+                Err(error) => return Err(SourceError::Copy(error)),
+            }
+        } else {
+            CopyOfLog::Absent
+        };
+        Ok(Self { layout, log, durable_end, _lock: lock })
+    }
+
+    /// Where everything lies in it.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+}
+
+impl Source for DataDirectory {
+    fn records(&self, from: Seq) -> RecordBytes<'_> {
+        match &self.log {
+            CopyOfLog::Absent => Box::new(std::iter::empty()),
+            CopyOfLog::Unusable(why) => Box::new(std::iter::once(Err(StoreError::new("opening the log", why)))),
+            CopyOfLog::Open(log) => log.read(from),
+        }
+    }
+
+    fn durable_end(&self) -> &DurableEnd {
+        &self.durable_end
+    }
+}

@@ -1,0 +1,153 @@
+//! Reading a source from its first record to the last sound one, and noting all that is wrong on the way.
+
+use tagstone_schema::{Head, Record, Seq, Timestamp};
+
+use super::{DurableEnd, Source};
+use crate::fold::{IllegalEvent, State};
+use crate::log::chain::{Broken, BrokenWhy, Chain};
+
+/// What came of replaying a source.
+#[derive(Debug, Default)]
+pub struct Replay {
+    /// The last record whose bytes and place in the chain are sound.
+    pub head: Head,
+    /// The time of the first record.
+    pub begin: Option<Timestamp>,
+    /// How many records are sound.
+    pub records: u64,
+    /// How many events they hold.
+    pub events: u64,
+    /// The state after the last record before which nothing was illegal.
+    pub state: State,
+    /// The record that `state` stands behind. It is `head`, unless an event was illegal.
+    pub state_head: Head,
+    /// What is wrong, in the order in which it was found.
+    pub problems: Vec<Problem>,
+    /// What is worth knowing, and proves nothing wrong.
+    pub notes: Vec<String>,
+}
+
+/// Something that is wrong with a log.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Problem {
+    /// The first record that it concerns: the damaged one, the illegal one, or the first that is missing.
+    pub seq: Seq,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// A place between two records, as the replay passes it.
+pub struct Step<'a> {
+    /// The record behind which the place is; the empty head before the first.
+    pub head: Head,
+    /// The state there; none behind an illegal event.
+    pub state: Option<&'a State>,
+    /// The record that follows; none at the end of what is sound.
+    pub next: Option<&'a Record>,
+}
+
+/// Replays a source. `watch` sees every place of the log in order, the one before the first record and the last one too.
+///
+/// A record that is not whole, or does not continue the chain, ends the replay. It is a problem where the log is known
+/// to have reached that far. Behind the durable end it is a note: nobody was ever told of such a record, and a start of
+/// the registry cuts it off. An illegal event ends the fold, while the chain is verified on.
+pub fn replay(source: &dyn Source, watch: &mut dyn FnMut(Step<'_>)) -> Replay {
+    let mut chain = Chain::default();
+    let mut seen = Replay::default();
+    let mut illegal = None;
+    let mut broken = None;
+    for stored in source.records(1) {
+        let before = chain.head();
+        check_against_end(&before, source.durable_end(), &mut seen.problems);
+        let next = stored
+            .map_err(|error| Broken { seq: before.seq + 1, why: BrokenWhy::Unreadable(error.to_string()) })
+            .and_then(|stored| chain.next(&stored));
+        let record = match next {
+            Ok(record) => record,
+            Err(error) => {
+                broken = Some(error);
+                break;
+            }
+        };
+        watch(Step { head: before, state: illegal.is_none().then_some(&seen.state), next: Some(&record) });
+        seen.begin.get_or_insert(record.time);
+        seen.records += 1;
+        seen.events += record.events.len() as u64;
+        if illegal.is_none() {
+            match seen.state.apply(&record) {
+                Ok(()) => seen.state_head = chain.head(),
+                Err(error) => illegal = Some(error),
+            }
+        }
+    }
+    seen.head = chain.head();
+    if broken.is_none() {
+        check_against_end(&seen.head, source.durable_end(), &mut seen.problems);
+    }
+    if let Some(error) = &illegal {
+        note_illegal(source, error, &mut seen);
+    }
+    note_end(source.durable_end(), broken, &mut seen);
+    watch(Step { head: seen.head, state: illegal.is_none().then_some(&seen.state), next: None });
+    seen
+}
+
+fn check_against_end(head: &Head, end: &DurableEnd, problems: &mut Vec<Problem>) {
+    if let DurableEnd::Known(anchor) = end
+        && anchor.seq == head.seq
+        && anchor.hash != head.hash
+    {
+        let what = format!(
+            "record {} has the hash {}, but the anchor names {}: log and anchor do not belong together",
+            head.seq, head.hash, anchor.hash
+        );
+        problems.push(Problem { seq: head.seq, what });
+    }
+}
+
+fn note_illegal(source: &dyn Source, error: &IllegalEvent, seen: &mut Replay) {
+    // The record's earlier events are in the state by now, so the state before it is folded afresh.
+    seen.state = state_before(source, error.seq);
+    let what = format!("{error}. The state and its fingerprint are those before this record");
+    seen.problems.push(Problem { seq: error.seq, what });
+}
+
+fn note_end(end: &DurableEnd, broken: Option<Broken>, seen: &mut Replay) {
+    let first_unsound = seen.head.seq + 1;
+    match (end, broken) {
+        (DurableEnd::Known(anchor), Some(broken)) if seen.head.seq >= anchor.seq => {
+            seen.notes.push(format!(
+                "behind the anchor, {broken}. It was never acknowledged; a start of the registry cuts it off"
+            ));
+        }
+        (_, Some(broken)) => {
+            let what = format!("{}. Nothing behind record {} is believed", broken.why, seen.head.seq);
+            seen.problems.push(Problem { seq: broken.seq, what });
+        }
+        (DurableEnd::Known(anchor), None) if seen.head.seq < anchor.seq => {
+            let what = format!(
+                "the log ends at record {}, but records up to {} were made durable: records {first_unsound} to {} are missing",
+                seen.head.seq, anchor.seq, anchor.seq
+            );
+            seen.problems.push(Problem { seq: first_unsound, what });
+        }
+        _ => {}
+    }
+    if let DurableEnd::Lost(why) = end {
+        let what = format!("{why}, so nothing shows whether records from {first_unsound} on are missing");
+        seen.problems.push(Problem { seq: first_unsound, what });
+    }
+}
+
+/// The state before a record, in a source that was found sound and legal up to it.
+fn state_before(source: &dyn Source, seq: Seq) -> State {
+    let mut state = State::default();
+    let mut chain = Chain::default();
+    for stored in source.records(1) {
+        let Ok(record) = stored.map_err(drop).and_then(|stored| chain.next(&stored).map_err(drop)) else { break };
+        if record.seq == seq || state.apply(&record).is_err() {
+            break;
+        }
+    }
+    state
+}

@@ -1,0 +1,9 @@
+//! The forensic command line over data directories of every condition.
+
+mod command;
+mod contents;
+mod damage;
+mod directory;
+mod forged;
+mod sound;
+mod usage;

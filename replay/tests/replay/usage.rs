@@ -1,0 +1,49 @@
+//! Wrong usage and unreadable sources: exit code 2, a message on stderr, nothing on stdout.
+
+use crate::command::replay;
+use crate::directory::sound;
+
+#[test]
+fn wrong_usage_is_refused() {
+    let (directory, _) = sound();
+    let root = directory.path().to_str().unwrap();
+    let file = directory.path().join("anchor");
+    let empty = tempfile::tempdir().unwrap();
+    let cases: &[(&[&str], &str)] = &[
+        (&[], "Usage"),
+        (&["verify"], "<SOURCE>"),
+        (&["unheard-of", root], "unrecognized subcommand"),
+        (&["verify", root, "--format", "xml"], "possible values: text, json, ndjson"),
+        (&["verify", root, "--expect", "5"], "SEQ:HASH"),
+        (&["verify", root, "--expect", "5:abc"], "SEQ:HASH"),
+        (&["state", root, "--at", "yesterday"], "2026-11-01T12:00:00Z"),
+        (&["state", root, "--at", "99999999999999999999"], "no point of a log"),
+        (&["state", root, "--repository", "Not A Name"], "is not a repository name"),
+        (&["state", root, "--repository", "a", "--fingerprint"], "cannot be used with"),
+        (&["verify", "/does/not/exist"], "does not exist"),
+        (&["verify", empty.path().to_str().unwrap()], "holds neither `log` nor `anchor`"),
+        (&["verify", file.to_str().unwrap()], "reads the data directory of a stopped registry"),
+        (&["state", "http://localhost:5000"], "reads the data directory of a stopped registry"),
+    ];
+    for (arguments, said) in cases {
+        let run = replay(*arguments);
+        assert_eq!((run.code, run.out.as_str()), (2, ""), "{arguments:?}: {run:?}");
+        assert!(run.err.contains(said), "{arguments:?}: {run:?}");
+    }
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    for arguments in [&["--help"][..], &["verify", "--help"], &["--version"]] {
+        assert_eq!(replay(arguments).code, 0, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_full_temporary_directory_is_named() {
+    let (directory, _) = sound();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tagstone-replay"));
+    let output = command.arg("verify").arg(directory.path()).env("TMPDIR", "/does/not/exist").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("/does/not/exist"));
+}
