@@ -32,6 +32,7 @@ struct Running {
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) status: ExitStatus,
+    /// What this server wrote, without what earlier ones did.
     pub(crate) stderr: String,
 }
 
@@ -159,6 +160,7 @@ impl Drop for Registry {
 #[track_caller]
 fn launch(data: &Path, log: &Path) -> Result<Running, Refusal> {
     let stderr = File::options().create(true).append(true).open(log).expect("open the file for stderr");
+    let before = stderr.metadata().expect("the length of what earlier servers wrote").len();
     let mut process = Command::new(env!("CARGO_BIN_EXE_tagstone"))
         .args(["serve", "--listen", "127.0.0.1:0", "--data"])
         .arg(data)
@@ -170,7 +172,11 @@ fn launch(data: &Path, log: &Path) -> Result<Running, Refusal> {
     let stdout = process.stdout.take().expect("a piped stdout");
     let (ready, readiness) = mpsc::channel();
     let rest_of_stdout = thread::spawn(move || follow(stdout, &ready));
-    let said = || fs::read_to_string(log).unwrap_or_default();
+    let said = || {
+        let all = fs::read_to_string(log).unwrap_or_default();
+        let earlier = usize::try_from(before).expect("a log that fits into memory");
+        all.get(earlier..).unwrap_or_default().to_owned()
+    };
     match readiness.recv_timeout(DEADLINE) {
         Ok(line) => {
             let Some(url) = line.strip_prefix("tagstone listening on ") else {
