@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use tagstone_schema::{Digest, RepositoryName};
 
 use super::conditions::{etag, is_unchanged, range_applies};
+use super::connections::Connection;
 use super::error::{Code, Refusal};
 use super::exchange::{Answer, CONTENT_DIGEST, Exchange, readable};
 use super::file_body::FileBody;
@@ -48,16 +49,25 @@ pub(super) async fn get(exchange: &Exchange<'_>, name: &str, digest: &str) -> An
         }
     };
     exchange.site.metrics.bytes_sent(length);
-    Ok(send(&mut response, opened, first, length))
+    Ok(send(exchange, &mut response, opened, first, length))
 }
 
-fn send(response: &mut HttpResponseBuilder, opened: Opened, first: u64, length: u64) -> HttpResponse {
+fn send(
+    exchange: &Exchange<'_>,
+    response: &mut HttpResponseBuilder,
+    opened: Opened,
+    first: u64,
+    length: u64,
+) -> HttpResponse {
     match opened {
         Opened::Small(bytes) => {
             let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
             response.body(bytes.slice(at(first)..at(first + length)))
         }
-        Opened::File(file, _) => response.body(FileBody::new(file, first, length)),
+        Opened::File(file, _) => {
+            let busy = Connection::of(exchange.request).map(Connection::busy);
+            response.body(FileBody::new(file, first, length, busy))
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Request bodies: bounded in size, in silence and in slowness.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::error::PayloadError;
@@ -9,6 +10,7 @@ use actix_web::web::Payload;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 
+use super::connections::Connection;
 use super::error::{Code, Refusal};
 use super::exchange::Exchange;
 use super::site::Limits;
@@ -17,6 +19,7 @@ use super::site::Limits;
 pub(super) struct Body<'a> {
     payload: Payload,
     limits: &'a Limits,
+    connection: Option<&'a Arc<Connection>>,
     /// The most bytes, and the code of the refusal of more.
     most: Option<u64>,
     code: Code,
@@ -68,7 +71,8 @@ impl<'a> Body<'a> {
         {
             return Err(BodyError::TooLarge { most }.refusal(code));
         }
-        Ok(Self { payload, limits: &exchange.site.limits, most, code, received: 0, began: Instant::now() })
+        let connection = Connection::of(exchange.request);
+        Ok(Self { payload, limits: &exchange.site.limits, connection, most, code, received: 0, began: Instant::now() })
     }
 
     /// The next piece, or none at the end.
@@ -79,6 +83,9 @@ impl<'a> Body<'a> {
             Ok(Some(Err(error))) => return Err(BodyError::Broken { received: self.received, why: told(&error) }),
             Ok(Some(Ok(piece))) => piece,
         };
+        if let Some(connection) = self.connection {
+            connection.touch();
+        }
         self.received += piece.len() as u64;
         if let Some(most) = self.most
             && self.received > most

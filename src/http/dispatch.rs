@@ -8,6 +8,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use percent_encoding::percent_decode_str;
 
+use super::connections::Connection;
 use super::error::{Code, Refusal};
 use super::exchange::{Answer, Exchange, readable};
 use super::manifests::{head, header_value};
@@ -21,6 +22,7 @@ const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api
 /// Serves a request.
 pub(super) async fn dispatch(request: HttpRequest, site: Data<Site>, payload: Payload) -> HttpResponse {
     let began = Instant::now();
+    let _busy = Connection::of(&request).map(Connection::busy);
     let request_id = site.next_request_id();
     let exchange = Exchange { site: &site, request: &request, request_id: &request_id };
     let path = percent_decode_str(request.uri().path()).decode_utf8();

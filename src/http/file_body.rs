@@ -11,6 +11,8 @@ use actix_web::body::{BodySize, MessageBody};
 use bytes::Bytes;
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use super::connections::Busy;
+
 /// Large enough that a hop to the pool costs little, small enough to stay in a core's cache from the read to the send.
 const CHUNK_BYTES: usize = 256 * 1024;
 
@@ -22,6 +24,7 @@ pub(super) struct FileBody {
     total: u64,
     reading: Option<JoinHandle<io::Result<Bytes>>>,
     spare: Spare,
+    busy: Option<Busy>,
 }
 
 /// Buffers that were sent. Reading into them again costs no fresh memory, which would be most of the time of a read.
@@ -48,10 +51,10 @@ impl Drop for Chunk {
 }
 
 impl FileBody {
-    /// `length` bytes from `offset` on.
-    pub(super) fn new(file: File, offset: u64, length: u64) -> Self {
+    /// `length` bytes from `offset` on; the connection is busy until they are sent.
+    pub(super) fn new(file: File, offset: u64, length: u64, busy: Option<Busy>) -> Self {
         let spare = Spare::default();
-        Self { file: Arc::new(file), offset, remaining: length, total: length, reading: None, spare }
+        Self { file: Arc::new(file), offset, remaining: length, total: length, reading: None, spare, busy }
     }
 
     fn read_ahead(&mut self) {
@@ -88,7 +91,10 @@ impl MessageBody for FileBody {
         let Some(reading) = self.reading.as_mut() else { return Poll::Ready(None) };
         let read = ready!(Pin::new(reading).poll(context)).map_err(io::Error::other).flatten();
         match &read {
-            Ok(_) => self.read_ahead(),
+            Ok(_) => {
+                self.busy.iter().for_each(Busy::touch);
+                self.read_ahead();
+            }
             // Some of the answer is sent, so all that is left is to cut the connection, which the client notices by
             // the length.
             Err(error) => {

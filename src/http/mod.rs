@@ -6,6 +6,7 @@
 mod blobs;
 mod body;
 mod conditions;
+mod connections;
 mod delete;
 mod dispatch;
 mod error;

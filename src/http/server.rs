@@ -10,6 +10,7 @@ use actix_web::{App, HttpServer};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::configure;
+use super::connections::Connections;
 use super::site::Site;
 
 /// How the server listens.
@@ -45,7 +46,10 @@ pub fn serve(site: Site, listening: Listening) -> Result<(), BindError> {
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     actix_web::rt::System::new().block_on(async move {
         let signals = Signals::new().map_err(failed)?;
+        let connections = Connections::new();
+        let opened = connections.clone();
         let server = HttpServer::new(move || App::new().configure(configure(site.clone())))
+            .on_connect(move |stream, data| opened.opened(stream, data))
             .workers(workers)
             .keep_alive(KEEP_ALIVE)
             .client_request_timeout(listening.head_timeout)
@@ -59,8 +63,18 @@ pub fn serve(site: Site, listening: Listening) -> Result<(), BindError> {
         }
         let server = server.run();
         actix_web::rt::spawn(signals.stop_or_reload(server.handle()));
+        actix_web::rt::spawn(watch(connections, listening.head_timeout.max(KEEP_ALIVE)));
         server.await.map_err(failed)
     })
+}
+
+/// Looks after silent connections for as long as the server runs.
+async fn watch(connections: Connections, head: Duration) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        ticks.tick().await;
+        connections.cut_silent(head);
+    }
 }
 
 fn announce(address: SocketAddr) {
