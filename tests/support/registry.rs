@@ -18,6 +18,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 pub(crate) struct Registry {
     /// Holds `data` and the servers' stderr, which is kept outside of the data directory.
     home: TempDir,
+    /// Settings that differ from the defaults.
+    environment: &'static [(&'static str, &'static str)],
     running: Option<Running>,
 }
 
@@ -43,7 +45,14 @@ impl Registry {
     /// With everything the server wrote to stderr, if it does not come to serve.
     #[track_caller]
     pub(crate) fn start() -> Self {
-        let mut registry = Self { home: TempDir::new().expect("create a temporary directory"), running: None };
+        Self::start_with(&[])
+    }
+
+    /// [`Registry::start`] with some settings.
+    #[track_caller]
+    pub(crate) fn start_with(environment: &'static [(&'static str, &'static str)]) -> Self {
+        let home = TempDir::new().expect("create a temporary directory");
+        let mut registry = Self { home, environment, running: None };
         registry.restart();
         registry
     }
@@ -60,13 +69,13 @@ impl Registry {
     #[track_caller]
     pub(crate) fn try_restart(&mut self) -> Result<(), Refusal> {
         assert!(self.running.is_none(), "the registry is still running");
-        self.running = Some(launch(&self.data(), &self.home.path().join("stderr.log"))?);
+        self.running = Some(launch(&self.data(), &self.home.path().join("stderr.log"), self.environment)?);
         Ok(())
     }
 
     /// Starts a second process on this registry's data directory. It is killed at once should it come to serve.
     pub(crate) fn intrude(&self) -> Result<(), Refusal> {
-        let mut intruder = launch(&self.data(), &self.home.path().join("intruder.log"))?;
+        let mut intruder = launch(&self.data(), &self.home.path().join("intruder.log"), self.environment)?;
         intruder.process.kill().expect("kill the second server");
         intruder.process.wait().expect("wait for the second server");
         Ok(())
@@ -158,12 +167,13 @@ impl Drop for Registry {
 
 /// The one place where a server is started.
 #[track_caller]
-fn launch(data: &Path, log: &Path) -> Result<Running, Refusal> {
+fn launch(data: &Path, log: &Path, environment: &[(&str, &str)]) -> Result<Running, Refusal> {
     let stderr = File::options().create(true).append(true).open(log).expect("open the file for stderr");
     let before = stderr.metadata().expect("the length of what earlier servers wrote").len();
     let mut process = Command::new(env!("CARGO_BIN_EXE_tagstone"))
         .args(["serve", "--listen", "127.0.0.1:0", "--data"])
         .arg(data)
+        .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(stderr)

@@ -1,0 +1,96 @@
+//! Clients that stop in the middle: whatever they were doing, their connection is cut, and nothing else suffers.
+//!
+//! No time is asserted. Each test waits for the server to act, for at most so long that a server which never does fails.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use support::client::Client;
+use support::registry::Registry;
+
+/// Far longer than the limits below, and than the 60 s that a stalled head may take at the most.
+const NEVER: Duration = Duration::from_secs(60);
+
+/// A registry with short limits.
+#[track_caller]
+fn impatient() -> Registry {
+    Registry::start_with(&[("TAGSTONE_LIMITS_HEAD_TIMEOUT", "1s"), ("TAGSTONE_LIMITS_BODY_IDLE", "1s")])
+}
+
+fn connect(registry: &Registry) -> TcpStream {
+    let stream = TcpStream::connect(registry.host()).expect("connect");
+    stream.set_read_timeout(Some(NEVER)).expect("set a time-out");
+    stream
+}
+
+/// What the server says until it cuts the connection.
+#[track_caller]
+fn until_cut(mut stream: TcpStream) -> String {
+    let mut said = Vec::new();
+    match stream.read_to_end(&mut said) {
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {}
+        Err(error) => panic!("the connection was not cut: {error}"),
+    }
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+#[test]
+fn a_stalled_first_head_is_cut() {
+    let registry = impatient();
+    let mut stream = connect(&registry);
+    stream.write_all(b"GET /v2/ HT").expect("send");
+    assert!(until_cut(stream).starts_with("HTTP/1.1 408"));
+}
+
+#[test]
+fn a_connection_that_says_nothing_is_cut() {
+    let registry = impatient();
+    until_cut(connect(&registry));
+}
+
+#[test]
+fn a_stalled_head_behind_an_answered_request_is_cut() {
+    let registry = impatient();
+    let mut stream = connect(&registry);
+    stream.write_all(b"GET /v2/ HTTP/1.1\r\nhost: a\r\n\r\n").expect("send");
+    let mut first = [0; 15];
+    stream.read_exact(&mut first).expect("the first answer");
+    assert_eq!(&first, b"HTTP/1.1 200 OK");
+    stream.write_all(b"GET /v2/ HT").expect("send");
+    until_cut(stream);
+}
+
+#[test]
+fn a_stalled_chunk_is_cut_and_the_upload_goes_on_at_its_true_offset() {
+    let registry = impatient();
+    let client = Client::new(registry.url());
+    let location = client.open_upload("acme/slow").expect("an answer").expecting(202).location();
+    let path = location.strip_prefix(registry.url()).unwrap_or(&location);
+    let mut stream = connect(&registry);
+    write!(stream, "PATCH {path} HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\r\n0123456789").expect("send");
+    let answer = until_cut(stream);
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("after 10 bytes"), "{answer}");
+
+    let progress = client.get(&location).expect("an answer").expecting(204);
+    assert_eq!(progress.header("range"), Some("0-9"));
+    client.patch(&location, 10, b"abc").expect("an answer").expecting(202);
+    let digest = support::client::digest_of(b"0123456789abc");
+    client.close_upload(&location, &digest, b"").expect("an answer").expecting(201);
+}
+
+#[test]
+fn a_stalled_manifest_is_cut_and_nothing_is_stored() {
+    let registry = impatient();
+    let mut stream = connect(&registry);
+    let head = "PUT /v2/acme/slow-manifest/manifests/v1 HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\
+                content-type: application/vnd.oci.image.manifest.v1+json\r\n\r\n{";
+    stream.write_all(head.as_bytes()).expect("send");
+    let answer = until_cut(stream);
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("MANIFEST_INVALID"), "{answer}");
+    Client::new(registry.url()).get("/v2/acme/slow-manifest/tags/list").expect("an answer").expecting(404);
+}
