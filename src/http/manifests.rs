@@ -70,9 +70,9 @@ pub(super) fn head(response: &mut HttpResponseBuilder, length: u64) -> HttpRespo
 }
 
 fn find(state: &State, name: &RepositoryName, reference: &str) -> Result<Found, Refusal> {
+    let digest = if reference.contains(':') { Some(reference.parse::<Digest>()?) } else { None };
     let repository = known(state, name)?;
-    if reference.contains(':') {
-        let digest: Digest = reference.parse()?;
+    if let Some(digest) = digest {
         let manifest = repository
             .manifest(&digest)
             .ok_or_else(|| Rejection::ManifestUnknown { repository: name.clone(), digest: digest.clone() })?;
