@@ -160,7 +160,8 @@ fn is_small(exchange: &Exchange<'_>) -> bool {
 }
 
 async fn small_blob(exchange: &Exchange<'_>, payload: Payload, repository: &RepositoryName, digest: &Digest) -> Answer {
-    let most = exchange.site.limits.small_blob_bytes as u64;
+    let limits = &exchange.site.limits;
+    let most = (limits.small_blob_bytes as u64).min(limits.blob_bytes.unwrap_or(u64::MAX));
     let bytes = Body::new(exchange, payload, Some(most), Code::BlobUploadInvalid)?.whole().await?;
     exchange.site.metrics.bytes_received(bytes.len() as u64);
     small::verify(&bytes, digest)?;
