@@ -12,3 +12,6 @@ mod samples;
 
 mod base;
 mod blobs;
+mod body_limits;
+mod mounts;
+mod uploads;
