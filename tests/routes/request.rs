@@ -8,7 +8,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use actix_web::test::TestRequest;
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 
 /// A request.
 #[derive(Clone, Debug)]
@@ -24,11 +24,20 @@ enum Body {
     None,
     /// With its length.
     Announced(Bytes),
-    /// Piece by piece, without a length; the connection may be closed before the end.
+    /// Piece by piece, without a length.
     Streamed {
         pieces: Vec<Bytes>,
-        breaks_off: bool,
+        end: End,
     },
+}
+
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Whole,
+    /// The connection is closed.
+    Broken,
+    /// Nothing more comes.
+    Stalled,
 }
 
 pub(crate) fn get(path: impl Into<String>) -> Request {
@@ -73,14 +82,23 @@ impl Request {
     }
 
     /// A body that comes in pieces, without a length.
-    pub(crate) fn streamed<const N: usize>(mut self, pieces: [&[u8]; N]) -> Self {
-        self.body = Body::Streamed { pieces: pieces.map(Bytes::copy_from_slice).to_vec(), breaks_off: false };
-        self
+    pub(crate) fn streamed<const N: usize>(self, pieces: [&[u8]; N]) -> Self {
+        self.in_pieces(&pieces, End::Whole)
     }
 
     /// A body that breaks off behind these pieces.
-    pub(crate) fn broken<const N: usize>(mut self, pieces: [&[u8]; N]) -> Self {
-        self.body = Body::Streamed { pieces: pieces.map(Bytes::copy_from_slice).to_vec(), breaks_off: true };
+    pub(crate) fn broken<const N: usize>(self, pieces: [&[u8]; N]) -> Self {
+        self.in_pieces(&pieces, End::Broken)
+    }
+
+    /// A body that stands still behind these pieces.
+    pub(crate) fn stalled<const N: usize>(self, pieces: [&[u8]; N]) -> Self {
+        self.in_pieces(&pieces, End::Stalled)
+    }
+
+    fn in_pieces(mut self, pieces: &[&[u8]], end: End) -> Self {
+        let pieces = pieces.iter().map(|piece| Bytes::copy_from_slice(piece)).collect();
+        self.body = Body::Streamed { pieces, end };
         self
     }
 
@@ -97,10 +115,14 @@ impl Request {
         match self.body {
             Body::None => (request, None),
             Body::Announced(bytes) => (request.insert_header((CONTENT_LENGTH, bytes.len())).set_payload(bytes), None),
-            Body::Streamed { pieces, breaks_off } => {
-                let end = breaks_off.then(|| Err(PayloadError::Incomplete(None)));
-                let pieces = pieces.into_iter().map(Ok).chain(end);
-                (request, Some(Payload::Stream { payload: Box::pin(stream::iter(pieces)) }))
+            Body::Streamed { pieces, end } => {
+                let pieces = stream::iter(pieces.into_iter().map(Ok));
+                let payload = match end {
+                    End::Whole => pieces.boxed_local(),
+                    End::Broken => pieces.chain(stream::iter([Err(PayloadError::Incomplete(None))])).boxed_local(),
+                    End::Stalled => pieces.chain(stream::pending()).boxed_local(),
+                };
+                (request, Some(Payload::Stream { payload }))
             }
         }
     }
