@@ -61,7 +61,12 @@ fn entity_tags(request: &HttpRequest, name: &HeaderName) -> Result<Option<Listed
         if list.trim() == "*" {
             return Ok(Some(Listed::Any));
         }
-        digests.extend(list.split(',').filter_map(|tag| tag.trim().trim_matches('"').parse::<Digest>().ok()));
+        digests.extend(list.split(',').filter_map(|tag| {
+            let tag = tag.trim();
+            // Only If-None-Match compares weakly (RFC 9110, 13.1.1 and 13.1.2).
+            let strong = tag.strip_prefix("W/").filter(|_| *name == header::IF_NONE_MATCH).unwrap_or(tag);
+            strong.trim_matches('"').parse::<Digest>().ok()
+        }));
     }
     Ok(given.then_some(Listed::These(digests)))
 }

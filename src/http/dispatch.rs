@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 
 use super::connections::Connection;
 use super::error::{Code, Refusal};
-use super::exchange::{Answer, Exchange, readable};
+use super::exchange::{Answer, Exchange, readable, writable};
 use super::manifests::{head, header_value};
 use super::route::Route;
 use super::site::Site;
@@ -48,23 +48,27 @@ async fn answer(exchange: &Exchange<'_>, route: Route<'_>, payload: Payload) -> 
             Method::GET | Method::HEAD => manifests::get(exchange, name, reference).await,
             Method::PUT => push::put(exchange, payload, name, reference).await,
             Method::DELETE => delete::manifest(exchange, name, reference).await,
-            _ => Err(Refusal::method("GET, HEAD, PUT, DELETE")),
+            _ => Err(wrong_method(name, "GET, HEAD, PUT, DELETE")),
         },
         Route::Blob { name, digest } => match *exchange.request.method() {
             Method::GET | Method::HEAD => blobs::get(exchange, name, digest).await,
             Method::DELETE => delete::blob(exchange, name, digest).await,
-            _ => Err(Refusal::method("GET, HEAD, DELETE")),
+            _ => Err(wrong_method(name, "GET, HEAD, DELETE")),
         },
         Route::Uploads { name } => match *exchange.request.method() {
             Method::POST => uploads::start(exchange, payload, name).await,
-            _ => Err(Refusal::method("POST")),
+            // Nothing is ever uploaded into the past, so there is nothing to read either.
+            Method::GET | Method::HEAD if writable(name).is_err_and(|refusal| is_wrong_method(&refusal)) => {
+                Err(unknown(exchange))
+            }
+            _ => Err(wrong_method(name, "POST")),
         },
         Route::Upload { name, id } => match *exchange.request.method() {
             Method::GET | Method::HEAD => uploads::status(exchange, name, id).await,
             Method::PATCH => uploads::append(exchange, payload, name, id).await,
             Method::PUT => uploads::finish(exchange, payload, name, id).await,
             Method::DELETE => uploads::cancel(exchange, name, id).await,
-            _ => Err(Refusal::method("GET, HEAD, PATCH, PUT, DELETE")),
+            _ => Err(wrong_method(name, "GET, HEAD, PATCH, PUT, DELETE")),
         },
         _ if !matches!(*exchange.request.method(), Method::GET | Method::HEAD) => match route {
             Route::Unknown => Err(unknown(exchange)),
@@ -84,6 +88,15 @@ async fn answer(exchange: &Exchange<'_>, route: Route<'_>, payload: Payload) -> 
         Route::Metrics => probes::metrics(exchange),
         Route::Unknown => Err(unknown(exchange)),
     }
+}
+
+/// A method that a resource of a repository never has. Repositories that show the past have fewer.
+fn wrong_method(name: &str, allowed: &'static str) -> Refusal {
+    writable(name).err().filter(is_wrong_method).unwrap_or_else(|| Refusal::method(allowed))
+}
+
+fn is_wrong_method(refusal: &Refusal) -> bool {
+    refusal.status == StatusCode::METHOD_NOT_ALLOWED
 }
 
 fn unknown(exchange: &Exchange<'_>) -> Refusal {

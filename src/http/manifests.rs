@@ -70,9 +70,9 @@ pub(super) fn head(response: &mut HttpResponseBuilder, length: u64) -> HttpRespo
 }
 
 fn find(state: &State, name: &RepositoryName, reference: &str) -> Result<Found, Refusal> {
+    let digest = if reference.contains(':') { Some(reference.parse::<Digest>()?) } else { None };
     let repository = known(state, name)?;
-    if reference.contains(':') {
-        let digest: Digest = reference.parse()?;
+    if let Some(digest) = digest {
         let manifest = repository
             .manifest(&digest)
             .ok_or_else(|| Rejection::ManifestUnknown { repository: name.clone(), digest: digest.clone() })?;
@@ -80,11 +80,10 @@ fn find(state: &State, name: &RepositoryName, reference: &str) -> Result<Found, 
     }
     // A text that can be no tag is looked up like any other: it does not exist, which is what is answered.
     let Some(tag) = repository.tag(reference) else {
-        let message = match reference.parse::<Tag>() {
-            Ok(tag) => Rejection::TagUnknown { repository: name.clone(), tag }.to_string(),
-            Err(error) => error.to_string(),
-        };
-        return Err(Refusal::not_found(Code::ManifestUnknown, message));
+        return Err(match reference.parse::<Tag>() {
+            Ok(tag) => Rejection::TagUnknown { repository: name.clone(), tag }.into(),
+            Err(error) => Refusal::not_found(Code::ManifestUnknown, error.to_string()),
+        });
     };
     Ok(found(tag.manifest(), Some(false)))
 }

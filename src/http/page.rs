@@ -26,13 +26,14 @@ impl<'a> Page<'a> {
     pub(super) fn of(query: &Query<'a>, most: usize) -> Result<Self, Refusal> {
         let size = match query.one("n")? {
             None => most,
-            Some(text) => text.parse::<u64>().map_or_else(
-                |_| {
-                    let message = format!("`n={text}` is not a number of entries; give an integer from 0");
-                    Err(Refusal::bad_request(Code::Unsupported, message))
-                },
-                |size| Ok(usize::try_from(size).unwrap_or(usize::MAX).min(most)),
-            )?,
+            // A number too large for this machine is larger than any limit.
+            Some(text) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                text.parse().unwrap_or(usize::MAX).min(most)
+            }
+            Some(text) => {
+                let message = format!("`n={text}` is not a number of entries; give an integer from 0");
+                return Err(Refusal::bad_request(Code::Unsupported, message));
+            }
         };
         Ok(Self { size, last: query.one("last")? })
     }

@@ -43,13 +43,19 @@ fn number(text: &str) -> Option<Result<u64, ()>> {
 }
 
 /// Reads the `Content-Range` of a chunk: `a-b`, inclusive. Clients that write `bytes a-b/n` or `bytes=a-b` are
-/// understood as well.
+/// understood as well. The length of what is returned fits into 64 bits.
 pub(super) fn chunk(text: &str) -> Option<(u64, u64)> {
     let range = text.trim().trim_start_matches("bytes").trim_start_matches(['=', ' ']);
     let range = range.split_once('/').map_or(range, |(range, _)| range);
     let (first, last) = range.split_once('-')?;
-    let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
-    (first <= last).then_some((first, last))
+    let (first, last) = (byte(first)?, byte(last)?);
+    (first <= last && last < u64::MAX).then_some((first, last))
+}
+
+/// `None` for anything but digits, such as a sign, and for what does not fit.
+fn byte(text: &str) -> Option<u64> {
+    let text = text.trim();
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
 /// The `Range` of an upload that holds `offset` bytes. Zero bytes are `0-0` as well: there is no other way to say it.
@@ -99,6 +105,10 @@ mod tests {
             ("9-0", None),
             ("-9", None),
             ("9-", None),
+            ("+0-9", None),
+            ("0-+9", None),
+            ("0-18446744073709551614", Some((0, u64::MAX - 1))),
+            ("0-18446744073709551615", None),
             ("x", None),
             ("", None),
         ] {

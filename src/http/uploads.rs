@@ -10,7 +10,7 @@ use tagstone_schema::{Algorithm, Digest, RepositoryName};
 
 use super::body::Body;
 use super::error::{Code, Refusal};
-use super::exchange::{Answer, CONTENT_DIGEST, Exchange, writable};
+use super::exchange::{Answer, CONTENT_DIGEST, Exchange, readable, writable};
 use super::manifests::header_value;
 use super::range::{chunk, progress};
 use super::receive::{blocking, receive};
@@ -107,7 +107,7 @@ async fn begin(
 
 /// GET `<location>`: how far an upload has come.
 pub(super) async fn status(exchange: &Exchange<'_>, name: &str, id: &str) -> Answer {
-    let repository = writable(name)?;
+    let repository = readable(name)?;
     let session = find(exchange, &repository, upload_id(id)?).await?;
     let mut response = HttpResponse::NoContent();
     describe(&mut response, &repository, session.id(), session.offset());
@@ -160,7 +160,8 @@ fn is_small(exchange: &Exchange<'_>) -> bool {
 }
 
 async fn small_blob(exchange: &Exchange<'_>, payload: Payload, repository: &RepositoryName, digest: &Digest) -> Answer {
-    let most = exchange.site.limits.small_blob_bytes as u64;
+    let limits = &exchange.site.limits;
+    let most = (limits.small_blob_bytes as u64).min(limits.blob_bytes.unwrap_or(u64::MAX));
     let bytes = Body::new(exchange, payload, Some(most), Code::BlobUploadInvalid)?.whole().await?;
     exchange.site.metrics.bytes_received(bytes.len() as u64);
     small::verify(&bytes, digest)?;

@@ -1,0 +1,28 @@
+//! Every route of the registry as tables: request, and the status, headers and body of its answer. All of it in
+//! process, against the real store in a temporary directory.
+//!
+//! Whatever a table says, [`registry::Registry::send`] checks for every answer what holds for all of them: a request
+//! id; and for every refusal the form of the error, and that head, fingerprint and open uploads are as before.
+
+mod case;
+mod registry;
+mod reply;
+mod request;
+mod samples;
+
+mod base;
+mod blobs;
+mod body_limits;
+mod conditions;
+mod lists;
+mod manifest_invalid;
+mod manifest_push;
+mod manifest_size;
+mod manifests;
+mod methods;
+mod mounts;
+mod names;
+mod origins;
+mod referrers;
+mod sessions;
+mod uploads;

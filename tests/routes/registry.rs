@@ -1,0 +1,158 @@
+//! A whole registry in this process: the real store in a directory of its own, the real writer, and every request
+//! through the service that the server runs.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use actix_web::dev::{Service, ServiceResponse};
+use actix_web::test::TestRequest;
+use actix_web::web::Data;
+use actix_web::{App, Error};
+use tagstone::content::ContentStore;
+use tagstone::http::{self, ROUTE_LABELS};
+use tagstone::metrics::{Metrics, WriterMetrics};
+use tagstone::registry::{Published, SystemClock, Writer};
+use tagstone::serve::{self, ContentBytes, Opened};
+use tagstone::settings::Settings;
+use tagstone_replay::content::Layout;
+use tagstone_replay::fold::{Fingerprint, State};
+use tagstone_replay::log::{EmbeddedLog, Log, Options};
+use tagstone_schema::{Record, Seq};
+use tempfile::TempDir;
+
+use crate::reply::Reply;
+use crate::request::Request;
+
+type Answering = Pin<Box<dyn Future<Output = Result<ServiceResponse, Error>>>>;
+
+/// The address that every request comes from.
+pub(crate) const PEER: &str = "192.0.2.7";
+
+/// A registry that serves.
+pub(crate) struct Registry {
+    directory: TempDir,
+    settings: Settings,
+    published: Published,
+    content: Arc<ContentStore>,
+    service: Box<dyn Fn(TestRequest, Option<actix_web::dev::Payload>) -> Answering>,
+    writing: JoinHandle<Box<dyn Log>>,
+}
+
+/// What a refused request must leave as it was.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) seq: Seq,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) open_uploads: usize,
+}
+
+/// Runs a test that talks to a registry.
+pub(crate) fn run(test: impl Future<Output = ()>) {
+    actix_web::rt::System::new().block_on(Box::pin(test));
+}
+
+impl Registry {
+    /// An empty registry with the default settings.
+    pub(crate) async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// An empty registry with other settings.
+    pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings::default();
+        change(&mut settings);
+        Self::open(tempfile::tempdir().unwrap(), settings).await
+    }
+
+    async fn open(directory: TempDir, settings: Settings) -> Self {
+        let opened = Opened::open(&Layout::new(directory.path()), &settings).unwrap();
+        let metrics = Metrics::new(&ROUTE_LABELS).unwrap();
+        metrics.observe_head(opened.log.head());
+        let content = Arc::new(opened.content);
+        let published = Published::new(opened.snapshot);
+        let (writer, handle) = Writer::new(
+            opened.log,
+            Box::new(ContentBytes(content.clone())),
+            Arc::new(SystemClock),
+            Box::new(WriterMetrics(metrics.clone())),
+            published.clone(),
+            serve::writer_settings(&settings),
+        );
+        let writing = std::thread::spawn(move || writer.run());
+        let site = Data::new(serve::site(&settings, published.clone(), handle, content.clone(), metrics));
+        let service = actix_web::test::init_service(App::new().configure(http::configure(site))).await;
+        let service = Box::new(move |request: TestRequest, payload: Option<actix_web::dev::Payload>| {
+            let mut request = request.to_request();
+            if let Some(payload) = payload {
+                request = request.replace_payload(payload).0;
+            }
+            Box::pin(service.call(request)) as Answering
+        });
+        Self { directory, settings, published, content, service, writing }
+    }
+
+    /// Stops as the server does, and opens the same directory again.
+    pub(crate) async fn restarted(self) -> Self {
+        let (directory, settings) = self.stop();
+        Self::open(directory, settings).await
+    }
+
+    /// Stops, and reads the log as an investigator does. The fold of the records is the state that was served.
+    pub(crate) fn records(self) -> Vec<Record> {
+        let served = self.standing();
+        let (directory, _) = self.stop();
+        let (mut records, mut state) = (Vec::new(), State::default());
+        EmbeddedLog::open(&Layout::new(directory.path()), Options::default(), &mut |record: &Record| {
+            records.push(record.clone());
+            state.apply(record)
+        })
+        .unwrap();
+        assert_eq!((records.len() as Seq, state.fingerprint()), (served.seq, served.fingerprint));
+        records
+    }
+
+    fn stop(self) -> (TempDir, Settings) {
+        let Self { directory, settings, published, content, service, writing } = self;
+        drop((service, published, content));
+        drop(writing.join().unwrap());
+        (directory, settings)
+    }
+
+    /// Where the registry stands.
+    pub(crate) fn standing(&self) -> Standing {
+        let snapshot = self.published.snapshot();
+        Standing {
+            seq: snapshot.head.seq,
+            fingerprint: snapshot.state.fingerprint(),
+            open_uploads: self.content.uploads.open_count(),
+        }
+    }
+
+    /// Gives up the upload sessions that nobody has touched for so long.
+    pub(crate) fn give_up_uploads(&self, untouched_for: Duration) -> usize {
+        self.content.uploads.expire(untouched_for).unwrap().len()
+    }
+
+    /// Answers a request. What holds for every answer is checked here, so it holds for every line of every table: a
+    /// request id, and for a refusal its form and that nothing has changed.
+    pub(crate) async fn send(&self, request: Request) -> Reply {
+        let before = self.standing();
+        let shown = request.to_string();
+        let method = request.method().clone();
+        let peer = SocketAddr::new(PEER.parse().unwrap(), 40_000);
+        let (request, payload) = request.into_parts();
+        let answered = (self.service)(request.peer_addr(peer), payload).await;
+        let reply = Reply::of(answered.unwrap_or_else(|error| panic!("{shown}: {error}"))).await;
+        let id = reply.header("x-request-id").unwrap_or_else(|| panic!("{shown}: without a request id"));
+        assert!(id.len() == 16 && id.bytes().all(|digit| digit.is_ascii_hexdigit()), "{shown}: request id {id}");
+        if reply.status >= 400 {
+            reply.check_refusal(&method, &shown);
+            assert_eq!(self.standing(), before, "{shown}: answered {} and changed something", reply.status);
+        }
+        reply
+    }
+}
