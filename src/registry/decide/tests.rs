@@ -54,12 +54,7 @@ fn index() -> MediaType {
 
 /// The blob has a size by which it is known again.
 fn linked(repository: &str, blob: u8) -> Event {
-    Event::BlobLinked {
-        repository: name(repository),
-        digest: digest(blob),
-        size: u64::from(blob),
-        mounted_from: None,
-    }
+    Event::BlobLinked { repository: name(repository), digest: digest(blob), size: u64::from(blob), mounted_from: None }
 }
 
 fn pushed(repository: &str, manifest: u8, media_type: MediaType, references: &[u8]) -> Event {
