@@ -9,7 +9,7 @@ use tagstone_schema::limits;
 
 use crate::commands::{delete_blob, delete_manifest, digest_of, image, link, name, push, put};
 use crate::fake_disk::Step;
-use crate::registry::{Answer, Registry, answers, begin, block_on, folded, records, told_by};
+use crate::registry::{Answer, Registry, answers, begin, folded, records, told_by};
 
 #[test]
 fn each_command_meets_what_the_one_before_left() {
@@ -187,10 +187,6 @@ fn what_waits_when_the_registry_stops_is_committed() {
     assert_eq!(registry.handle.waiting(), 10);
     registry.start();
     drop(registry);
-    assert!(block_on(async { answers_of(waiting).await }).iter().all(|one| matches!(one, Answer::Committed(_))));
+    assert!(answers(waiting).iter().all(|one| matches!(one, Answer::Committed(_))));
     assert_eq!(log.head().seq, 11);
-}
-
-async fn answers_of(waiting: Vec<crate::registry::Waiting>) -> Vec<Answer> {
-    futures_util::future::join_all(waiting).await
 }

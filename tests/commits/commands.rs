@@ -25,8 +25,7 @@ pub(crate) fn submission(command: Command) -> Submission {
 /// A small blob that travels with its command.
 pub(crate) fn link(repository: &str, blob: &str) -> Submission {
     let (digest, size) = (digest_of(blob), blob.len() as u64);
-    let mut submission =
-        submission(Command::LinkBlob { repository: name(repository), digest: digest.clone(), size });
+    let mut submission = submission(Command::LinkBlob { repository: name(repository), digest: digest.clone(), size });
     submission.contents.push((digest, Bytes::from(blob.to_owned())));
     submission
 }

@@ -1,20 +1,21 @@
 //! A disk that fails: the writer stops, reads go on, and the next start finds an exact prefix.
 
+use tagstone_replay::fold::State;
 use tagstone_replay::log::Log;
 use tagstone_replay::log::memory::{Fault, MemoryLog};
+use tagstone_schema::Head;
 
 use crate::commands::{delete_blob, digest_of, link, push};
 use crate::fake_disk::Storing;
 use crate::registry::{Answer, Registry, folded, records, told_by};
 
-/// Two batches of two commands are committed; the third fails; two more wait behind it.
-fn third_batch_fails(fail: impl FnOnce(&Registry, &MemoryLog) + Send + 'static) -> (Registry, MemoryLog, Vec<Answer>) {
+/// Two commands are committed; a batch of two fails; two more wait behind it.
+fn second_batch_fails(fail: impl FnOnce(&Registry, &MemoryLog)) -> (Registry, MemoryLog, Vec<Answer>) {
     let (mut registry, log) = Registry::in_memory(2);
     let first = registry.commit(vec![link("a", "1"), push("a", "image 1", &["1"], &["x"])]);
     assert_eq!(first, [Answer::Committed(2), Answer::Committed(3)]);
-    let (registry, log) = reopened(registry, &log);
+    let (mut registry, log) = reopened(registry, &log);
     fail(&registry, &log);
-    let mut registry = registry;
     let rest = registry.commit(vec![
         link("a", "2"),
         push("a", "image 2", &["2"], &["x"]),
@@ -31,7 +32,7 @@ fn reopened(registry: Registry, log: &MemoryLog) -> (Registry, MemoryLog) {
     (Registry::over(log.clone(), folded(&log), 2), log)
 }
 
-fn assert_poisoned(registry: &Registry, answers: &[Answer], good: &(tagstone_schema::Head, String)) {
+fn assert_poisoned(registry: &Registry, answers: &[Answer], good: &(Head, String)) {
     assert_eq!(answers, [Answer::Poisoned, Answer::Poisoned, Answer::Poisoned, Answer::Poisoned]);
     assert!(registry.handle.is_poisoned());
     assert_eq!(registry.tally.0.lock().unwrap().1, 1, "poisoned once");
@@ -48,7 +49,7 @@ fn assert_poisoned(registry: &Registry, answers: &[Answer], good: &(tagstone_sch
 fn after_a_failed_append_nothing_is_acknowledged_and_the_log_is_a_prefix() {
     // The fault, and how many of the failed batch's records a restart finds.
     for (fault, survive) in [(Fault::LoseAll, 0), (Fault::KeepFirst, 1), (Fault::KeepAll, 2)] {
-        let (registry, log, answers) = third_batch_fails(move |_, log| log.fail_next(fault));
+        let (registry, log, answers) = second_batch_fails(move |_, log| log.fail_next(fault));
         let issued = records(&log);
         assert_eq!(issued.len(), 3 + survive, "{fault:?}");
         let good = prefix(&log, 3);
@@ -71,7 +72,7 @@ fn after_a_failed_append_nothing_is_acknowledged_and_the_log_is_a_prefix() {
 
 #[test]
 fn another_writer_of_the_same_log_ends_this_one() {
-    let (registry, log, answers) = third_batch_fails(|_, log| log.fail_next(Fault::Conflict));
+    let (registry, log, answers) = second_batch_fails(|_, log| log.fail_next(Fault::Conflict));
     assert_poisoned(&registry, &answers, &prefix(&log, 3));
     assert_eq!(log.head().seq, 3);
 }
@@ -88,7 +89,7 @@ fn a_second_registry_over_one_log_is_found_out_by_its_first_commit() {
 
 #[test]
 fn after_failed_bytes_no_record_is_written() {
-    let (registry, log, answers) = third_batch_fails(|registry, _| registry.bytes.kept().next = Storing::Fails);
+    let (registry, log, answers) = second_batch_fails(|registry, _| registry.bytes.kept().next = Storing::Fails);
     assert_poisoned(&registry, &answers, &prefix(&log, 3));
     assert_eq!(log.head().seq, 3);
     assert!(!registry.bytes.kept().contents.contains_key(&digest_of("2")));
@@ -106,14 +107,14 @@ fn bytes_that_fail_poison_also_where_no_record_would_follow() {
 
 #[test]
 fn a_panic_under_the_writer_is_a_failed_write() {
-    let (registry, log, answers) = third_batch_fails(|registry, _| registry.bytes.kept().next = Storing::Panics);
+    let (registry, log, answers) = second_batch_fails(|registry, _| registry.bytes.kept().next = Storing::Panics);
     assert_poisoned(&registry, &answers, &prefix(&log, 3));
     assert_eq!(log.head().seq, 3);
 }
 
 /// What a log of these many first records tells.
-fn prefix(log: &MemoryLog, count: usize) -> (tagstone_schema::Head, String) {
-    let mut state = tagstone_replay::fold::State::default();
+fn prefix(log: &MemoryLog, count: usize) -> (Head, String) {
+    let mut state = State::default();
     let records = records(log);
     for record in &records[..count] {
         state.apply(record).unwrap();

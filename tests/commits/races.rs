@@ -1,9 +1,8 @@
 //! Clients that race for one tag: what they were told is one order of what happened, and the log's.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use tagstone::registry::{Condition, PutManifest, Submission};
+use tagstone::registry::{Condition, Published, PutManifest, Submission, WriterHandle};
 use tagstone_replay::log::Log;
 use tagstone_schema::{Digest, Event, Seq};
 
@@ -33,21 +32,21 @@ fn attempt(name: &str, turn: u32, standing: Option<Digest>) -> (Change, Submissi
 }
 
 /// Compare-and-swap on the tag `a:x`, again and again. Returns what was acknowledged.
-fn client(registry: &Registry, name: &str, turns: u32) -> Vec<(Seq, Change)> {
+fn client(handle: &WriterHandle, published: &Published, name: &str, turns: u32) -> Vec<(Seq, Change)> {
     let mut won = Vec::new();
     let mut known = 0;
     for turn in 0..turns {
         let (standing, head) = {
-            let seen = registry.published.load();
+            let seen = published.load();
             let tag = seen.state.repository("a").and_then(|repository| repository.tag("x"));
             (tag.map(|state| state.digest().clone()), seen.head.seq)
         };
         assert!(head >= known, "a reader went back from {known} to {head}");
         known = head;
         let (change, submission) = attempt(name, turn, standing);
-        match block_on(registry.handle.submit(submission)).into() {
+        match block_on(handle.submit(submission)).into() {
             Answer::Committed(seq) => {
-                assert!(registry.published.load().head.seq >= seq, "an acknowledged change is not seen");
+                assert!(published.load().head.seq >= seq, "an acknowledged change is not seen");
                 won.push((seq, change));
             }
             Answer::Rejected(_) => {}
@@ -61,11 +60,10 @@ fn client(registry: &Registry, name: &str, turns: u32) -> Vec<(Seq, Change)> {
 fn every_swap_that_was_acknowledged_saw_the_winner_before_it() {
     let (mut registry, log) = Registry::in_memory(16);
     registry.start();
-    let registry = Arc::new(registry);
     let clients: Vec<_> = (0..8)
         .map(|client_number| {
-            let registry = registry.clone();
-            std::thread::spawn(move || client(&registry, &format!("client {client_number}"), 60))
+            let (handle, published) = (registry.handle.clone(), registry.published.clone());
+            std::thread::spawn(move || client(&handle, &published, &format!("client {client_number}"), 60))
         })
         .collect();
     let won: Vec<_> = clients.into_iter().flat_map(|client| client.join().unwrap()).collect();

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
@@ -50,6 +51,7 @@ pub(crate) type Waiting = Pin<Box<dyn Future<Output = Answer> + Send>>;
 /// A registry whose writer does not work yet: what is queued first is one batch.
 pub(crate) struct Registry {
     writer: Option<Writer>,
+    working: Option<JoinHandle<()>>,
     pub(crate) handle: WriterHandle,
     pub(crate) published: Published,
     pub(crate) clock: FakeClock,
@@ -75,7 +77,7 @@ impl Registry {
             published.clone(),
             WriterSettings { batch, queue: 1_000 },
         );
-        Self { writer: Some(writer), handle, published, clock, bytes, tally }
+        Self { writer: Some(writer), working: None, handle, published, clock, bytes, tally }
     }
 
     /// Over a new log in memory.
@@ -89,14 +91,24 @@ impl Registry {
     pub(crate) fn queue(&self, submission: Submission) -> Waiting {
         let handle = self.handle.clone();
         let mut waiting: Waiting = Box::pin(async move { handle.submit(submission).await.into() });
-        assert!((&mut waiting).now_or_never().is_none(), "nothing is answered before the writer works");
-        waiting
+        match (&mut waiting).now_or_never() {
+            Some(answer) => Box::pin(std::future::ready(answer)),
+            None => waiting,
+        }
     }
 
     /// Lets the writer work, until every handle is gone.
     pub(crate) fn start(&mut self) {
         let writer = self.writer.take().unwrap();
-        std::thread::spawn(move || writer.run());
+        self.working = Some(std::thread::spawn(move || drop(writer.run())));
+    }
+
+    /// Ends the writer, and with it the log.
+    pub(crate) fn stop(self) {
+        drop(self.handle);
+        if let Some(working) = self.working {
+            working.join().unwrap();
+        }
     }
 
     /// Commits these commands as the first ones, in batches as large as the settings allow.
