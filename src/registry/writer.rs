@@ -244,6 +244,9 @@ impl Plan {
             Err(EncodeError::TooLarge { limit }) => return Ok(Err(Rejection::TooLarge { limit }.into())),
             Err(EncodeError::Codec(why)) => return Err(why),
         };
+        // What the next start would take for damage is not written: with a clock at the end of time no later time is
+        // left for a record.
+        record.check_follows(&self.head).map_err(|broken| broken.to_string())?;
         self.state.apply(&record).map_err(|illegal| illegal.to_string())?;
         self.head = encoded.head();
         self.records.push(encoded);

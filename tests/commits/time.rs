@@ -42,3 +42,17 @@ fn the_records_of_one_batch_increase_too() {
     let times: Vec<_> = records(&log).iter().skip(1).map(|record| record.time).collect();
     assert_eq!(times, [START + 5, START + 6, START + 7, START + 8].map(Timestamp));
 }
+
+/// A clock at the end of time leaves no later time for the next record. A record of the same time would be taken
+/// for damage by the next start, so it is refused here.
+#[test]
+fn a_record_that_could_not_be_read_again_is_not_written() {
+    let (mut registry, log) = Registry::in_memory(100);
+    registry.clock.set(i64::MAX);
+    let answers = registry.commit(vec![link("a", "1"), link("a", "2")]);
+    assert_eq!(answers, [Answer::Committed(2), Answer::Bug]);
+    assert_eq!(registry.submit(link("a", "3")), Answer::Bug);
+    let again = log.reopened();
+    assert_eq!(records(&again).len(), 2);
+    assert_eq!((again.head(), registry.seen()), (folded(&again).head, told_by(&log)));
+}
