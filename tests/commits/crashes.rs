@@ -47,7 +47,7 @@ fn copies(directory: &Path) -> (BTreeMap<Step, Layout>, (Head, String), (Head, S
 
     let taken: Arc<Mutex<Option<BTreeMap<Step, Layout>>>> = Arc::default();
     let at = {
-        let (taken, directory, data) = (taken.clone(), directory.to_owned(), data.clone());
+        let (taken, directory, data) = (taken.clone(), directory.to_owned(), data);
         Arc::new(Mutex::new(move |step| {
             if let Some(taken) = taken.lock().unwrap().as_mut() {
                 let target = directory.join(format!("{step:?}"));
