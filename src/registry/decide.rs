@@ -165,3 +165,6 @@ fn check_condition(
     }
     Err(Rejection::PreconditionFailed { repository: repository.clone(), tag: tag.clone(), standing: standing.cloned() })
 }
+
+#[cfg(test)]
+mod tests;

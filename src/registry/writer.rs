@@ -1,5 +1,6 @@
 //! The one writer: a thread that takes all that waits as one batch, decides, commits, publishes and answers.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -134,7 +135,11 @@ impl Writer {
             {
                 batch.push(next);
             }
-            self.commit(&mut batch);
+            // A panic below (in the store, in a decision) leaves unknown what was written, like a failed write. The
+            // writer must not die of it: readers and probes would see a registry that merely never answers.
+            if catch_unwind(AssertUnwindSafe(|| self.commit(&mut batch))).is_err() {
+                self.poison(&mut batch, "a panic during a commit");
+            }
         }
         self.log
     }
@@ -164,13 +169,15 @@ impl Writer {
                 // repeat the request safely.
                 plan.answer(batch);
             }
-            Err(why) => {
-                tracing::error!(%why, "the writer is poisoned: the registry is read-only until it is restarted");
-                self.poisoned.store(true, Ordering::Release);
-                self.progress.poisoned();
-                batch.drain(..).for_each(|waiting| reply(waiting, Err(WriteError::Poisoned)));
-            }
+            Err(why) => self.poison(batch, &why),
         }
+    }
+
+    fn poison(&mut self, batch: &mut Vec<Waiting>, why: &str) {
+        tracing::error!(why, "the writer is poisoned: the registry is read-only until it is restarted");
+        self.poisoned.store(true, Ordering::Release);
+        self.progress.poisoned();
+        batch.drain(..).for_each(|waiting| reply(waiting, Err(WriteError::Poisoned)));
     }
 
     fn make_durable(&mut self, head: &Head, batch: &[Waiting], plan: &Plan) -> Result<(), String> {
@@ -237,6 +244,9 @@ impl Plan {
             Err(EncodeError::TooLarge { limit }) => return Ok(Err(Rejection::TooLarge { limit }.into())),
             Err(EncodeError::Codec(why)) => return Err(why),
         };
+        // What the next start would take for damage is not written: with a clock at the end of time no later time is
+        // left for a record.
+        record.check_follows(&self.head).map_err(|broken| broken.to_string())?;
         self.state.apply(&record).map_err(|illegal| illegal.to_string())?;
         self.head = encoded.head();
         self.records.push(encoded);

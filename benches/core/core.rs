@@ -1,0 +1,76 @@
+//! How long records, the fold and the log take.
+
+use std::hint::black_box;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use tagstone_core_benches::{EVENTS_OF_A_PUSH, History};
+use tagstone_replay::content::Layout;
+use tagstone_replay::fold::State;
+use tagstone_replay::log::chain::Chain;
+use tagstone_replay::log::{EmbeddedLog, Log, Options, StoredRecord};
+use tagstone_schema::{EncodedRecord, Record};
+
+/// Events of the history that is folded.
+const EVENTS: u64 = 100_000;
+
+fn record(criterion: &mut Criterion) {
+    let (record, encoded) = History::begin().0.push();
+    let mut group = criterion.benchmark_group("record of one push");
+    group.throughput(Throughput::Bytes(encoded.bytes().len() as u64));
+    group.bench_function("encode and hash", |bencher| bencher.iter(|| black_box(&record).encode().unwrap()));
+    group.bench_function("decode", |bencher| bencher.iter(|| Record::decode(black_box(encoded.bytes())).unwrap()));
+    group.finish();
+}
+
+fn fold(criterion: &mut Criterion) {
+    let (mut history, first) = History::begin();
+    let pushes = (0..EVENTS / EVENTS_OF_A_PUSH).map(|_| history.push().1);
+    let stored: Vec<_> = [first]
+        .into_iter()
+        .chain(pushes)
+        .map(|record| StoredRecord { seq: record.seq(), bytes: record.bytes().to_vec() })
+        .collect();
+    let records = verified(&stored);
+    let mut group = criterion.benchmark_group("100,000 events");
+    group.throughput(Throughput::Elements(EVENTS)).sample_size(10);
+    group.bench_function("verify and decode", |bencher| bencher.iter(|| verified(&stored)));
+    group.bench_function("fold", |bencher| bencher.iter(|| folded(&records)));
+    let state = folded(&records);
+    group.bench_function("fingerprint", |bencher| bencher.iter(|| state.fingerprint()));
+    group.finish();
+}
+
+fn verified(stored: &[StoredRecord]) -> Vec<Record> {
+    let mut chain = Chain::default();
+    stored.iter().map(|stored| chain.next(stored).unwrap()).collect()
+}
+
+fn folded(records: &[Record]) -> State {
+    let mut state = State::default();
+    records.iter().for_each(|record| state.apply(record).unwrap());
+    state
+}
+
+fn append(criterion: &mut Criterion) {
+    // The system's own directory for temporary files may be in memory, where a sync costs nothing.
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let mut log = EmbeddedLog::open(&Layout::new(directory.path()), Options::default(), &mut |_| Ok(())).unwrap().log;
+    let (mut history, first) = History::begin();
+    log.append(&log.head(), &[first]).unwrap();
+    let mut group = criterion.benchmark_group("durable append");
+    for records in [1, 64] {
+        group.throughput(Throughput::Elements(records));
+        group.bench_function(format!("{records} records"), |bencher| {
+            bencher.iter_batched(
+                || (0..records).map(|_| history.push().1).collect::<Vec<EncodedRecord>>(),
+                |batch| log.append(&log.head(), &batch).unwrap(),
+                // One at a time: each batch follows the one before.
+                BatchSize::PerIteration,
+            );
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(core, record, fold, append);
+criterion_main!(core);

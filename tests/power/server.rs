@@ -1,0 +1,61 @@
+//! The binary, serving a data directory.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// A running registry; killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Starts a registry and waits until it listens.
+    pub(crate) fn start(data: &Path) -> Self {
+        let mut child = Self::spawn(data);
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let Some(address) = line.trim_end().strip_prefix("tagstone listening on http://") else {
+            let output = child.wait_with_output().unwrap();
+            panic!("the registry did not start: {}", String::from_utf8_lossy(&output.stderr));
+        };
+        let address = address.parse().unwrap();
+        // What it logs from here on is of no interest, but must not fill the pipe.
+        let mut log = child.stderr.take().unwrap();
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        Self { child, address }
+    }
+
+    /// Starts a registry and waits for nothing.
+    pub(crate) fn spawn(data: &Path) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_tagstone"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends the process at once.
+    pub(crate) fn kill(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
