@@ -23,6 +23,7 @@ mod methods;
 mod mounts;
 mod names;
 mod origins;
+mod read_only;
 mod referrers;
 mod sessions;
 mod uploads;

@@ -52,7 +52,7 @@ fn an_image_of_a_thousand_layers() {
     run(async {
         let registry = Registry::with(|settings| settings.manifests.sparse_layers = true).await;
         push_blob(&registry, "a", "{}").await;
-        let layers = descriptors(999, |text| sha512(text));
+        let layers = descriptors(999, sha512);
         let config = json!({"mediaType": "a/config", "digest": sha256("{}"), "size": 2});
         let sample = Sample::new(OCI_IMAGE, &json!({"schemaVersion": 2, "config": config, "layers": layers}));
         sample.push(&registry, "a", "v1").await;
@@ -88,7 +88,7 @@ fn what_does_not_fit_into_a_record_is_refused_and_not_stored() {
             }
         }
         // References that stand twice count once.
-        let mut manifests = descriptors(500, |text| sha256(text));
+        let mut manifests = descriptors(500, sha256);
         manifests.extend(manifests.clone());
         manifests.extend(manifests.clone());
         manifests.extend(manifests.clone());
@@ -101,7 +101,7 @@ fn what_does_not_fit_into_a_record_is_refused_and_not_stored() {
 fn many_tags_and_many_references_together_may_not_fit() {
     run(async {
         let registry = Registry::with(|settings| settings.limits.uri_bytes = 64 << 10).await;
-        let sample = index_of(1000, |text| sha512(text));
+        let sample = index_of(1000, sha512);
         let tags: String = (0..TAGS_PER_PUSH).map(|number| format!("&tag={number:0>128}")).collect();
         let path = format!("/v2/{}/manifests/{}", longest(), sample.digest);
         let request = put(format!("{path}?{tags}")).with("content-type", OCI_INDEX).body(sample.bytes);

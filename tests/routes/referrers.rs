@@ -54,7 +54,7 @@ fn nothing_refers_to_what_is_unknown() {
         for digest in ["v1", "sha256:x", "md5:00", "sha256:", ":", "SHA256:00"] {
             for path in [referrers(digest), format!("/v2/nobody/here/referrers/{digest}")] {
                 for request in [get, head] {
-                    registry.check(request(&*path), refused(400, "DIGEST_INVALID", "sha256")).await;
+                    registry.check(request(&path), refused(400, "DIGEST_INVALID", "sha256")).await;
                 }
             }
         }

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -20,8 +21,8 @@ use tagstone::serve::{self, ContentBytes, Opened};
 use tagstone::settings::Settings;
 use tagstone_replay::content::Layout;
 use tagstone_replay::fold::{Fingerprint, State};
-use tagstone_replay::log::{EmbeddedLog, Log, Options};
-use tagstone_schema::{Record, Seq};
+use tagstone_replay::log::{AppendError, EmbeddedLog, Log, Options, RecordBytes, StoreError};
+use tagstone_schema::{EncodedRecord, Head, Record, Seq};
 use tempfile::TempDir;
 
 use crate::reply::Reply;
@@ -40,6 +41,31 @@ pub(crate) struct Registry {
     content: Arc<ContentStore>,
     service: Box<dyn Fn(TestRequest, Option<actix_web::dev::Payload>) -> Answering>,
     writing: JoinHandle<Box<dyn Log>>,
+    failing: Arc<AtomicBool>,
+}
+
+/// The log of the store, with a disk that can fail.
+struct FailingLog {
+    log: Box<dyn Log>,
+    failing: Arc<AtomicBool>,
+}
+
+impl Log for FailingLog {
+    fn head(&self) -> Head {
+        self.log.head()
+    }
+
+    fn read(&self, from: Seq) -> RecordBytes<'_> {
+        self.log.read(from)
+    }
+
+    fn append(&mut self, expected: &Head, records: &[EncodedRecord]) -> Result<(), AppendError> {
+        if self.failing.load(Ordering::SeqCst) {
+            let (doing, why) = ("appending", "the test took the disk away".to_owned());
+            return Err(StoreError { doing, why }.into());
+        }
+        self.log.append(expected, records)
+    }
 }
 
 /// What a refused request must leave as it was.
@@ -74,8 +100,9 @@ impl Registry {
         metrics.observe_head(opened.log.head());
         let content = Arc::new(opened.content);
         let published = Published::new(opened.snapshot);
+        let failing = Arc::new(AtomicBool::new(false));
         let (writer, handle) = Writer::new(
-            opened.log,
+            Box::new(FailingLog { log: opened.log, failing: failing.clone() }),
             Box::new(ContentBytes(content.clone())),
             Arc::new(SystemClock),
             Box::new(WriterMetrics(metrics.clone())),
@@ -92,7 +119,7 @@ impl Registry {
             }
             Box::pin(service.call(request)) as Answering
         });
-        Self { directory, settings, published, content, service, writing }
+        Self { directory, settings, published, content, service, writing, failing }
     }
 
     /// Stops as the server does, and opens the same directory again.
@@ -116,7 +143,7 @@ impl Registry {
     }
 
     fn stop(self) -> (TempDir, Settings) {
-        let Self { directory, settings, published, content, service, writing } = self;
+        let Self { directory, settings, published, content, service, writing, failing: _ } = self;
         drop((service, published, content));
         drop(writing.join().unwrap());
         (directory, settings)
@@ -135,6 +162,16 @@ impl Registry {
     /// Gives up the upload sessions that nobody has touched for so long.
     pub(crate) fn give_up_uploads(&self, untouched_for: Duration) -> usize {
         self.content.uploads.expire(untouched_for).unwrap().len()
+    }
+
+    /// From now on every write of the log fails.
+    pub(crate) fn fail_writes(&self) {
+        self.failing.store(true, Ordering::SeqCst);
+    }
+
+    /// Answers a probe, whose refusals are texts for whoever operates the registry.
+    pub(crate) async fn probe(&self, path: &str) -> Reply {
+        Reply::of((self.service)(TestRequest::with_uri(path), None).await.unwrap()).await
     }
 
     /// Answers a request. What holds for every answer is checked here, so it holds for every line of every table: a
