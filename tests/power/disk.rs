@@ -28,8 +28,7 @@ impl Disk {
     /// A disk with an empty file system, or nothing where this machine cannot have one.
     pub(crate) fn make() -> Option<Self> {
         if let Some(missing) = missing() {
-            assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "CI must lose power: {missing}");
-            eprintln!("SKIPPED, no power can be lost here: {missing}");
+            skip(&missing);
             return None;
         }
         let directory = tempfile::tempdir().unwrap();
@@ -106,6 +105,12 @@ impl PowerSwitch {
         self.process.stdin.take().unwrap().write_all(b"\n").unwrap();
         assert!(self.process.wait().unwrap().success(), "the file system did not stop");
     }
+}
+
+/// Says why a test is skipped; where it must not be, fails.
+pub(crate) fn skip(missing: &str) {
+    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "CI must be able to run this: {missing}");
+    eprintln!("SKIPPED: {missing}");
 }
 
 fn run(program: &str, arguments: &[&Path]) {
