@@ -6,6 +6,7 @@
 mod client;
 mod disk;
 mod evidence;
+mod failing_calls;
 mod names;
 mod pushes;
 mod rounds;

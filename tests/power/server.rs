@@ -22,10 +22,20 @@ impl Server {
     /// The same, with a record of the system calls that concern files and answers.
     pub(crate) fn start_traced(data: &Path, trace: &Path) -> Self {
         let calls = "trace=mkdir,openat,rename,fsync,fdatasync,pwrite64,write,writev,sendto";
+        Self::under_strace(data, trace, &["-y", "-s", "32", "-e", calls])
+    }
+
+    /// The same; in each thread this one of its calls fails, and the later ones work again.
+    pub(crate) fn start_failing(data: &Path, trace: &Path, call: &str, count: u32) -> Self {
+        let (only, fails) = (format!("trace={call}"), format!("inject={call}:error=EIO:when={count}"));
+        Self::under_strace(data, trace, &["-e", &only, "-e", &fails])
+    }
+
+    fn under_strace(data: &Path, trace: &Path, options: &[&str]) -> Self {
         let mut strace = Command::new("strace");
         // With -D the registry is the child, and the tracer beside it; it is done when the child can be waited for.
-        strace.args(["-D", "-f", "-qq", "-y", "-s", "32", "-e", calls, "-o"]).arg(trace);
-        Self::listening(serving(strace.arg(BINARY), data))
+        strace.args(["-D", "-f", "-qq"]).args(options).arg("-o").arg(trace).arg(BINARY);
+        Self::listening(serving(&mut strace, data))
     }
 
     fn listening(mut child: Child) -> Self {
