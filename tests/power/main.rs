@@ -7,6 +7,7 @@ mod client;
 mod disk;
 mod evidence;
 mod failing_calls;
+mod full_disk;
 mod names;
 mod pushes;
 mod rounds;
