@@ -27,14 +27,18 @@ pub(crate) struct Disk {
 impl Disk {
     /// A disk with an empty file system, or nothing where this machine cannot have one.
     pub(crate) fn make() -> Option<Self> {
+        Self::of_size(256 << 20)
+    }
+
+    /// The same, with so many bytes.
+    pub(crate) fn of_size(size: u64) -> Option<Self> {
         if let Some(missing) = missing() {
-            assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "CI must lose power: {missing}");
-            eprintln!("SKIPPED, no power can be lost here: {missing}");
+            skip(&missing);
             return None;
         }
         let directory = tempfile::tempdir().unwrap();
         let image = directory.path().join("image");
-        std::fs::File::create(&image).unwrap().set_len(256 << 20).unwrap();
+        std::fs::File::create(&image).unwrap().set_len(size).unwrap();
         run("mkfs.ext4", &["-q".as_ref(), "-F".as_ref(), &image]);
         let mut disk = Self { directory, is_mounted: false };
         std::fs::create_dir(disk.mount_point()).unwrap();
@@ -82,7 +86,7 @@ impl Disk {
         self.is_mounted = true;
     }
 
-    fn mount_point(&self) -> PathBuf {
+    pub(crate) fn mount_point(&self) -> PathBuf {
         self.directory.path().join("disk")
     }
 }
@@ -106,6 +110,12 @@ impl PowerSwitch {
         self.process.stdin.take().unwrap().write_all(b"\n").unwrap();
         assert!(self.process.wait().unwrap().success(), "the file system did not stop");
     }
+}
+
+/// Says why a test is skipped; where it must not be, fails.
+pub(crate) fn skip(missing: &str) {
+    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "CI must be able to run this: {missing}");
+    eprintln!("SKIPPED: {missing}");
 }
 
 fn run(program: &str, arguments: &[&Path]) {

@@ -6,6 +6,9 @@
 mod client;
 mod disk;
 mod evidence;
+mod failing_calls;
+mod full_disk;
+mod names;
 mod pushes;
 mod rounds;
 mod server;

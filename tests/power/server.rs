@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+const BINARY: &str = env!("CARGO_BIN_EXE_tagstone");
+
 /// A running registry; killed when dropped.
 pub(crate) struct Server {
     child: Child,
@@ -14,7 +16,29 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a registry and waits until it listens.
     pub(crate) fn start(data: &Path) -> Self {
-        let mut child = Self::spawn(data);
+        Self::listening(Self::spawn(data))
+    }
+
+    /// The same, with a record of the system calls that concern files and answers.
+    pub(crate) fn start_traced(data: &Path, trace: &Path) -> Self {
+        let calls = "trace=mkdir,openat,rename,fsync,fdatasync,pwrite64,write,writev,sendto";
+        Self::under_strace(data, trace, &["-y", "-s", "32", "-e", calls])
+    }
+
+    /// The same; in each thread this one of its calls fails, and the later ones work again.
+    pub(crate) fn start_failing(data: &Path, trace: &Path, call: &str, count: u32) -> Self {
+        let (only, fails) = (format!("trace={call}"), format!("inject={call}:error=EIO:when={count}"));
+        Self::under_strace(data, trace, &["-e", &only, "-e", &fails])
+    }
+
+    fn under_strace(data: &Path, trace: &Path, options: &[&str]) -> Self {
+        let mut strace = Command::new("strace");
+        // With -D the registry is the child, and the tracer beside it; it is done when the child can be waited for.
+        strace.args(["-D", "-f", "-qq"]).args(options).arg("-o").arg(trace).arg(BINARY);
+        Self::listening(serving(&mut strace, data))
+    }
+
+    fn listening(mut child: Child) -> Self {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let Some(address) = line.trim_end().strip_prefix("tagstone listening on http://") else {
@@ -30,13 +54,7 @@ impl Server {
 
     /// Starts a registry and waits for nothing.
     pub(crate) fn spawn(data: &Path) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_tagstone"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
+        serving(&mut Command::new(BINARY), data)
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -58,4 +76,14 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+fn serving(command: &mut Command, data: &Path) -> Child {
+    command
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
 }
