@@ -2,6 +2,8 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +15,7 @@ use tagstone_schema::record::{EncodeError, FORMAT_VERSION};
 use tagstone_schema::{Actor, Digest, Event, Id, Origin, Record};
 
 use crate::content::{ContentStore, Settings as ContentSettings};
-use crate::http::{self, BindError, Limits, Listening, Site};
+use crate::http::{self, Limits, Listening, ServerError, Site};
 use crate::metrics::{Metrics, WriterMetrics};
 use crate::registry::{
     BatchBytes, Clock, Published, Snapshot, Sparse, SystemClock, Writer, WriterHandle, WriterSettings,
@@ -35,9 +37,9 @@ pub enum ServeError {
     /// The content cannot be opened.
     #[error("the data directory cannot be opened: {0}")]
     Content(#[from] io::Error),
-    /// Somebody else listens there.
-    #[error(transparent)]
-    Bind(#[from] BindError),
+    /// The address cannot be listened on.
+    #[error("{0}")]
+    Listen(String),
     /// The metrics clash; a bug.
     #[error("the metrics cannot be set up: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -48,10 +50,21 @@ pub fn serve(settings: &Settings) -> Result<(), ServeError> {
     let layout = Layout::new(&settings.data);
     create_directory(layout.root())?;
     let _lock = DirectoryLock::take(&layout.lock())?;
-    let registry = Opened::open(&layout, settings)?;
+    let recovering = settings.clone();
+    let background =
+        http::serve(listening(settings), move || recover(&layout, &recovering)).map_err(|error| match error {
+            ServerError::Listen { .. } => ServeError::Listen(error.to_string()),
+            ServerError::Recovery(error) => error,
+        })?;
+    background.end();
+    Ok(())
+}
+
+/// Opens the registry, and starts what works in the background.
+fn recover(layout: &Layout, settings: &Settings) -> Result<(Site, Background), ServeError> {
+    let registry = Opened::open(layout, settings)?;
     let metrics = Metrics::new(&http::ROUTE_LABELS)?;
     metrics.observe_head(registry.log.head());
-
     let content = Arc::new(registry.content);
     let published = Published::new(registry.snapshot);
     let (writer, handle) = Writer::new(
@@ -64,14 +77,23 @@ pub fn serve(settings: &Settings) -> Result<(), ServeError> {
     );
     let writing = std::thread::Builder::new().name("writer".to_owned()).spawn(move || drop(writer.run()))?;
     let expiring = spawn_expiry(&content, settings.uploads.lifetime)?;
-    let site = site(settings, published, handle, content, metrics);
-    let served = http::serve(site, listening(settings));
-    // The server has dropped the last handle of the writer, which ends after what it has.
-    drop(expiring);
-    if writing.join().is_err() {
-        tracing::error!("the writer ended by a panic; what was acknowledged before is safe");
+    Ok((site(settings, published, handle, content, metrics), Background { writing, expiring }))
+}
+
+/// The threads beside the server.
+struct Background {
+    writing: JoinHandle<()>,
+    expiring: Sender<()>,
+}
+
+impl Background {
+    /// Waits for the writer, which ends when the server has dropped its last handle.
+    fn end(self) {
+        drop(self.expiring);
+        if self.writing.join().is_err() {
+            tracing::error!("the writer ended by a panic; what was acknowledged before is safe");
+        }
     }
-    Ok(served?)
 }
 
 /// A registry whose log is verified and folded, and records its own start.
@@ -183,12 +205,12 @@ fn bounded(value: u64) -> usize {
 }
 
 /// Removes abandoned uploads now and then, until the returned sender is dropped.
-fn spawn_expiry(content: &Arc<ContentStore>, lifetime: Duration) -> io::Result<std::sync::mpsc::Sender<()>> {
-    let (stop, stopped) = std::sync::mpsc::channel();
+fn spawn_expiry(content: &Arc<ContentStore>, lifetime: Duration) -> io::Result<Sender<()>> {
+    let (stop, stopped) = channel();
     let content = content.clone();
     let pause = (lifetime / 10).clamp(Duration::from_millis(100), Duration::from_secs(60));
     std::thread::Builder::new().name("upload-expiry".to_owned()).spawn(move || {
-        while stopped.recv_timeout(pause) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+        while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
             match content.uploads.expire(lifetime) {
                 Ok(expired) if expired.is_empty() => {}
                 Ok(expired) => tracing::info!(sessions = expired.len(), "removed abandoned uploads"),

@@ -9,36 +9,44 @@ use actix_web::{HttpRequest, HttpResponse};
 use percent_encoding::percent_decode_str;
 
 use super::connections::Connection;
+use super::entrance::{Entrance, recovering};
 use super::error::{Code, Refusal};
 use super::exchange::{Answer, Exchange, readable, writable};
 use super::manifests::{head, header_value};
 use super::route::Route;
-use super::site::Site;
 use super::{blobs, delete, extensions, lists, manifests, probes, push, referrers, uploads};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
 
 /// Serves a request.
-pub(super) async fn dispatch(request: HttpRequest, site: Data<Site>, payload: Payload) -> HttpResponse {
-    let began = Instant::now();
+pub(super) async fn dispatch(request: HttpRequest, entrance: Data<Entrance>, payload: Payload) -> HttpResponse {
     let _busy = Connection::of(&request).map(Connection::busy);
-    let request_id = site.next_request_id();
-    let exchange = Exchange { site: &site, request: &request, request_id: &request_id };
+    let request_id = entrance.next_request_id();
+    let mut response = match entrance.site() {
+        Some(site) => served(&Exchange { site, request: &request, request_id: &request_id }, payload).await,
+        None => recovering(&request),
+    };
+    response.headers_mut().insert(REQUEST_ID, header_value(&request_id));
+    response
+}
+
+async fn served(exchange: &Exchange<'_>, payload: Payload) -> HttpResponse {
+    let began = Instant::now();
+    let (site, request) = (exchange.site, exchange.request);
     let path = percent_decode_str(request.uri().path()).decode_utf8();
     let route = path.as_deref().map_or(Route::Unknown, Route::of);
     let answer = if request.uri().path_and_query().is_some_and(|path| path.as_str().len() > site.limits.uri_bytes) {
         let message = format!("the path and query have more than the {} bytes that are allowed", site.limits.uri_bytes);
         Err(Refusal::new(StatusCode::URI_TOO_LONG, Code::SizeInvalid, message))
     } else {
-        answer(&exchange, route, payload).await
+        answer(exchange, route, payload).await
     };
     let refused = answer.as_ref().err().map(|refusal| refusal.message.clone());
-    let mut response = answer.unwrap_or_else(|refusal| refused_response(&request, &refusal));
-    response.headers_mut().insert(REQUEST_ID, header_value(&request_id));
+    let response = answer.unwrap_or_else(|refusal| refused_response(request, &refusal));
     let status = response.status();
     site.metrics.request(route.index(), status.as_u16(), began.elapsed());
-    log(&exchange, status, refused.as_deref(), began);
+    log(exchange, status, refused.as_deref(), began);
     response
 }
 
@@ -83,7 +91,7 @@ async fn answer(exchange: &Exchange<'_>, route: Route<'_>, payload: Payload) -> 
         Route::TagList { name } => lists::tags(exchange, name),
         Route::TagTable { name } => lists::table(exchange, name),
         Route::Referrers { name, digest } => referrers::list(exchange, name, digest).await,
-        Route::Health => probes::health(),
+        Route::Health => Ok(probes::health()),
         Route::Ready => probes::ready(exchange),
         Route::Metrics => probes::metrics(exchange),
         Route::Unknown => Err(unknown(exchange)),
@@ -107,7 +115,8 @@ fn unknown(exchange: &Exchange<'_>) -> Refusal {
     Refusal::not_found(Code::Unsupported, message)
 }
 
-fn refused_response(request: &HttpRequest, refusal: &Refusal) -> HttpResponse {
+/// A refusal in the form of the specification.
+pub(super) fn refused_response(request: &HttpRequest, refusal: &Refusal) -> HttpResponse {
     let mut response = HttpResponse::build(refusal.status);
     for (name, value) in &refusal.headers {
         response.insert_header((name.clone(), value.clone()));

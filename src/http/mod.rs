@@ -9,6 +9,7 @@ mod conditions;
 mod connections;
 mod delete;
 mod dispatch;
+mod entrance;
 mod error;
 mod exchange;
 mod extensions;
@@ -27,15 +28,16 @@ mod server;
 mod site;
 mod uploads;
 
-pub use server::{BindError, Listening, serve};
+pub use entrance::Entrance;
+pub use server::{Listening, ServerError, serve};
 pub use site::{Limits, Site};
 
 /// The names of the routes in metrics.
 pub const ROUTE_LABELS: [&str; 15] = route::Route::LABELS;
 
-/// The service of a site, for tests that call it in process.
-pub fn configure(site: actix_web::web::Data<Site>) -> impl Fn(&mut actix_web::web::ServiceConfig) + Clone {
+/// The service behind an entrance, for tests that call it in process.
+pub fn configure(entrance: actix_web::web::Data<Entrance>) -> impl Fn(&mut actix_web::web::ServiceConfig) + Clone {
     move |config| {
-        config.app_data(site.clone()).default_service(actix_web::web::to(dispatch::dispatch));
+        config.app_data(entrance.clone()).default_service(actix_web::web::to(dispatch::dispatch));
     }
 }

@@ -6,11 +6,16 @@ use actix_web::http::StatusCode;
 use super::exchange::{Answer, Exchange};
 
 /// GET `/healthz`: the process lives.
-pub(super) fn health() -> Answer {
-    Ok(HttpResponse::Ok().content_type("text/plain").body("ok\n"))
+pub(super) fn health() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain").body("ok\n")
 }
 
-/// GET `/readyz`: reads and writes are served. A registry that is recovering does not listen yet.
+/// GET `/readyz` before the log is verified and folded.
+pub(super) fn recovering() -> HttpResponse {
+    HttpResponse::build(StatusCode::SERVICE_UNAVAILABLE).content_type("text/plain").body("recovering\n")
+}
+
+/// GET `/readyz`: reads and writes are served.
 pub(super) fn ready(exchange: &Exchange<'_>) -> Answer {
     if exchange.site.writer.is_poisoned() {
         let body = "read-only: a write to the disk failed; restart the registry\n";

@@ -11,6 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::configure;
 use super::connections::Connections;
+use super::entrance::Entrance;
 use super::site::Site;
 
 /// How the server listens.
@@ -26,29 +27,46 @@ pub struct Listening {
     pub shutdown_grace: Duration,
 }
 
-/// The address cannot be listened on.
+/// Why nothing is served.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {source}")]
-pub struct BindError {
-    address: SocketAddr,
-    source: io::Error,
+pub enum ServerError<E> {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is no site to serve.
+    #[error(transparent)]
+    Recovery(E),
 }
 
 /// An idle connection is kept this long; clients reuse theirs within a push or pull.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Serves a site until SIGTERM or SIGINT, and finishes what is in flight.
+/// Listens, recovers a site, and serves it until SIGTERM or SIGINT; then finishes what is in flight.
 ///
-/// When it listens, one line on standard output says where; nothing else is ever written there.
-pub fn serve(site: Site, listening: Listening) -> Result<(), BindError> {
-    let failed = |source| BindError { address: listening.address, source };
-    let site = Data::new(site);
+/// What `recover` returns beside the site is given back at the end. When the site is served, one line on standard
+/// output says where; nothing else is ever written there.
+pub fn serve<T, E>(
+    listening: Listening,
+    recover: impl FnOnce() -> Result<(Site, T), E> + Send + 'static,
+) -> Result<T, ServerError<E>>
+where
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    let failed = |source| ServerError::Listen { address: listening.address, source };
+    let entrance = Data::new(Entrance::closed());
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     actix_web::rt::System::new().block_on(async move {
         let signals = Signals::new().map_err(failed)?;
         let connections = Connections::new();
         let opened = connections.clone();
-        let server = HttpServer::new(move || App::new().configure(configure(site.clone())))
+        let inside = entrance.clone();
+        let server = HttpServer::new(move || App::new().configure(configure(inside.clone())))
             .on_connect(move |stream, data| opened.opened(stream, data))
             .workers(workers)
             .keep_alive(KEEP_ALIVE)
@@ -58,14 +76,35 @@ pub fn serve(site: Site, listening: Listening) -> Result<(), BindError> {
             .disable_signals()
             .bind(listening.address)
             .map_err(failed)?;
-        if let Some(address) = server.addrs().first() {
+        let addresses = server.addrs();
+        let server = server.run();
+        let handle = server.handle();
+        actix_web::rt::spawn(watch(connections, listening.head_timeout.max(KEEP_ALIVE)));
+        let serving = actix_web::rt::spawn(server);
+        let recovered = tokio::task::spawn_blocking(recover).await.map_err(io::Error::other).map_err(failed)?;
+        let rest = match recovered {
+            Ok((site, rest)) => {
+                entrance.open(site);
+                rest
+            }
+            Err(error) => {
+                handle.stop(false).await;
+                return Err(ServerError::Recovery(error));
+            }
+        };
+        if let Some(address) = addresses.first() {
             announce(*address);
         }
-        let server = server.run();
-        actix_web::rt::spawn(signals.stop_or_reload(server.handle()));
-        actix_web::rt::spawn(watch(connections, listening.head_timeout.max(KEEP_ALIVE)));
-        server.await.map_err(failed)
+        actix_web::rt::spawn(signals.stop_or_reload(handle));
+        serving.await.map_err(io::Error::other).flatten().map_err(failed)?;
+        Ok(rest)
     })
+}
+
+fn announce(address: SocketAddr) {
+    let mut out = io::stdout().lock();
+    // Where standard output is closed, nobody waits for the line.
+    let _ = writeln!(out, "tagstone listening on http://{address}").and_then(|()| out.flush());
 }
 
 /// Looks after silent connections for as long as the server runs.
@@ -75,12 +114,6 @@ async fn watch(connections: Connections, head: Duration) {
         ticks.tick().await;
         connections.cut_silent(head);
     }
-}
-
-fn announce(address: SocketAddr) {
-    let mut out = io::stdout().lock();
-    // Where standard output is closed, nobody waits for the line.
-    let _ = writeln!(out, "tagstone listening on http://{address}").and_then(|()| out.flush());
 }
 
 struct Signals {

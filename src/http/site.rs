@@ -1,7 +1,6 @@
 //! What every request works with.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -43,7 +42,6 @@ pub struct Site {
     pub(super) limits: Limits,
     pub(super) sparse: Sparse,
     pub(super) manifests: Cache<Digest, Bytes, ByBytes>,
-    request_ids: AtomicU64,
 }
 
 impl Site {
@@ -60,22 +58,12 @@ impl Site {
         // Most manifests have some hundred bytes up to a few thousand.
         let entries = usize::try_from(cache_bytes / 2048).unwrap_or(usize::MAX).max(16);
         let manifests = Cache::with_weighter(entries, cache_bytes, ByBytes);
-        // Ids begin at a random number, so that those of two starts are not the same.
-        let mut seed = [0; 8];
-        let _ = getrandom::fill(&mut seed);
-        let request_ids = AtomicU64::new(u64::from_le_bytes(seed));
-        Self { published, writer, content, metrics, limits, sparse, manifests, request_ids }
+        Self { published, writer, content, metrics, limits, sparse, manifests }
     }
 
     /// The metrics of the site.
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
-    }
-
-    pub(super) fn next_request_id(&self) -> String {
-        // A large odd step makes ids of neighbouring requests look different, and never repeats before 2^64.
-        let id = self.request_ids.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
-        format!("{id:016x}")
     }
 }
 

@@ -24,6 +24,7 @@ mod mounts;
 mod names;
 mod origins;
 mod read_only;
+mod recovery;
 mod referrers;
 mod sessions;
 mod uploads;

@@ -110,7 +110,13 @@ impl Registry {
             serve::writer_settings(&settings),
         );
         let writing = std::thread::spawn(move || writer.run());
-        let site = Data::new(serve::site(&settings, published.clone(), handle, content.clone(), metrics));
+        let site = Data::new(http::Entrance::from(serve::site(
+            &settings,
+            published.clone(),
+            handle,
+            content.clone(),
+            metrics,
+        )));
         let service = actix_web::test::init_service(App::new().configure(http::configure(site))).await;
         let service = Box::new(move |request: TestRequest, payload: Option<actix_web::dev::Payload>| {
             let mut request = request.to_request();

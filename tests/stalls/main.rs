@@ -94,3 +94,22 @@ fn a_stalled_manifest_is_cut_and_nothing_is_stored() {
     assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("MANIFEST_INVALID"), "{answer}");
     Client::new(registry.url()).get("/v2/acme/slow-manifest/tags/list").expect("an answer").expecting(404);
 }
+
+#[test]
+fn an_abandoned_upload_is_removed() {
+    let registry = Registry::start_with(&[("TAGSTONE_UPLOADS_LIFETIME", "1s")]);
+    let client = Client::new(registry.url());
+    let location = client.open_upload("acme/left").expect("an answer").expecting(202).location();
+    client.patch(&location, 0, b"abc").expect("an answer").expecting(202);
+    let uploads = registry.data().join("uploads");
+    let left = || std::fs::read_dir(&uploads).expect("the directory of uploads").count();
+    assert_eq!(left(), 1);
+    // Looking at an upload does not keep it.
+    let began = std::time::Instant::now();
+    while client.get(&location).expect("an answer").status != 404 {
+        assert!(began.elapsed() < NEVER, "the upload is still there");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(left(), 0, "the session is gone, but its file is not");
+    client.close_upload(&location, &support::client::digest_of(b"abc"), b"").expect("an answer").expecting(404);
+}
