@@ -6,15 +6,13 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use tagstone::registry::Snapshot;
 use tagstone_replay::content::Layout;
-use tagstone_replay::fold::State;
-use tagstone_replay::log::{EmbeddedLog, Log, OpenError, Options};
+use tagstone_replay::log::{Log, OpenError};
 use tagstone_schema::Head;
 
 use crate::commands::{link, push};
 use crate::fake_disk::Step;
-use crate::registry::{Answer, Registry, begin, told_by};
+use crate::registry::{Answer, Registry, begin, open, told_by};
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
@@ -27,13 +25,6 @@ fn copy(from: &Path, to: &Path) {
             fs::copy(entry.path(), target).unwrap();
         }
     }
-}
-
-fn open(layout: &Layout) -> Result<(EmbeddedLog, Snapshot), OpenError> {
-    let mut state = State::default();
-    let log = EmbeddedLog::open(layout, Options::default(), &mut |record| state.apply(record))?.log;
-    let head = log.head();
-    Ok((log, Snapshot { state, head }))
 }
 
 /// Two commits of two records each; what each step of the second one leaves, by step, and what was true before it.

@@ -3,15 +3,14 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use tagstone::registry::{Command, Condition, PutManifest, Snapshot};
+use tagstone::registry::{Command, Condition, PutManifest};
 use tagstone_replay::content::Layout;
-use tagstone_replay::fold::State;
-use tagstone_replay::log::{EmbeddedLog, Log, Options};
+use tagstone_replay::log::Log;
 use tagstone_schema::media_type::{ManifestKind, OCI_IMAGE, OCI_INDEX};
 
 use crate::commands::{digest_of, image, name, submission, tag};
 use crate::model::Model;
-use crate::registry::{Registry, START, answers, begin, told_by};
+use crate::registry::{Registry, START, answers, begin, folded, open, told_by};
 
 const REPOSITORIES: [&str; 3] = ["a", "a/b", "c"];
 const BLOBS: [&str; 4] = ["blob 1", "blob 2", "blob 3", "blob 4"];
@@ -102,14 +101,12 @@ fn turn() -> impl Strategy<Value = Turn> {
 }
 
 /// Opens the log as a start does, and checks that its own fold tells the same.
-fn open(layout: &Layout) -> Registry {
-    let mut state = State::default();
-    let mut log = EmbeddedLog::open(layout, Options::default(), &mut |record| state.apply(record)).unwrap().log;
+fn start(layout: &Layout) -> Registry {
+    let (mut log, mut snapshot) = open(layout).unwrap();
     if log.head().seq == 0 {
         begin(&mut log);
-        state = crate::registry::folded(&log).state;
+        snapshot = folded(&log);
     }
-    let snapshot = Snapshot { state, head: log.head() };
     assert_eq!((snapshot.head, snapshot.state.fingerprint().to_string()), told_by(&log));
     let mut registry = Registry::over(log, snapshot, 4);
     registry.start();
@@ -117,13 +114,13 @@ fn open(layout: &Layout) -> Registry {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn live_reopened_replayed_and_modelled_are_one(turns in vec(turn(), 1..14)) {
         let directory = tempfile::tempdir().unwrap();
         let layout = Layout::new(directory.path());
-        let mut registry = open(&layout);
+        let mut registry = start(&layout);
         let mut model = Model::new();
         for turn in turns {
             match turn {
@@ -137,13 +134,13 @@ proptest! {
                 }
                 Turn::Restart => {
                     registry.stop();
-                    registry = open(&layout);
+                    registry = start(&layout);
                 }
             }
             prop_assert_eq!(registry.seen().1, model.fingerprint());
         }
         registry.stop();
-        let registry = open(&layout);
+        let registry = start(&layout);
         prop_assert_eq!(registry.seen().1, model.fingerprint());
         registry.stop();
     }

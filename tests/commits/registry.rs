@@ -9,10 +9,11 @@ use futures_util::future::join_all;
 use tagstone::registry::{
     Committed, Published, Rejection, Snapshot, Submission, WriteError, Writer, WriterHandle, WriterSettings,
 };
+use tagstone_replay::content::Layout;
 use tagstone_replay::fold::State;
-use tagstone_replay::log::Log;
 use tagstone_replay::log::chain::Chain;
 use tagstone_replay::log::memory::MemoryLog;
+use tagstone_replay::log::{EmbeddedLog, Log, OpenError, Options};
 use tagstone_schema::record::FORMAT_VERSION;
 use tagstone_schema::{Actor, Event, Head, Id, Origin, Record, Seq, Timestamp};
 
@@ -171,4 +172,24 @@ pub(crate) fn folded(log: &impl Log) -> Snapshot {
 pub(crate) fn told_by(log: &impl Log) -> (Head, String) {
     let snapshot = folded(log);
     (snapshot.head, snapshot.state.fingerprint().to_string())
+}
+
+/// Opens the log of a data directory as a start does.
+pub(crate) fn open(layout: &Layout) -> Result<(EmbeddedLog, Snapshot), OpenError> {
+    for _ in 0..500 {
+        let mut state = State::default();
+        match EmbeddedLog::open(layout, Options::default(), &mut |record| state.apply(record)) {
+            // sled's own threads may hold its lock for a moment after the log was dropped. A process that starts anew
+            // never meets that.
+            Err(OpenError::Unusable { why, .. }) if why.contains("could not acquire lock") => {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            Err(error) => return Err(error),
+            Ok(opened) => {
+                let head = opened.log.head();
+                return Ok((opened.log, Snapshot { state, head }));
+            }
+        }
+    }
+    panic!("the lock of {} is held for ever", layout.log().display());
 }
