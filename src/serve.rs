@@ -37,9 +37,9 @@ pub enum ServeError {
     /// The content cannot be opened.
     #[error("the data directory cannot be opened: {0}")]
     Content(#[from] io::Error),
-    /// The address cannot be listened on.
+    /// The address cannot be listened on, or the server ended.
     #[error("{0}")]
-    Listen(String),
+    Server(String),
     /// The metrics clash; a bug.
     #[error("the metrics cannot be set up: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -53,10 +53,12 @@ pub fn serve(settings: &Settings) -> Result<(), ServeError> {
     let recovering = settings.clone();
     let background =
         http::serve(listening(settings), move || recover(&layout, &recovering)).map_err(|error| match error {
-            ServerError::Listen { .. } => ServeError::Listen(error.to_string()),
+            ServerError::Listen { .. } | ServerError::Ended(_) => ServeError::Server(error.to_string()),
             ServerError::Recovery(error) => error,
         })?;
-    background.end();
+    if let Some(background) = background {
+        background.end();
+    }
     Ok(())
 }
 

@@ -10,11 +10,11 @@ use crate::registry::Command;
 /// DELETE `/v2/<name>/manifests/<reference>`: by digest the manifest with every tag on it, by tag the tag alone.
 pub(super) async fn manifest(exchange: &Exchange<'_>, name: &str, reference: &str) -> Answer {
     let repository = writable(name)?;
-    let command = match Reference::of(reference)? {
-        Reference::Digest(digest) => Command::DeleteManifest { repository, digest },
-        Reference::Tag(tag) => {
-            Command::DeleteTag { repository, tag, condition: conditions::of_write(exchange.request)? }
-        }
+    let reference = Reference::of(reference)?;
+    let condition = conditions::of_write(exchange.request)?;
+    let command = match reference {
+        Reference::Digest(digest) => Command::DeleteManifest { repository, digest, condition },
+        Reference::Tag(tag) => Command::DeleteTag { repository, tag, condition },
     };
     exchange.commit(command).await?;
     Ok(HttpResponse::Accepted().finish())

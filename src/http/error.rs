@@ -146,9 +146,9 @@ impl From<Rejection> for Refusal {
             Rejection::InUse { digest, by, .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, Code::Denied, message)
                 .with_detail(json!({"reason": "IN_USE", "digest": digest, "manifests": by})),
             Rejection::MediaTypeDiffers { .. } => Self::bad_request(Code::ManifestInvalid, message),
-            Rejection::PreconditionFailed { tag, standing, .. } => {
+            Rejection::PreconditionFailed { reference, standing, .. } => {
                 Self::new(StatusCode::PRECONDITION_FAILED, Code::Denied, message)
-                    .with_detail(json!({"reason": "PRECONDITION_FAILED", "tag": tag, "digest": standing}))
+                    .with_detail(json!({"reason": "PRECONDITION_FAILED", "reference": reference, "digest": standing}))
             }
             Rejection::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, Code::SizeInvalid, message),
         }

@@ -1,4 +1,5 @@
-//! Answering with a part of a file: large positional reads on the blocking pool, one chunk ahead of the network.
+//! Bodies of answers: parts of files, read in large pieces on the blocking pool, one ahead of the network; content in
+//! memory; and none.
 
 use std::fs::File;
 use std::io;
@@ -104,6 +105,39 @@ impl MessageBody for FileBody {
             }
         }
         Poll::Ready(Some(read))
+    }
+}
+
+/// Content in memory, sent in pieces so that it is seen how far the client has read.
+pub(super) struct MemoryBody {
+    rest: Bytes,
+    total: u64,
+    busy: Busy,
+}
+
+impl MemoryBody {
+    /// About what the system buffers of a connection by itself; less needs no pieces.
+    pub(super) const PIECE_BYTES: usize = 64 * 1024;
+
+    pub(super) fn new(bytes: Bytes, busy: Busy) -> Self {
+        Self { total: bytes.len() as u64, rest: bytes, busy }
+    }
+}
+
+impl MessageBody for MemoryBody {
+    type Error = std::convert::Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.total)
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        if self.rest.is_empty() {
+            return Poll::Ready(None);
+        }
+        self.busy.touch();
+        let piece = self.rest.len().min(Self::PIECE_BYTES);
+        Poll::Ready(Some(Ok(self.rest.split_to(piece))))
     }
 }
 

@@ -8,9 +8,10 @@ use tagstone_replay::fold::{Manifest, Repository, State};
 use tagstone_schema::{Digest, RepositoryName, Tag};
 
 use super::conditions::{etag, is_unchanged};
+use super::connections::Connection;
 use super::error::{Code, Refusal};
 use super::exchange::{Answer, CONTENT_DIGEST, Exchange, readable};
-use super::file_body::NoBody;
+use super::file_body::{MemoryBody, NoBody};
 use super::site::Site;
 use crate::registry::Rejection;
 
@@ -52,6 +53,11 @@ pub(super) async fn get(exchange: &Exchange<'_>, name: &str, reference: &str) ->
     if let Some(immutable) = found.immutable {
         response.insert_header((TAG_IMMUTABLE, HeaderValue::from_static(if immutable { "true" } else { "false" })));
     }
+    // Without the bytes, a client that asks first is told to push them again.
+    let site = exchange.site;
+    if site.manifests.peek(&found.digest).is_none() && !site.content.segments.contains(&found.digest) {
+        return Err(absent(&repository, &found.digest));
+    }
     if is_unchanged(exchange.request, &digest) {
         return Ok(response.status(StatusCode::NOT_MODIFIED).finish());
     }
@@ -59,9 +65,19 @@ pub(super) async fn get(exchange: &Exchange<'_>, name: &str, reference: &str) ->
     if exchange.request.method() == Method::HEAD {
         return Ok(head(&mut response, found.size));
     }
-    let bytes = read(exchange.site, &found.digest).await?.ok_or_else(|| absent(&repository, &found.digest))?;
-    exchange.site.metrics.bytes_sent(bytes.len() as u64);
-    Ok(response.body(bytes))
+    let bytes = read(site, &found.digest).await?.ok_or_else(|| absent(&repository, &found.digest))?;
+    site.metrics.bytes_sent(bytes.len() as u64);
+    Ok(whole(exchange, &mut response, bytes))
+}
+
+/// An answer from memory. A long one keeps its connection busy for as long as the client reads on.
+pub(super) fn whole(exchange: &Exchange<'_>, response: &mut HttpResponseBuilder, bytes: Bytes) -> HttpResponse {
+    match Connection::of(exchange.request) {
+        Some(connection) if bytes.len() > MemoryBody::PIECE_BYTES => {
+            response.body(MemoryBody::new(bytes, connection.busy()))
+        }
+        _ => response.body(bytes),
+    }
 }
 
 /// An answer that says how long the body is and does not have it.

@@ -1,13 +1,14 @@
 //! HTTP: requests become commands and questions, answers become responses.
 //!
 //! **Invariant**: this is the only place that knows actix. One [`dispatch`](dispatch::dispatch) serves every request,
-//! so nothing is answered without a request id, a metric and, where it matters, a line in the log.
+//! so nothing is answered without a request id and, once the site is there, a metric and, where it matters, a line in the log.
 
 mod blobs;
 mod body;
 mod conditions;
 mod connections;
 mod delete;
+mod descriptors;
 mod dispatch;
 mod entrance;
 mod error;

@@ -107,11 +107,11 @@ impl From<io::Error> for Refusal {
         tracing::error!(%error, "an upload could not be stored");
         let (status, message) = match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                (StatusCode::INSUFFICIENT_STORAGE, "the registry's disk is full; what was uploaded before is kept")
+                (StatusCode::INSUFFICIENT_STORAGE, "the registry's disk is full")
             }
             _ => (
                 StatusCode::INTERNAL_SERVER_ERROR,
-                "the registry could not write to its disk; what was uploaded before is kept",
+                "the registry could not read or write its disk; the operator has to look into it",
             ),
         };
         Self::new(status, Code::BlobUploadInvalid, message)
@@ -123,9 +123,7 @@ impl From<FinishError> for Refusal {
         match error {
             FinishError::DigestMismatch { expected, actual } => Self::bad_request(
                 Code::DigestInvalid,
-                format!(
-                    "the uploaded bytes have the digest {actual}, but the request names {expected}; the upload is kept"
-                ),
+                format!("the uploaded bytes have the digest {actual}, but the request names {expected}"),
             ),
             FinishError::Io(error) => error.into(),
         }

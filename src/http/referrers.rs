@@ -44,22 +44,35 @@ pub(super) async fn list(exchange: &Exchange<'_>, name: &str, digest: &str) -> A
     let (entries, more) =
         page.take(all.flat_map(|repository| repository.referrers(&subject, after.as_ref())).filter(of_type));
 
-    let mut descriptors = Vec::with_capacity(entries.len());
+    // A page also ends where it has grown as large as a manifest may be: annotations can fill one each.
+    let most = exchange.site.limits.manifest_bytes;
+    let mut index = format!(r#"{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":["#);
+    let mut listed = 0;
     for manifest in &entries {
-        descriptors.push(descriptor(exchange, manifest).await?);
+        let descriptor = descriptor(exchange, manifest).await?.to_string();
+        if listed > 0 && (index.len() + descriptor.len()) as u64 > most {
+            break;
+        }
+        if listed > 0 {
+            index.push(',');
+        }
+        index.push_str(&descriptor);
+        listed += 1;
     }
+    index.push_str("]}");
+    let more = more || listed < entries.len();
     let mut response = HttpResponse::Ok();
     if wanted.is_some() {
         response.insert_header((FILTERS_APPLIED, HeaderValue::from_static("artifactType")));
     }
-    if let (true, Some(last)) = (more, entries.last()) {
+    if let (true, Some(last)) = (more, entries[..listed].last()) {
         let path = format!("/v2/{name}/referrers/{subject}");
         let filter = wanted.as_deref().map(|wanted| [("artifactType", wanted)]);
         let also = filter.as_ref().map_or(&[][..], |filter| &filter[..]);
         link_next(&mut response, &path, page.size, &last.digest.to_string(), also);
     }
-    let index = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": descriptors});
-    Ok(response.content_type(OCI_INDEX).body(index.to_string()))
+    response.content_type(OCI_INDEX);
+    Ok(manifests::whole(exchange, &mut response, index.into()))
 }
 
 /// The descriptor of a referrer. Its annotations are its own; where its bytes are not on this server, it is listed

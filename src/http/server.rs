@@ -4,13 +4,13 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::configure;
 use super::connections::Connections;
+use super::descriptors;
 use super::entrance::Entrance;
 use super::site::Site;
 
@@ -41,6 +41,9 @@ pub enum ServerError<E> {
     /// There is no site to serve.
     #[error(transparent)]
     Recovery(E),
+    /// The server or the recovery ended by itself; a bug.
+    #[error("the server ended by itself: {0}")]
+    Ended(String),
 }
 
 /// An idle connection is kept this long; clients reuse theirs within a push or pull.
@@ -48,12 +51,13 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Listens, recovers a site, and serves it until SIGTERM or SIGINT; then finishes what is in flight.
 ///
-/// What `recover` returns beside the site is given back at the end. When the site is served, one line on standard
-/// output says where; nothing else is ever written there.
+/// What `recover` returns beside the site is given back at the end, if it came to that: a signal during the recovery
+/// ends it at once, as it can be begun again at any time. When the site is served, one line on standard output says
+/// where; nothing else is ever written there.
 pub fn serve<T, E>(
     listening: Listening,
     recover: impl FnOnce() -> Result<(Site, T), E> + Send + 'static,
-) -> Result<T, ServerError<E>>
+) -> Result<Option<T>, ServerError<E>>
 where
     T: Send + 'static,
     E: Send + 'static,
@@ -62,7 +66,7 @@ where
     let entrance = Data::new(Entrance::closed());
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     actix_web::rt::System::new().block_on(async move {
-        let signals = Signals::new().map_err(failed)?;
+        let mut signals = Signals::new().map_err(failed)?;
         let connections = Connections::new();
         let opened = connections.clone();
         let inside = entrance.clone();
@@ -71,7 +75,7 @@ where
             .workers(workers)
             .keep_alive(KEEP_ALIVE)
             .client_request_timeout(listening.head_timeout)
-            .max_connections(listening.connections.div_ceil(workers))
+            .max_connections(descriptors::affordable(listening.connections).div_ceil(workers))
             .shutdown_timeout(listening.shutdown_grace.as_secs().max(1))
             .disable_signals()
             .bind(listening.address)
@@ -81,24 +85,44 @@ where
         let handle = server.handle();
         actix_web::rt::spawn(watch(connections, listening.head_timeout.max(KEEP_ALIVE)));
         let serving = actix_web::rt::spawn(server);
-        let recovered = tokio::task::spawn_blocking(recover).await.map_err(io::Error::other).map_err(failed)?;
-        let rest = match recovered {
-            Ok((site, rest)) => {
-                entrance.open(site);
-                rest
-            }
-            Err(error) => {
+        let rest = tokio::select! {
+            recovered = in_a_thread(recover) => match recovered? {
+                Ok((site, rest)) => {
+                    entrance.open(site);
+                    rest
+                }
+                Err(error) => {
+                    handle.stop(false).await;
+                    return Err(ServerError::Recovery(error));
+                }
+            },
+            () = signals.asked_to_stop() => {
                 handle.stop(false).await;
-                return Err(ServerError::Recovery(error));
+                return Ok(None);
             }
         };
         if let Some(address) = addresses.first() {
             announce(*address);
         }
-        actix_web::rt::spawn(signals.stop_or_reload(handle));
-        serving.await.map_err(io::Error::other).flatten().map_err(failed)?;
-        Ok(rest)
+        actix_web::rt::spawn(async move {
+            signals.asked_to_stop().await;
+            tracing::info!("stopping: requests in flight are finished first");
+            handle.stop(true).await;
+        });
+        serving.await.map_err(io::Error::other).flatten().map_err(|error| ServerError::Ended(error.to_string()))?;
+        Ok(Some(rest))
     })
+}
+
+/// Runs the recovery in a thread of its own, which does not keep the process from ending.
+async fn in_a_thread<T: Send + 'static, E>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ServerError<E>> {
+    let (done, result) = tokio::sync::oneshot::channel();
+    let started = std::thread::Builder::new().name("recovery".to_owned()).spawn(move || {
+        // Nobody waits any more where a signal came first.
+        let _ = done.send(work());
+    });
+    started.map_err(|error| ServerError::Ended(error.to_string()))?;
+    result.await.map_err(|_| ServerError::Ended("the recovery panicked".to_owned()))
 }
 
 fn announce(address: SocketAddr) {
@@ -131,17 +155,16 @@ impl Signals {
         })
     }
 
-    async fn stop_or_reload(mut self, server: ServerHandle) {
+    /// Returns at the first signal that says to stop.
+    async fn asked_to_stop(&mut self) {
         loop {
             tokio::select! {
-                _ = self.terminate.recv() => break,
-                _ = self.interrupt.recv() => break,
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
                 _ = self.hang_up.recv() => {
                     tracing::info!("SIGHUP: this version has no users, access rules or certificates to read again");
                 }
             }
         }
-        tracing::info!("stopping: requests in flight are finished first");
-        server.stop(true).await;
     }
 }

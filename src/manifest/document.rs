@@ -95,10 +95,25 @@ fn check_form(value: &Value, kind: ManifestKind, manifests: bool, image: bool) -
     if value.get("fsLayers").is_some() {
         return Err(invalid("schema 1 manifests are not accepted; push schema 2 or OCI"));
     }
+    for name in ["config", "subject"] {
+        check_descriptor(name, value.get(name))?;
+    }
+    for name in ["layers", "manifests"] {
+        let items = value.get(name).and_then(Value::as_array).into_iter().flatten();
+        items.map(Some).try_for_each(|item| check_descriptor(name, item))?;
+    }
     match kind {
         ManifestKind::Image if manifests => Err(invalid("an image manifest must not have `manifests`")),
         ManifestKind::Index if image => Err(invalid("an index must not have `config` or `layers`")),
         _ => Ok(()),
+    }
+}
+
+/// A descriptor is an object; the derived reader would also take its fields from an array.
+fn check_descriptor(name: &str, value: Option<&Value>) -> Result<(), DocumentError> {
+    match value {
+        None | Some(Value::Null | Value::Object(_)) => Ok(()),
+        Some(_) => Err(invalid(format!("`{name}` must hold descriptors, which are JSON objects"))),
     }
 }
 
@@ -222,6 +237,17 @@ mod tests {
             (OCI_IMAGE, format!(r#"{{"schemaVersion":2,"schemaVersion":2,{config}}}"#), "stands twice"),
             (OCI_IMAGE, format!(r#"{{"schemaVersion":2,{config},"x":{{"y":1,"y":2}}}}"#), "`y` stands twice"),
             (OCI_IMAGE, r#"{"schemaVersion":2,"config":{"digest":"$A","size":-1}}"#.to_owned(), "invalid value"),
+            (OCI_IMAGE, r#"{"schemaVersion":2,"config":["a/b","$A",2,null]}"#.to_owned(), "`config` must hold"),
+            (
+                OCI_IMAGE,
+                format!(r#"{{"schemaVersion":2,{config},"layers":[["a/b","$A",2,null]]}}"#),
+                "`layers` must hold",
+            ),
+            (
+                OCI_INDEX,
+                r#"{"schemaVersion":2,"manifests":[],"subject":["a/b","$A",2]}"#.to_owned(),
+                "`subject` must hold",
+            ),
             (OCI_IMAGE, r#"{"schemaVersion":2,"config":{"digest":"sha256:x","size":1}}"#.to_owned(), "exactly 64"),
             (OCI_IMAGE, r#"{"schemaVersion":2,"config":{"digest":"md5:x","size":1}}"#.to_owned(), "not supported"),
             (OCI_IMAGE, format!(r#"{{"schemaVersion":2,{config},"artifactType":"nonsense"}}"#), "artifactType"),

@@ -62,6 +62,8 @@ pub enum Command {
         repository: RepositoryName,
         /// Which.
         digest: Digest,
+        /// What must hold of it.
+        condition: Condition,
     },
     /// Remove a tag.
     DeleteTag {
@@ -97,7 +99,7 @@ pub struct PutManifest {
     pub required: References,
     /// The tags that are to point at it.
     pub tags: Vec<Tag>,
-    /// What must hold of each tag.
+    /// What must hold of each tag; where there is none, of the manifest itself.
     pub condition: Condition,
     /// What may be absent.
     pub sparse: Sparse,
@@ -112,7 +114,7 @@ pub struct Sparse {
     pub layers: bool,
 }
 
-/// Compare-and-swap on a tag (RFC 9110, section 13).
+/// Compare-and-swap on a tag (RFC 9110, section 13). A manifest that is named by its digest points at itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Condition {
     /// None was given.

@@ -17,7 +17,9 @@ pub fn decide(state: &State, command: &Command) -> Result<Vec<Event>, Rejection>
         Command::MountBlob { repository, digest, from } => mount_blob(state, repository, digest, from),
         Command::DeleteBlob { repository, digest } => delete_blob(state, repository, digest),
         Command::PutManifest(put) => put_manifest(state, put),
-        Command::DeleteManifest { repository, digest } => delete_manifest(state, repository, digest),
+        Command::DeleteManifest { repository, digest, condition } => {
+            delete_manifest(state, repository, digest, condition)
+        }
         Command::DeleteTag { repository, tag, condition } => delete_tag(state, repository, tag, condition),
     }
 }
@@ -81,6 +83,9 @@ fn put_manifest(state: &State, put: &PutManifest) -> Result<Vec<Event>, Rejectio
             });
         }
     }
+    if put.tags.is_empty() {
+        check_condition(&put.condition, &put.repository, &put.digest, stored.map(|stored| &stored.digest))?;
+    }
     for (at, tag) in put.tags.iter().enumerate() {
         let standing = target.and_then(|target| target.tag(tag.as_str())).map(|state| state.digest());
         check_condition(&put.condition, &put.repository, tag, standing)?;
@@ -117,12 +122,18 @@ fn refuse_missing(target: Option<&Repository>, put: &PutManifest) -> Result<(), 
     Err(Rejection::ReferencesMissing { repository: put.repository.clone(), digest: put.digest.clone(), what, missing })
 }
 
-fn delete_manifest(state: &State, repository: &RepositoryName, digest: &Digest) -> Result<Vec<Event>, Rejection> {
+fn delete_manifest(
+    state: &State,
+    repository: &RepositoryName,
+    digest: &Digest,
+    condition: &Condition,
+) -> Result<Vec<Event>, Rejection> {
     let target = known(state, repository)?;
     if target.manifest(digest).is_none() {
         return Err(Rejection::ManifestUnknown { repository: repository.clone(), digest: digest.clone() });
     }
     refuse_in_use(target, repository, digest)?;
+    check_condition(condition, repository, digest, Some(digest))?;
     Ok(vec![Event::ManifestDeleted { repository: repository.clone(), digest: digest.clone() }])
 }
 
@@ -157,13 +168,17 @@ fn refuse_in_use(target: &Repository, repository: &RepositoryName, digest: &Dige
 fn check_condition(
     condition: &Condition,
     repository: &RepositoryName,
-    tag: &Tag,
+    reference: &impl ToString,
     standing: Option<&Digest>,
 ) -> Result<(), Rejection> {
     if condition.holds(standing) {
         return Ok(());
     }
-    Err(Rejection::PreconditionFailed { repository: repository.clone(), tag: tag.clone(), standing: standing.cloned() })
+    Err(Rejection::PreconditionFailed {
+        repository: repository.clone(),
+        reference: reference.to_string(),
+        standing: standing.cloned(),
+    })
 }
 
 #[cfg(test)]

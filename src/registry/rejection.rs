@@ -34,8 +34,8 @@ pub enum Rejection {
         "manifest {digest} is in repository {repository} already, as {stored}; push it with that Content-Type, not {given}"
     )]
     MediaTypeDiffers { repository: RepositoryName, digest: Digest, stored: MediaType, given: MediaType },
-    #[error("{}", precondition_message(repository, tag, standing.as_ref()))]
-    PreconditionFailed { repository: RepositoryName, tag: Tag, standing: Option<Digest> },
+    #[error("{}", precondition_message(repository, reference, standing.as_ref()))]
+    PreconditionFailed { repository: RepositoryName, reference: String, standing: Option<Digest> },
     #[error("the change does not fit into one record of {limit} bytes: name fewer tags, or split the manifest")]
     TooLarge { limit: usize },
 }
@@ -65,17 +65,16 @@ impl Referenced {
     }
 }
 
-fn precondition_message(repository: &RepositoryName, tag: &Tag, standing: Option<&Digest>) -> String {
-    match standing {
-        Some(digest) => format!(
-            "the condition of the request does not hold: tag {tag} of repository {repository} points at {digest} now; \
-             nothing was written"
-        ),
-        None => format!(
-            "the condition of the request does not hold: tag {tag} of repository {repository} does not exist now; \
-             nothing was written"
-        ),
-    }
+/// `reference` is the tag or digest that the request names.
+fn precondition_message(repository: &RepositoryName, reference: &str, standing: Option<&Digest>) -> String {
+    let stands = match standing {
+        Some(digest) if digest.to_string() == reference => "is there now".to_owned(),
+        Some(digest) => format!("points at {digest} now"),
+        None => "does not exist now".to_owned(),
+    };
+    format!(
+        "the condition of the request does not hold: {reference} of repository {repository} {stands}; nothing was written"
+    )
 }
 
 /// A list that stays readable: the first few, and how many more.

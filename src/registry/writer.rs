@@ -125,7 +125,7 @@ impl Writer {
         (Self { log, bytes, clock, progress, published, queue, poisoned, batch: settings.batch }, handle)
     }
 
-    /// Works until every handle is gone, or a write fails. Then answers every waiting command and returns the log.
+    /// Works until every handle is gone, and returns the log. After a failed write it still answers, and refuses all.
     pub fn run(mut self) -> Box<dyn Log> {
         let mut batch = Vec::new();
         while let Some(first) = self.queue.blocking_recv() {

@@ -35,7 +35,8 @@ pub(crate) fn delete_blob(repository: &str, blob: &str) -> Submission {
 }
 
 pub(crate) fn delete_manifest(repository: &str, manifest: &str) -> Submission {
-    submission(Command::DeleteManifest { repository: name(repository), digest: digest_of(manifest) })
+    let (repository, digest) = (name(repository), digest_of(manifest));
+    submission(Command::DeleteManifest { repository, digest, condition: Condition::Always })
 }
 
 pub(crate) fn delete_tag(repository: &str, name_of_tag: &str, condition: Condition) -> Submission {

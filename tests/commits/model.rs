@@ -103,11 +103,11 @@ fn change(shelves: &mut BTreeMap<String, Shelf>, command: &Command, now: &str) -
             shelf.blobs.remove(&digest.to_string())?;
             shelf.is_free(digest).then_some(true)
         }
-        Command::DeleteManifest { repository, digest } => {
+        Command::DeleteManifest { repository, digest, condition } => {
             let shelf = shelves.get_mut(repository.as_str())?;
             shelf.manifests.remove(&digest.to_string())?;
             shelf.tags.retain(|_, (on, _)| *on != digest.to_string());
-            shelf.is_free(digest).then_some(true)
+            (shelf.is_free(digest) && holds(condition, Some(&digest.to_string()))).then_some(true)
         }
         Command::DeleteTag { repository, tag, condition } => {
             let shelf = shelves.get_mut(repository.as_str())?;
@@ -121,6 +121,9 @@ fn change(shelves: &mut BTreeMap<String, Shelf>, command: &Command, now: &str) -
 fn put(shelf: &mut Shelf, image: &PutManifest, now: &str) -> Option<bool> {
     let digest = image.digest.to_string();
     let mut changed = false;
+    if image.tags.is_empty() && !holds(&image.condition, shelf.manifests.contains_key(&digest).then_some(&digest)) {
+        return None;
+    }
     if !shelf.manifests.contains_key(&digest) {
         let is_there = |reference: &Digest| match image.kind {
             ManifestKind::Image => shelf.blobs.contains_key(&reference.to_string()),

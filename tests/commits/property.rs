@@ -83,9 +83,8 @@ fn command() -> impl Strategy<Value = Command> {
                 ..image
             }))
         }),
-        2 => (repository(), manifest()).prop_map(|(repository, (manifest, ..))| Command::DeleteManifest {
-            repository: name(repository),
-            digest: digest_of(manifest),
+        2 => (repository(), manifest(), condition()).prop_map(|(repository, (manifest, ..), condition)| {
+            Command::DeleteManifest { repository: name(repository), digest: digest_of(manifest), condition }
         }),
         2 => (repository(), prop::sample::select(&TAGS[..]), condition()).prop_map(|(repository, of, condition)| {
             Command::DeleteTag { repository: name(repository), tag: tag(of), condition }

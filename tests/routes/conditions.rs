@@ -17,10 +17,10 @@ fn push(reference: &str, sample: &Sample) -> Request {
 
 /// The refusal names the digest that stands, in the message and in the detail.
 fn failed(tag: &str, standing: Option<&str>) -> Answer {
-    refused(412, "DENIED", standing.unwrap_or("does not exist"))
+    refused(412, "DENIED", standing.unwrap_or("does not exist now"))
         .says(tag)
         .says("nothing was written")
-        .detail(json!({"reason": "PRECONDITION_FAILED", "tag": tag, "digest": standing}))
+        .detail(json!({"reason": "PRECONDITION_FAILED", "reference": tag, "digest": standing}))
 }
 
 /// A condition, and whether it holds for a tag that points at `$S` and for one that does not exist.
@@ -187,5 +187,27 @@ fn a_condition_on_a_repository_that_does_not_exist_yet() {
             ])
             .await;
         push_blob(&registry, REPO, "{}").await;
+    });
+}
+
+#[test]
+fn by_digest_a_condition_is_judged_of_the_manifest_itself() {
+    run(async {
+        let registry = Registry::start().await;
+        let old = push_named(&registry, REPO, "v1", "old").await;
+        let new = named_image("new");
+        let quoted = |digest: &str| format!("\"{digest}\"");
+        registry
+            .check_all([
+                case(push(&new.digest, &new).with("if-match", "*"), failed(&new.digest, None)),
+                case(push(&old.digest, &old).with("if-none-match", "*"), failed(&old.digest, Some(&old.digest))),
+                case(push(&new.digest, &new).with("if-none-match", "*"), ok(201)),
+                case(
+                    delete(manifest(&old.digest)).with("if-match", quoted(&new.digest)),
+                    failed(&old.digest, Some(&old.digest)),
+                ),
+                case(delete(manifest(&old.digest)).with("if-match", quoted(&old.digest)), ok(202)),
+            ])
+            .await;
     });
 }

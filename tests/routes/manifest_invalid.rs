@@ -93,7 +93,7 @@ const INVALID: &[Invalid] = &[
     invalid(OCI_INDEX, r#"{"schemaVersion":2,"manifests":[{"digest":"$D","size":-2}]}"#, "expected u64"),
     invalid(OCI_IMAGE, r#"{"schemaVersion":2,"config":$C,"subject":{"digest":"sha256:x","size":2}}"#, "exactly 64"),
     invalid(OCI_INDEX, r#"{"schemaVersion":2,"subject":{"digest":"$D","size":-2}}"#, "expected u64"),
-    invalid(OCI_INDEX, r#"{"schemaVersion":2,"subject":"$D"}"#, "expected struct Descriptor"),
+    invalid(OCI_INDEX, r#"{"schemaVersion":2,"subject":"$D"}"#, "must hold descriptors"),
     // What referrers show.
     invalid(OCI_IMAGE, r#"{"schemaVersion":2,"config":$C,"artifactType":"nonsense"}"#, "`artifactType`"),
     invalid(OCI_INDEX, r#"{"schemaVersion":2,"artifactType":"a/b; c=d"}"#, "`artifactType`"),

@@ -212,3 +212,27 @@ fn a_subject_can_be_deleted_before_its_referrer() {
         registry.check(get(manifest(&referrer.digest)), ok(200).bytes(referrer.bytes)).await;
     });
 }
+
+#[test]
+fn a_manifest_whose_bytes_are_lost_is_absent_for_every_question_and_comes_back_by_a_push() {
+    run(async {
+        let registry = Registry::start().await;
+        let sample = push_named(&registry, REPO, "v1", "lost").await;
+        let registry = registry.without_segments().await;
+        for reference in ["v1", &sample.digest] {
+            let [read, seen] = same_of_both(reference, |request| request);
+            registry
+                .check_all([
+                    case(seen, refused(404, "MANIFEST_UNKNOWN", "")),
+                    case(read, refused(404, "MANIFEST_UNKNOWN", "pushing it again brings it back")),
+                    case(
+                        get(manifest(reference)).with("if-none-match", format!("\"{}\"", sample.digest)),
+                        refused(404, "MANIFEST_UNKNOWN", "not on this server"),
+                    ),
+                ])
+                .await;
+        }
+        sample.push(&registry, REPO, "v1").await;
+        registry.check(get(manifest("v1")), ok(200).bytes(sample.bytes.clone())).await;
+    });
+}

@@ -176,3 +176,30 @@ fn pages_of_referrers() {
             .await;
     });
 }
+
+#[test]
+fn a_page_ends_where_it_is_as_large_as_a_manifest_may_be() {
+    run(async {
+        let registry = Registry::with(|settings| settings.limits.manifest_bytes = 100_000).await;
+        push_blob(&registry, REPO, "{}").await;
+        let subject = named_image("subject");
+        let mut all = Vec::new();
+        for number in 0..7 {
+            let more =
+                json!({"artifactType": "a/b", "annotations": {"n": number.to_string(), "pad": "x".repeat(40_000)}});
+            let mut document = image(&[]);
+            document.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            all.push(push_referrer(&registry, &subject, document, more).await);
+        }
+        in_order(&mut all);
+        let (mut seen, mut at) = (Vec::new(), referrers(&subject.digest));
+        loop {
+            let reply = registry.check(get(&at), ok(200)).await;
+            assert!(reply.json().to_string().len() <= 100_000, "{at}");
+            seen.extend(reply.json()["manifests"].as_array().unwrap().clone());
+            let Some(link) = reply.header("link") else { break };
+            at = link.strip_prefix('<').unwrap().strip_suffix(">; rel=\"next\"").unwrap().to_owned();
+        }
+        assert_eq!(seen, all);
+    });
+}

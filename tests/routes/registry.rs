@@ -134,6 +134,13 @@ impl Registry {
         Self::open(directory, settings).await
     }
 
+    /// [`Registry::restarted`] after all small content was lost, as by a restore of the log alone.
+    pub(crate) async fn without_segments(self) -> Self {
+        let (directory, settings) = self.stop();
+        std::fs::remove_dir_all(Layout::new(directory.path()).segments()).unwrap();
+        Self::open(directory, settings).await
+    }
+
     /// Stops, and reads the log as an investigator does. The fold of the records is the state that was served.
     pub(crate) fn records(self) -> Vec<Record> {
         let served = self.standing();

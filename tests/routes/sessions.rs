@@ -23,7 +23,7 @@ fn a_digest_that_does_not_match_keeps_the_session() {
             registry.check(patch(&*location).body(bytes.clone()), progress(202, &location, size)).await;
             registry
                 .check_all([
-                    case(finish(&location, &sha256("x")), refused(400, "DIGEST_INVALID", &digest).says("is kept")),
+                    case(finish(&location, &sha256("x")), refused(400, "DIGEST_INVALID", &digest)),
                     case(finish(&location, &sha512("x")), refused(400, "DIGEST_INVALID", sha512(&bytes))),
                     case(finish(&location, "sha256:bad"), refused(400, "DIGEST_INVALID", "exactly 64")),
                     case(finish(&location, "md5:00"), refused(400, "DIGEST_INVALID", "use sha256 or sha512")),
@@ -133,7 +133,7 @@ fn a_last_chunk_that_spoils_the_digest_is_told_by_the_range() {
         let registry = Registry::start().await;
         let location = open(&registry, REPO).await;
         registry.check(patch(&*location).body("abc"), progress(202, &location, 3)).await;
-        let mismatch = refused(400, "DIGEST_INVALID", sha256("abcdef")).says("is kept");
+        let mismatch = refused(400, "DIGEST_INVALID", sha256("abcdef"));
         registry.check(finish(&location, &sha256("abc")).body("def"), mismatch).await;
         registry.check(get(&*location), progress(204, &location, 6)).await;
         registry.check(finish(&location, &sha256("abcdef")), created(&sha256("abcdef"))).await;

@@ -4,7 +4,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
-use tagstone_schema::{Digest, Id, RepositoryName, Seq, Timestamp};
+use tagstone_schema::{Digest, Id, MediaType, RepositoryName, Seq, Timestamp};
 
 use super::pairs::seconds_of;
 use super::policy::Policy;
@@ -30,6 +30,8 @@ pub struct State {
     pub(super) repositories: OrdMap<RepositoryName, Arc<Repository>>,
     /// Which repositories link a blob. Anonymous mounts ask it, and so does everything that removes bytes.
     pub(super) blob_holders: OrdSet<(Digest, RepositoryName)>,
+    /// Every media type that was ever pushed, once. Most manifests share a handful, and would each hold a copy.
+    pub(super) media_types: OrdSet<MediaType>,
     pub(super) policies: OrdMap<Id, Policy>,
     pub(super) tokens: OrdMap<Id, Token>,
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tagstone_schema::{Digest, RepositoryName};
+use tagstone_schema::{Digest, MediaType, RepositoryName};
 
 use super::Illegality;
 use crate::fold::manifest::Manifest;
@@ -25,6 +25,15 @@ impl State {
             return Err(Illegality::RepositoryReserved { repository: repository.clone() });
         }
         Ok(Arc::make_mut(self.repositories.entry(repository.clone()).or_default()))
+    }
+
+    /// The copy of a media type that all manifests share.
+    pub(super) fn shared(&mut self, media_type: &MediaType) -> MediaType {
+        if let Some(known) = self.media_types.get(media_type) {
+            return known.clone();
+        }
+        self.media_types.insert(media_type.clone());
+        media_type.clone()
     }
 
     pub(super) fn link_blob(

@@ -122,8 +122,8 @@ impl State {
                 let manifest = super::manifest::Manifest {
                     digest: digest.clone(),
                     size: *size,
-                    media_type: media_type.clone(),
-                    artifact_type: artifact_type.clone(),
+                    media_type: self.shared(media_type),
+                    artifact_type: artifact_type.as_ref().map(|artifact_type| self.shared(artifact_type)),
                     subject: subject.clone(),
                     references: references.clone(),
                     pushed: at,

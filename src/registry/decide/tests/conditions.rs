@@ -16,7 +16,11 @@ fn delete(name_of_tag: &str, condition: Condition) -> Command {
 }
 
 fn failed(name_of_tag: &str, standing: Option<u8>) -> Rejection {
-    Rejection::PreconditionFailed { repository: name("a"), tag: tag(name_of_tag), standing: standing.map(digest) }
+    Rejection::PreconditionFailed {
+        repository: name("a"),
+        reference: name_of_tag.to_owned(),
+        standing: standing.map(digest),
+    }
 }
 
 #[test]
@@ -58,9 +62,25 @@ fn a_condition_is_judged_even_where_nothing_would_change() {
 }
 
 #[test]
-fn a_condition_without_a_tag_has_nothing_to_be_judged_of() {
-    let put = PutManifest { condition: Condition::Exists, ..put("a", 5, &[], &[]) };
-    assert_eq!(when(standing(), &push(put)), Ok(vec![pushed("a", 5, image(), &[])]));
+fn a_condition_without_a_tag_is_judged_of_the_manifest_itself() {
+    let failed = |manifest: u8, standing: Option<u8>| failed(&digest(manifest).to_string(), standing);
+    let delete = |condition| Command::DeleteManifest { repository: name("a"), digest: digest(8), condition };
+    let put = |manifest, condition| push(PutManifest { condition, ..put("a", manifest, &[], &[]) });
+    let cases = [
+        (put(5, Condition::Exists), Err(failed(5, None))),
+        (put(5, Condition::Absent), Ok(vec![pushed("a", 5, image(), &[])])),
+        (put(8, Condition::Absent), Err(failed(8, Some(8)))),
+        (put(8, Condition::PointsAt(vec![digest(8)])), Ok(vec![])),
+        (delete(Condition::PointsAt(vec![digest(9)])), Err(failed(8, Some(8)))),
+        (delete(Condition::Absent), Err(failed(8, Some(8)))),
+        (
+            delete(Condition::PointsAt(vec![digest(8)])),
+            Ok(vec![Event::ManifestDeleted { repository: name("a"), digest: digest(8) }]),
+        ),
+    ];
+    for (command, expected) in cases {
+        assert_eq!(when(standing(), &command), expected, "{command:?}");
+    }
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use super::*;
 
 fn delete(repository: &str, manifest: u8) -> Command {
-    Command::DeleteManifest { repository: name(repository), digest: digest(manifest) }
+    let (repository, digest) = (name(repository), digest(manifest));
+    Command::DeleteManifest { repository, digest, condition: Condition::Always }
 }
 
 #[test]
