@@ -109,13 +109,7 @@ pub struct Opened {
 impl Opened {
     /// Opens a data directory, or makes it. The caller holds its lock.
     pub fn open(layout: &Layout, settings: &Settings) -> Result<Self, ServeError> {
-        let content = ContentStore::open(
-            layout,
-            ContentSettings {
-                direct_io: settings.content.direct_io,
-                small_blob_bytes: bounded(settings.content.small_blob_bytes),
-            },
-        )?;
+        // The log comes first: a start that it refuses leaves nothing behind.
         let mut state = State::default();
         let options = Options { cache_bytes: settings.store.cache_bytes };
         let opened = EmbeddedLog::open(layout, options, &mut |record| state.apply(record))?;
@@ -123,6 +117,13 @@ impl Opened {
             tracing::warn!(records = opened.cut_off, "cut off records that were never acknowledged");
         }
         let mut log: Box<dyn Log> = Box::new(opened.log);
+        let content = ContentStore::open(
+            layout,
+            ContentSettings {
+                direct_io: settings.content.direct_io,
+                small_blob_bytes: bounded(settings.content.small_blob_bytes),
+            },
+        )?;
         record_start(&mut *log, &mut state, &SystemClock)?;
         let head = log.head();
         tracing::info!(seq = head.seq, hash = %head.hash, repositories = state.repository_count(), "the log is open");
@@ -219,4 +220,58 @@ fn spawn_expiry(content: &Arc<ContentStore>, lifetime: Duration) -> io::Result<S
         }
     })?;
     Ok(stop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let mut names: Vec<_> =
+            fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    fn refusal(layout: &Layout) -> String {
+        match Opened::open(layout, &Settings::default()) {
+            Ok(_) => panic!("the start was not refused"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_directory_of_another_program_is_left_as_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("photo.jpg"), b"").unwrap();
+        let message = refusal(&Layout::new(directory.path()));
+        assert!(message.contains("holds `photo.jpg`"), "{message}");
+        assert_eq!(names(directory.path()), ["photo.jpg"]);
+    }
+
+    #[test]
+    fn content_without_its_history_is_not_opened() {
+        let directory = tempfile::tempdir().unwrap();
+        let layout = Layout::new(directory.path());
+        drop(Opened::open(&layout, &Settings::default()).unwrap());
+        fs::remove_dir_all(layout.log()).unwrap();
+        fs::remove_file(layout.anchor()).unwrap();
+        for _ in 0..2 {
+            let message = refusal(&layout);
+            assert!(message.contains(&layout.root().display().to_string()), "{message}");
+            assert_eq!(names(directory.path()), ["blobs", "segments", "uploads"]);
+        }
+    }
+
+    #[test]
+    fn a_refused_log_leaves_no_content_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        let layout = Layout::new(directory.path());
+        fs::write(layout.anchor(), b"no anchor").unwrap();
+        refusal(&layout);
+        assert_eq!(names(directory.path()), ["anchor"]);
+    }
 }
