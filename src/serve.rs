@@ -151,6 +151,8 @@ fn record_start(log: &mut dyn Log, state: &mut State, clock: &dyn Clock) -> Resu
         events,
     };
     let encoded = record.encode().map_err(|error: EncodeError| ServeError::Record(error.to_string()))?;
+    // As in the writer: what the next start would take for damage is not written.
+    record.check_follows(&head).map_err(|broken| ServeError::Record(broken.to_string()))?;
     state.apply(&record).map_err(|illegal| ServeError::Record(illegal.to_string()))?;
     log.append(&head, &[encoded]).map_err(|error: AppendError| ServeError::Record(error.to_string()))
 }
@@ -227,6 +229,9 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
+    use tagstone_replay::log::memory::MemoryLog;
+    use tagstone_schema::{Head, Timestamp};
+
     use super::*;
 
     fn names(directory: &Path) -> Vec<String> {
@@ -273,5 +278,24 @@ mod tests {
         fs::write(layout.anchor(), b"no anchor").unwrap();
         refusal(&layout);
         assert_eq!(names(directory.path()), ["anchor"]);
+    }
+
+    #[test]
+    fn a_start_at_the_end_of_time_is_not_recorded() {
+        let (mut log, mut state) = (MemoryLog::default(), State::default());
+        let last = Record {
+            format: FORMAT_VERSION,
+            seq: 1,
+            time: Timestamp(i64::MAX),
+            prev: Head::default().hash,
+            actor: Actor::system("start"),
+            origin: Origin::default(),
+            events: vec![Event::LogStarted { log: Id::from_random([1; 16]) }],
+        };
+        log.append(&Head::default(), &[last.encode().unwrap()]).unwrap();
+        state.apply(&last).unwrap();
+        let refused = record_start(&mut log, &mut state, &SystemClock);
+        assert!(matches!(refused, Err(ServeError::Record(_))), "{refused:?}");
+        assert_eq!(log.head().seq, 1);
     }
 }
