@@ -215,9 +215,15 @@ fn spawn_expiry(content: &Arc<ContentStore>, lifetime: Duration) -> io::Result<S
     std::thread::Builder::new().name("upload-expiry".to_owned()).spawn(move || {
         while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
             match content.uploads.expire(lifetime) {
-                Ok(expired) if expired.is_empty() => {}
-                Ok(expired) => tracing::info!(sessions = expired.len(), "removed abandoned uploads"),
-                Err(error) => tracing::error!(%error, "abandoned uploads cannot be removed"),
+                Ok(expired) => {
+                    if !expired.removed.is_empty() {
+                        tracing::info!(sessions = expired.removed.len(), "removed abandoned uploads");
+                    }
+                    for (session, error) in expired.failed {
+                        tracing::error!(%session, %error, "an abandoned upload cannot be removed");
+                    }
+                }
+                Err(error) => tracing::error!(%error, "abandoned uploads cannot be looked for"),
             }
         }
     })?;
