@@ -10,9 +10,10 @@ use tagstone_replay::content::Layout;
 use tagstone_replay::content::scan::Scanner;
 use tagstone_replay::content::segment::{CONTENT_BYTES, Entry, State, encode_header, entry_bytes};
 use tagstone_replay::content::sidecar;
+use tagstone_replay::log::directory::{open_patiently, sync_directory};
 use tagstone_schema::Digest;
 
-use super::{remove_if_there, sync_directory};
+use super::remove_if_there;
 
 /// The active segment is extended by so much at a time, with zeros that are really written.
 ///
@@ -40,7 +41,9 @@ pub(super) struct Active {
 impl Active {
     /// Makes the segment with this number. Its file and its name are durable when this returns.
     pub(super) fn create(layout: &Layout, number: u32) -> io::Result<Self> {
-        let file = OpenOptions::new().read(true).write(true).create_new(true).open(layout.segment(number))?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        let file = open_patiently(|| options.open(layout.segment(number)))?;
         let file = Arc::new(file);
         let mut active = Self { number, file, tail: 0, entries: Vec::new(), allocated: 0, buffer: Vec::new() };
         active.allocate(1)?;
@@ -138,7 +141,7 @@ pub(super) fn space_for(contents: &[(Digest, Bytes)]) -> io::Result<u64> {
 /// Writes the sidecar of a sealed segment: under another name first, so that a torn one never has the name.
 pub(super) fn write_sidecar(layout: &Layout, number: u32, length: u64, entries: &[Entry]) -> io::Result<()> {
     let temporary = layout.sidecar(number).with_extension("idx.new");
-    let mut file = File::create(&temporary)?;
+    let mut file = open_patiently(|| File::create(&temporary))?;
     file.write_all(&sidecar::encode(number, length, entries)?)?;
     file.sync_all()?;
     fs::rename(&temporary, layout.sidecar(number))?;

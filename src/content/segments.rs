@@ -19,10 +19,11 @@ use tagstone_replay::content::reader::{mismatch, segment_numbers};
 use tagstone_replay::content::segment::{Entry, State};
 use tagstone_replay::content::sidecar::{self, Source};
 use tagstone_replay::content::{Layout, hash_of};
+use tagstone_replay::log::directory::{create_directory, naming, sync_directory};
 use tagstone_schema::Digest;
 
 use super::active::{Active, space_for, write_sidecar};
-use super::{create_directory, remove_if_there};
+use super::remove_if_there;
 
 /// A segment that would grow beyond this is sealed and the next begun. A batch is never split, so that it needs one
 /// sync; a single batch may therefore make a larger segment.
@@ -69,19 +70,15 @@ impl SegmentStore {
     pub(super) fn open_with(layout: &Layout, segment_bytes: u64) -> io::Result<Self> {
         create_directory(&layout.segments())?;
         let mut shared = Shared::default();
-        let mut numbers = segment_numbers(layout)?;
+        let mut numbers = segment_numbers(layout).map_err(naming("reading", &layout.segments()))?;
         let newest = numbers.pop();
         for number in numbers {
-            let file = OpenOptions::new().read(true).write(true).open(layout.segment(number))?;
-            let (entries, source) = sidecar::entries(layout, number, &file)?;
-            if source == Source::Scan {
-                write_sidecar(layout, number, file.metadata()?.len(), &entries)?;
-            }
+            let (file, entries) = open_sealed(layout, number).map_err(naming("opening", &layout.segment(number)))?;
             shared.add_segment(number, Arc::new(file), &entries);
         }
         let active = match newest {
-            Some(number) => Active::reopen(layout, number)?,
-            None => Active::create(layout, 1)?,
+            Some(number) => Active::reopen(layout, number).map_err(naming("opening", &layout.segment(number)))?,
+            None => Active::create(layout, 1).map_err(naming("creating", &layout.segment(1)))?,
         };
         shared.add_segment(active.number, active.file.clone(), &active.entries);
         shared.count_live();
@@ -242,7 +239,17 @@ impl Shared {
 pub(super) fn remove_segment_files(layout: &Layout, number: u32) -> io::Result<()> {
     remove_if_there(&layout.sidecar(number))?;
     remove_if_there(&layout.segment(number))?;
-    super::sync_directory(&layout.segments())
+    sync_directory(&layout.segments())
+}
+
+/// The file and the entries of a segment that is not appended to any more.
+fn open_sealed(layout: &Layout, number: u32) -> io::Result<(File, Vec<Entry>)> {
+    let file = OpenOptions::new().read(true).write(true).open(layout.segment(number))?;
+    let (entries, source) = sidecar::entries(layout, number, &file)?;
+    if source == Source::Scan {
+        write_sidecar(layout, number, file.metadata()?.len(), &entries)?;
+    }
+    Ok((file, entries))
 }
 
 #[cfg(test)]
