@@ -107,6 +107,13 @@ impl Active {
         Ok(written)
     }
 
+    /// Remembers that the content of the entry at this offset does not verify, so that the sidecar will say so.
+    pub(super) fn mark_damaged(&mut self, offset: u64) {
+        if let Ok(index) = self.entries.binary_search_by_key(&offset, |entry| entry.offset) {
+            self.entries[index].state = State::Damaged;
+        }
+    }
+
     /// Cuts the space that was never used, and writes the sidecar. Nothing may be appended afterwards.
     pub(super) fn seal(&self, layout: &Layout) -> io::Result<()> {
         self.file.set_len(self.tail)?;

@@ -131,10 +131,41 @@ impl SegmentStore {
             }
             // Erasing takes the place from the catalogue before it overwrites: if the place is no longer this one, the
             // bytes were taken away on purpose between the two steps above.
-            if self.read_shared().catalogue.get(digest) == Some(location) {
+            if self.withdraw_damaged(digest, location) {
                 return Err(mismatch(digest, &found));
             }
         }
+    }
+
+    /// Takes content that does not verify out of what is there, so that the next push stores it again; its place stays
+    /// known as a shadow. Returns whether the content still lay there.
+    ///
+    /// This waits for the appender, which alone may decide what a sidecar says.
+    fn withdraw_damaged(&self, digest: &Digest, location: Location) -> bool {
+        // After a failed write too: reading goes on then, and nothing is sealed any more.
+        let mut appender = self.appender.lock().unwrap_or_else(PoisonError::into_inner);
+        {
+            let mut shared = self.write_shared();
+            if shared.catalogue.get(digest) != Some(location) {
+                return false;
+            }
+            shared.catalogue.withdraw(digest);
+            shared.forget_live(location);
+        }
+        let active = &mut appender.active;
+        if location.segment == active.number {
+            active.mark_damaged(location.offset());
+        } else if let Err(error) = self.remove_sidecar(location.segment) {
+            // The next start believes the sidecar then, and the first read finds the damage again.
+            tracing::warn!(%error, segment = location.segment, "the sidecar of a damaged segment cannot be removed");
+        }
+        true
+    }
+
+    /// Without a sidecar the next start scans the segment.
+    fn remove_sidecar(&self, segment: u32) -> io::Result<()> {
+        remove_if_there(&self.layout.sidecar(segment))?;
+        sync_directory(&self.layout.segments())
     }
 
     /// Appends contents that are not in the catalogue, or whose place is to change, and publishes their places.
