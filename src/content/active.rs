@@ -54,14 +54,14 @@ impl Active {
 
     /// Opens the segment with the highest number after whatever happened before.
     ///
-    /// The next entry goes behind the last sound one. What lies there was never acknowledged: it is set to zeros.
+    /// The next entry goes behind the last one with a sound header, whether its content verifies or not: content that
+    /// was acknowledged and has changed since looks like content whose writing was cut off, and is evidence. Behind it
+    /// nothing was acknowledged, or its header is damaged too, so that nobody can say what it was: that becomes zeros.
     pub(super) fn reopen(layout: &Layout, number: u32) -> io::Result<Self> {
         // The process may have died after it sealed the segment and before it made the next one.
         remove_if_there(&layout.sidecar(number))?;
         let file = OpenOptions::new().read(true).write(true).open(layout.segment(number))?;
-        let mut entries = Scanner::new(number, &file)?.collect::<io::Result<Vec<_>>>()?;
-        let sound = entries.iter().rposition(|entry| entry.state != State::Damaged).map_or(0, |last| last + 1);
-        entries.truncate(sound);
+        let entries = Scanner::new(number, &file)?.collect::<io::Result<Vec<_>>>()?;
         let tail = entries.last().map_or(0, Entry::end);
         let allocated = file.metadata()?.len();
         clear(&file, tail, allocated)?;

@@ -92,3 +92,29 @@ fn damage_that_was_found_is_remembered_by_the_next_start() {
         assert!(layout.sidecar(1).exists(), "made anew by the scan");
     }
 }
+
+#[test]
+fn a_start_keeps_and_names_acknowledged_content_that_has_changed() {
+    let (_directory, layout) = directory();
+    let (contents, bytes, entries) = three(&layout);
+    for n in [1, 2] {
+        let mut rotten = bytes.clone();
+        rotten[usize::try_from(entries[n].content_offset()).unwrap()] ^= 1;
+        fs::write(layout.segment(1), &rotten).unwrap();
+        let told = std::cell::RefCell::new(Vec::new());
+        let tell = |segment, entry: &Entry, other| told.borrow_mut().push((segment, entry.digest.clone(), other));
+        let store = SegmentStore::open_telling(&layout, SEGMENT_BYTES, tell).unwrap();
+        assert_eq!(told.take(), [(1, contents[n].0.clone(), false)]);
+        for (m, (digest, _)) in contents.iter().enumerate() {
+            assert_eq!(store.contains(digest), m != n);
+        }
+        assert!(fs::read(layout.segment(1)).unwrap() == rotten, "the evidence of entry {n} is as it was");
+        store.append(&contents[n..=n]).unwrap();
+        assert_eq!(store.read(&contents[n].0).unwrap().as_ref(), Some(&contents[n].1));
+        assert_eq!(fs::read(layout.segment(1)).unwrap()[..rotten.len()], rotten);
+        assert_eq!(states(&layout, 1)[n], State::Damaged);
+        drop(store);
+        SegmentStore::open_telling(&layout, SEGMENT_BYTES, tell).unwrap();
+        assert_eq!(told.take(), [(1, contents[n].0.clone(), true)], "it was stored again");
+    }
+}

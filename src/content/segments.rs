@@ -68,13 +68,24 @@ impl SegmentStore {
     }
 
     pub(super) fn open_with(layout: &Layout, segment_bytes: u64) -> io::Result<Self> {
+        Self::open_telling(layout, segment_bytes, |segment, entry, other_copy| {
+            let Entry { digest, offset, .. } = entry;
+            // A torn write that nobody was told of looks the same.
+            tracing::warn!(%digest, segment, offset, other_copy, "stored content has changed, or was never written whole");
+        })
+    }
+
+    /// Opens the segments and tells of each damaged entry its segment, and whether the same content lies elsewhere.
+    fn open_telling(layout: &Layout, segment_bytes: u64, tell: impl Fn(u32, &Entry, bool)) -> io::Result<Self> {
         create_directory(&layout.segments())?;
         let mut shared = Shared::default();
         let mut numbers = segment_numbers(layout).map_err(naming("reading", &layout.segments()))?;
         let newest = numbers.pop();
+        let mut damaged = Vec::new();
         for number in numbers {
             let (file, entries) = open_sealed(layout, number).map_err(naming("opening", &layout.segment(number)))?;
             shared.add_segment(number, Arc::new(file), &entries);
+            damaged.extend(entries.into_iter().filter(is_damaged).map(|entry| (number, entry)));
         }
         let active = match newest {
             Some(number) => Active::reopen(layout, number).map_err(naming("opening", &layout.segment(number)))?,
@@ -82,6 +93,12 @@ impl SegmentStore {
         };
         shared.add_segment(active.number, active.file.clone(), &active.entries);
         shared.count_live();
+        damaged.extend(
+            active.entries.iter().filter(|entry| is_damaged(entry)).map(|entry| (active.number, entry.clone())),
+        );
+        for (segment, entry) in damaged {
+            tell(segment, &entry, shared.catalogue.get(&entry.digest).is_some());
+        }
         let appender = Mutex::new(Appender { active, failed: false });
         Ok(Self { layout: layout.clone(), segment_bytes, shared: RwLock::new(shared), appender })
     }
@@ -281,6 +298,10 @@ fn open_sealed(layout: &Layout, number: u32) -> io::Result<(File, Vec<Entry>)> {
         write_sidecar(layout, number, file.metadata()?.len(), &entries)?;
     }
     Ok((file, entries))
+}
+
+fn is_damaged(entry: &Entry) -> bool {
+    entry.state == State::Damaged
 }
 
 #[cfg(test)]

@@ -114,7 +114,9 @@ fn a_torn_tail_costs_only_what_was_torn() {
                 for (digest, bytes) in contents.iter().chain([&next]) {
                     assert_eq!(store.read(digest).unwrap().as_ref(), Some(bytes), "cut at {cut}");
                 }
-                assert!(states(&layout, 1).iter().all(|state| *state == State::Live), "nothing torn is left");
+                // What is torn behind a sound header may have been acknowledged, for all that anybody can tell.
+                let torn = states(&layout, 1).iter().filter(|state| **state != State::Live).count();
+                assert!(torn <= usize::from((from + HEADER_BYTES..whole).contains(&cut)), "cut at {cut}");
             }
         }
     }
