@@ -111,13 +111,7 @@ pub struct Opened {
 impl Opened {
     /// Opens a data directory, or makes it. The caller holds its lock.
     pub fn open(layout: &Layout, settings: &Settings) -> Result<Self, ServeError> {
-        let content = ContentStore::open(
-            layout,
-            ContentSettings {
-                direct_io: settings.content.direct_io,
-                small_blob_bytes: bounded(settings.content.small_blob_bytes),
-            },
-        )?;
+        // The log comes first: a start that it refuses leaves nothing behind.
         let mut state = State::default();
         let options = Options { cache_bytes: settings.store.cache_bytes };
         let opened = EmbeddedLog::open(layout, options, &mut |record| state.apply(record))?;
@@ -125,6 +119,13 @@ impl Opened {
             tracing::warn!(records = opened.cut_off, "cut off records that were never acknowledged");
         }
         let mut log: Box<dyn Log> = Box::new(opened.log);
+        let content = ContentStore::open(
+            layout,
+            ContentSettings {
+                direct_io: settings.content.direct_io,
+                small_blob_bytes: bounded(settings.content.small_blob_bytes),
+            },
+        )?;
         record_start(&mut *log, &mut state, &SystemClock)?;
         let head = log.head();
         tracing::info!(seq = head.seq, hash = %head.hash, repositories = state.repository_count(), "the log is open");
@@ -152,6 +153,8 @@ fn record_start(log: &mut dyn Log, state: &mut State, clock: &dyn Clock) -> Resu
         events,
     };
     let encoded = record.encode().map_err(|error: EncodeError| ServeError::Record(error.to_string()))?;
+    // As in the writer: what the next start would take for damage is not written.
+    record.check_follows(&head).map_err(|broken| ServeError::Record(broken.to_string()))?;
     state.apply(&record).map_err(|illegal| ServeError::Record(illegal.to_string()))?;
     log.append(&head, &[encoded]).map_err(|error: AppendError| ServeError::Record(error.to_string()))
 }
@@ -214,11 +217,93 @@ fn spawn_expiry(content: &Arc<ContentStore>, lifetime: Duration) -> io::Result<S
     std::thread::Builder::new().name("upload-expiry".to_owned()).spawn(move || {
         while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
             match content.uploads.expire(lifetime) {
-                Ok(expired) if expired.is_empty() => {}
-                Ok(expired) => tracing::info!(sessions = expired.len(), "removed abandoned uploads"),
-                Err(error) => tracing::error!(%error, "abandoned uploads cannot be removed"),
+                Ok(expired) => {
+                    if !expired.removed.is_empty() {
+                        tracing::info!(sessions = expired.removed.len(), "removed abandoned uploads");
+                    }
+                    for (session, error) in expired.failed {
+                        tracing::error!(%session, %error, "an abandoned upload cannot be removed");
+                    }
+                }
+                Err(error) => tracing::error!(%error, "abandoned uploads cannot be looked for"),
             }
         }
     })?;
     Ok(stop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use tagstone_replay::log::memory::MemoryLog;
+    use tagstone_schema::{Head, Timestamp};
+
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let mut names: Vec<_> =
+            fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    fn refusal(layout: &Layout) -> String {
+        match Opened::open(layout, &Settings::default()) {
+            Ok(_) => panic!("the start was not refused"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_directory_of_another_program_is_left_as_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("photo.jpg"), b"").unwrap();
+        let message = refusal(&Layout::new(directory.path()));
+        assert!(message.contains("holds `photo.jpg`"), "{message}");
+        assert_eq!(names(directory.path()), ["photo.jpg"]);
+    }
+
+    #[test]
+    fn content_without_its_history_is_not_opened() {
+        let directory = tempfile::tempdir().unwrap();
+        let layout = Layout::new(directory.path());
+        drop(Opened::open(&layout, &Settings::default()).unwrap());
+        fs::remove_dir_all(layout.log()).unwrap();
+        fs::remove_file(layout.anchor()).unwrap();
+        for _ in 0..2 {
+            let message = refusal(&layout);
+            assert!(message.contains(&layout.root().display().to_string()), "{message}");
+            assert_eq!(names(directory.path()), ["blobs", "segments", "uploads"]);
+        }
+    }
+
+    #[test]
+    fn a_refused_log_leaves_no_content_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        let layout = Layout::new(directory.path());
+        fs::write(layout.anchor(), b"no anchor").unwrap();
+        refusal(&layout);
+        assert_eq!(names(directory.path()), ["anchor"]);
+    }
+
+    #[test]
+    fn a_start_at_the_end_of_time_is_not_recorded() {
+        let (mut log, mut state) = (MemoryLog::default(), State::default());
+        let last = Record {
+            format: FORMAT_VERSION,
+            seq: 1,
+            time: Timestamp(i64::MAX),
+            prev: Head::default().hash,
+            actor: Actor::system("start"),
+            origin: Origin::default(),
+            events: vec![Event::LogStarted { log: Id::from_random([1; 16]) }],
+        };
+        log.append(&Head::default(), &[last.encode().unwrap()]).unwrap();
+        state.apply(&last).unwrap();
+        let refused = record_start(&mut log, &mut state, &SystemClock);
+        assert!(matches!(refused, Err(ServeError::Record(_))), "{refused:?}");
+        assert_eq!(log.head().seq, 1);
+    }
 }

@@ -10,9 +10,10 @@ use tagstone_replay::content::Layout;
 use tagstone_replay::content::scan::Scanner;
 use tagstone_replay::content::segment::{CONTENT_BYTES, Entry, State, encode_header, entry_bytes};
 use tagstone_replay::content::sidecar;
+use tagstone_replay::log::directory::{open_patiently, sync_directory};
 use tagstone_schema::Digest;
 
-use super::{remove_if_there, sync_directory};
+use super::remove_if_there;
 
 /// The active segment is extended by so much at a time, with zeros that are really written.
 ///
@@ -40,7 +41,9 @@ pub(super) struct Active {
 impl Active {
     /// Makes the segment with this number. Its file and its name are durable when this returns.
     pub(super) fn create(layout: &Layout, number: u32) -> io::Result<Self> {
-        let file = OpenOptions::new().read(true).write(true).create_new(true).open(layout.segment(number))?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        let file = open_patiently(|| options.open(layout.segment(number)))?;
         let file = Arc::new(file);
         let mut active = Self { number, file, tail: 0, entries: Vec::new(), allocated: 0, buffer: Vec::new() };
         active.allocate(1)?;
@@ -51,14 +54,14 @@ impl Active {
 
     /// Opens the segment with the highest number after whatever happened before.
     ///
-    /// The next entry goes behind the last sound one. What lies there was never acknowledged: it is set to zeros.
+    /// The next entry goes behind the last one with a sound header, whether its content verifies or not: content that
+    /// was acknowledged and has changed since looks like content whose writing was cut off, and is evidence. Behind it
+    /// nothing was acknowledged, or its header is damaged too, so that nobody can say what it was: that becomes zeros.
     pub(super) fn reopen(layout: &Layout, number: u32) -> io::Result<Self> {
         // The process may have died after it sealed the segment and before it made the next one.
         remove_if_there(&layout.sidecar(number))?;
         let file = OpenOptions::new().read(true).write(true).open(layout.segment(number))?;
-        let mut entries = Scanner::new(number, &file)?.collect::<io::Result<Vec<_>>>()?;
-        let sound = entries.iter().rposition(|entry| entry.state != State::Damaged).map_or(0, |last| last + 1);
-        entries.truncate(sound);
+        let entries = Scanner::new(number, &file)?.collect::<io::Result<Vec<_>>>()?;
         let tail = entries.last().map_or(0, Entry::end);
         let allocated = file.metadata()?.len();
         clear(&file, tail, allocated)?;
@@ -104,6 +107,13 @@ impl Active {
         Ok(written)
     }
 
+    /// Remembers that the content of the entry at this offset does not verify, so that the sidecar will say so.
+    pub(super) fn mark_damaged(&mut self, offset: u64) {
+        if let Ok(index) = self.entries.binary_search_by_key(&offset, |entry| entry.offset) {
+            self.entries[index].state = State::Damaged;
+        }
+    }
+
     /// Cuts the space that was never used, and writes the sidecar. Nothing may be appended afterwards.
     pub(super) fn seal(&self, layout: &Layout) -> io::Result<()> {
         self.file.set_len(self.tail)?;
@@ -138,7 +148,7 @@ pub(super) fn space_for(contents: &[(Digest, Bytes)]) -> io::Result<u64> {
 /// Writes the sidecar of a sealed segment: under another name first, so that a torn one never has the name.
 pub(super) fn write_sidecar(layout: &Layout, number: u32, length: u64, entries: &[Entry]) -> io::Result<()> {
     let temporary = layout.sidecar(number).with_extension("idx.new");
-    let mut file = File::create(&temporary)?;
+    let mut file = open_patiently(|| File::create(&temporary))?;
     file.write_all(&sidecar::encode(number, length, entries)?)?;
     file.sync_all()?;
     fs::rename(&temporary, layout.sidecar(number))?;

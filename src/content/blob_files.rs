@@ -6,9 +6,10 @@ use std::io;
 use std::path::Path;
 
 use tagstone_replay::content::Layout;
+use tagstone_replay::log::directory::{create_directory, naming, sync_directory};
 use tagstone_schema::{Algorithm, Digest};
 
-use super::{create_directory, remove_if_there, sync_directory};
+use super::remove_if_there;
 
 /// The files of large blobs.
 #[derive(Clone, Debug)]
@@ -23,11 +24,11 @@ impl BlobFiles {
         create_directory(&layout.blobs())?;
         for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
             let directory = layout.algorithm_directory(algorithm);
-            fs::create_dir_all(&directory)?;
+            create_directory(&directory)?;
             for first in 0..=u8::MAX {
                 let child = directory.join(format!("{first:02x}"));
                 if !child.is_dir() {
-                    fs::create_dir(&child)?;
+                    fs::create_dir(&child).map_err(naming("creating", &child))?;
                 }
             }
             sync_directory(&directory)?;

@@ -22,7 +22,7 @@ const DIRECT_BYTES: usize = 256 * 1024;
 const PIECE_BYTES: usize = 1024 * 1024;
 
 /// Exclusive use of a session. Dropping it, at whatever point, lets the next request in; the bytes appended so far
-/// stay. Its files are open only while it lives.
+/// stay. Its files are open only while it lives. A transient claim takes its session with it instead.
 #[derive(Debug)]
 pub struct Claim {
     session: Arc<Session>,
@@ -30,6 +30,8 @@ pub struct Claim {
     progress: Option<Progress>,
     buffered: Option<File>,
     direct: Direct,
+    /// Nobody but the holder knows of the session, so it is removed with the claim.
+    transient: bool,
 }
 
 #[derive(Debug)]
@@ -41,7 +43,12 @@ enum Direct {
 
 impl Claim {
     pub(super) fn new(session: Arc<Session>, progress: Progress) -> Self {
-        Self { session, progress: Some(progress), buffered: None, direct: Direct::Unopened }
+        Self { session, progress: Some(progress), buffered: None, direct: Direct::Unopened, transient: false }
+    }
+
+    pub(super) fn into_transient(mut self) -> Self {
+        self.transient = true;
+        self
     }
 
     /// How many bytes have been appended, now and earlier.
@@ -75,7 +82,7 @@ impl Claim {
 
     /// Ends the session with the blob that has this digest; see [`Finished`] for what is durable then.
     ///
-    /// If the digest does not match, the session goes on with the bytes that it has.
+    /// If the digest does not match, the session goes on with the bytes that it has; a transient one is removed.
     pub fn finish(mut self, expected: &Digest) -> Result<Finished, FinishError> {
         let open = self.session.open_sessions()?;
         let size = self.offset();
@@ -88,7 +95,12 @@ impl Claim {
         compare(expected, self.digest_in_the_algorithm_of(expected)?)?;
         if let Err(error) = self.buffered()?.sync_data() {
             // A second sync would succeed without the bytes being on the disk, so this session must not be finished.
-            self.close(&open)?;
+            if let Err(error) = self.close(&open) {
+                tracing::error!(%error, session = %self.session.id(), "an upload that could not be synced cannot be removed");
+                // Closed all the same; the file is removed when the session's lifetime ends.
+                self.progress = None;
+                self.session.release(None);
+            }
             return Err(error.into());
         }
         // Dying before the rename leaves the session as it was; dying after it, a blob that nothing refers to.
@@ -99,7 +111,7 @@ impl Claim {
         Ok(Finished::File { size })
     }
 
-    /// Ends the session and removes its bytes.
+    /// Ends the session and removes its bytes. Where that fails the session goes on, to be removed later.
     pub fn abort(mut self) -> io::Result<()> {
         let open = self.session.open_sessions()?;
         self.close(&open)
@@ -231,11 +243,12 @@ impl Claim {
         Ok(hasher.finish())
     }
 
-    /// Removes the file first: a session leaves memory only when no lookup can find its file any more.
+    /// Removes the file first: a session is closed only when there is nothing left to remove, and it leaves memory only
+    /// when no lookup can find its file any more.
     fn close(&mut self, open: &OpenSessions) -> io::Result<()> {
+        remove_if_there(self.session.path())?;
         self.progress = None;
         self.session.release(None);
-        remove_if_there(self.session.path())?;
         open.forget(self.session.id());
         Ok(())
     }
@@ -243,6 +256,12 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
+        if self.transient && self.progress.is_some() {
+            let closed = self.session.open_sessions().and_then(|open| self.close(&open));
+            if let Err(error) = closed {
+                tracing::warn!(%error, session = %self.session.id(), "an upload that was given up cannot be removed yet");
+            }
+        }
         if let Some(progress) = self.progress.take() {
             self.session.release(Some(progress));
         }

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use tagstone_replay::content::catalogue::Location;
 use tagstone_replay::content::segment::{Entry, State, encode_header};
 use tagstone_replay::content::sidecar;
+use tagstone_replay::log::directory::sync_directory;
 use tagstone_schema::Digest;
 
 use super::active::{Active, fill_with_zeros, write_sidecar};
+use super::remove_if_there;
 use super::segments::SegmentStore;
-use super::{remove_if_there, sync_directory};
 
 /// What is erased in one segment.
 struct Doomed {

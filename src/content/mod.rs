@@ -10,6 +10,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use tagstone_replay::content::Layout;
+use tagstone_replay::log::directory::create_directory;
 use tagstone_schema::Digest;
 
 mod active;
@@ -28,7 +29,7 @@ pub use blob_files::BlobFiles;
 pub use claim::Claim;
 pub use segments::SegmentStore;
 pub use session::{FinishError, Finished, Session};
-pub use uploads::{Settings, UploadId, Uploads};
+pub use uploads::{Expired, Settings, UploadId, Uploads};
 
 /// All content of a registry.
 #[derive(Debug)]
@@ -76,21 +77,6 @@ impl ContentStore {
     }
 }
 
-/// Makes `directory` with all that is missing above it, and makes its name durable.
-fn create_directory(directory: &Path) -> io::Result<()> {
-    fs::create_dir_all(directory)?;
-    // Also where it was there already: an earlier process may have died between creating and syncing.
-    sync_directory(directory)?;
-    match directory.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => sync_directory(parent),
-        _ => Ok(()),
-    }
-}
-
-fn sync_directory(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
-}
-
 /// Removes a file; one that is not there is no error.
 fn remove_if_there(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
@@ -105,6 +91,33 @@ mod tests {
     use tagstone_schema::Algorithm;
 
     use super::*;
+
+    #[test]
+    fn a_failed_start_names_the_path() {
+        let sha512 = Layout::new("").algorithm_directory(Algorithm::Sha512);
+        let segment = Layout::new("").segment(1);
+        let in_the_way = [
+            ("segments", "a file"),
+            ("blobs", "a file"),
+            (sha512.to_str().unwrap(), "a file"),
+            ("blobs/sha256/a7", "a file"),
+            ("uploads", "a file"),
+            (segment.to_str().unwrap(), "a directory"),
+        ];
+        for (name, what) in in_the_way {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            if what == "a file" {
+                fs::write(&path, b"").unwrap();
+            } else {
+                fs::create_dir(&path).unwrap();
+            }
+            let settings = Settings { direct_io: false, small_blob_bytes: 4 };
+            let error = ContentStore::open(&Layout::new(directory.path()), settings).unwrap_err();
+            assert!(error.to_string().contains(&format!("ing {}: ", path.display())), "{error}");
+        }
+    }
 
     #[test]
     fn content_is_found_wherever_it_lies() {

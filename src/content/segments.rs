@@ -19,10 +19,11 @@ use tagstone_replay::content::reader::{mismatch, segment_numbers};
 use tagstone_replay::content::segment::{Entry, State};
 use tagstone_replay::content::sidecar::{self, Source};
 use tagstone_replay::content::{Layout, hash_of};
+use tagstone_replay::log::directory::{create_directory, naming, sync_directory};
 use tagstone_schema::Digest;
 
 use super::active::{Active, space_for, write_sidecar};
-use super::{create_directory, remove_if_there};
+use super::remove_if_there;
 
 /// A segment that would grow beyond this is sealed and the next begun. A batch is never split, so that it needs one
 /// sync; a single batch may therefore make a larger segment.
@@ -67,24 +68,37 @@ impl SegmentStore {
     }
 
     pub(super) fn open_with(layout: &Layout, segment_bytes: u64) -> io::Result<Self> {
+        Self::open_telling(layout, segment_bytes, |segment, entry, other_copy| {
+            let Entry { digest, offset, .. } = entry;
+            // A torn write that nobody was told of looks the same.
+            tracing::warn!(%digest, segment, offset, other_copy, "stored content has changed, or was never written whole");
+        })
+    }
+
+    /// Opens the segments and tells of each damaged entry its segment, and whether the same content lies elsewhere.
+    fn open_telling(layout: &Layout, segment_bytes: u64, tell: impl Fn(u32, &Entry, bool)) -> io::Result<Self> {
         create_directory(&layout.segments())?;
         let mut shared = Shared::default();
-        let mut numbers = segment_numbers(layout)?;
+        let mut numbers = segment_numbers(layout).map_err(naming("reading", &layout.segments()))?;
         let newest = numbers.pop();
+        let mut damaged = Vec::new();
         for number in numbers {
-            let file = OpenOptions::new().read(true).write(true).open(layout.segment(number))?;
-            let (entries, source) = sidecar::entries(layout, number, &file)?;
-            if source == Source::Scan {
-                write_sidecar(layout, number, file.metadata()?.len(), &entries)?;
-            }
+            let (file, entries) = open_sealed(layout, number).map_err(naming("opening", &layout.segment(number)))?;
             shared.add_segment(number, Arc::new(file), &entries);
+            damaged.extend(entries.into_iter().filter(is_damaged).map(|entry| (number, entry)));
         }
         let active = match newest {
-            Some(number) => Active::reopen(layout, number)?,
-            None => Active::create(layout, 1)?,
+            Some(number) => Active::reopen(layout, number).map_err(naming("opening", &layout.segment(number)))?,
+            None => Active::create(layout, 1).map_err(naming("creating", &layout.segment(1)))?,
         };
         shared.add_segment(active.number, active.file.clone(), &active.entries);
         shared.count_live();
+        damaged.extend(
+            active.entries.iter().filter(|entry| is_damaged(entry)).map(|entry| (active.number, entry.clone())),
+        );
+        for (segment, entry) in damaged {
+            tell(segment, &entry, shared.catalogue.get(&entry.digest).is_some());
+        }
         let appender = Mutex::new(Appender { active, failed: false });
         Ok(Self { layout: layout.clone(), segment_bytes, shared: RwLock::new(shared), appender })
     }
@@ -134,10 +148,41 @@ impl SegmentStore {
             }
             // Erasing takes the place from the catalogue before it overwrites: if the place is no longer this one, the
             // bytes were taken away on purpose between the two steps above.
-            if self.read_shared().catalogue.get(digest) == Some(location) {
+            if self.withdraw_damaged(digest, location) {
                 return Err(mismatch(digest, &found));
             }
         }
+    }
+
+    /// Takes content that does not verify out of what is there, so that the next push stores it again; its place stays
+    /// known as a shadow. Returns whether the content still lay there.
+    ///
+    /// This waits for the appender, which alone may decide what a sidecar says.
+    fn withdraw_damaged(&self, digest: &Digest, location: Location) -> bool {
+        // After a failed write too: reading goes on then, and nothing is sealed any more.
+        let mut appender = self.appender.lock().unwrap_or_else(PoisonError::into_inner);
+        {
+            let mut shared = self.write_shared();
+            if shared.catalogue.get(digest) != Some(location) {
+                return false;
+            }
+            shared.catalogue.withdraw(digest);
+            shared.forget_live(location);
+        }
+        let active = &mut appender.active;
+        if location.segment == active.number {
+            active.mark_damaged(location.offset());
+        } else if let Err(error) = self.remove_sidecar(location.segment) {
+            // The next start believes the sidecar then, and the first read finds the damage again.
+            tracing::warn!(%error, segment = location.segment, "the sidecar of a damaged segment cannot be removed");
+        }
+        true
+    }
+
+    /// Without a sidecar the next start scans the segment.
+    fn remove_sidecar(&self, segment: u32) -> io::Result<()> {
+        remove_if_there(&self.layout.sidecar(segment))?;
+        sync_directory(&self.layout.segments())
     }
 
     /// Appends contents that are not in the catalogue, or whose place is to change, and publishes their places.
@@ -242,7 +287,21 @@ impl Shared {
 pub(super) fn remove_segment_files(layout: &Layout, number: u32) -> io::Result<()> {
     remove_if_there(&layout.sidecar(number))?;
     remove_if_there(&layout.segment(number))?;
-    super::sync_directory(&layout.segments())
+    sync_directory(&layout.segments())
+}
+
+/// The file and the entries of a segment that is not appended to any more.
+fn open_sealed(layout: &Layout, number: u32) -> io::Result<(File, Vec<Entry>)> {
+    let file = OpenOptions::new().read(true).write(true).open(layout.segment(number))?;
+    let (entries, source) = sidecar::entries(layout, number, &file)?;
+    if source == Source::Scan {
+        write_sidecar(layout, number, file.metadata()?.len(), &entries)?;
+    }
+    Ok((file, entries))
+}
+
+fn is_damaged(entry: &Entry) -> bool {
+    entry.state == State::Damaged
 }
 
 #[cfg(test)]

@@ -9,6 +9,9 @@ use tagstone_schema::Algorithm;
 
 use super::*;
 
+#[path = "damage_tests.rs"]
+mod damage;
+
 const SMALL_SEGMENT: u64 = 4096;
 
 fn content(text: &str) -> (Digest, Bytes) {
@@ -111,49 +114,12 @@ fn a_torn_tail_costs_only_what_was_torn() {
                 for (digest, bytes) in contents.iter().chain([&next]) {
                     assert_eq!(store.read(digest).unwrap().as_ref(), Some(bytes), "cut at {cut}");
                 }
-                assert!(states(&layout, 1).iter().all(|state| *state == State::Live), "nothing torn is left");
+                // What is torn behind a sound header may have been acknowledged, for all that anybody can tell.
+                let torn = states(&layout, 1).iter().filter(|state| **state != State::Live).count();
+                assert!(torn <= usize::from((from + HEADER_BYTES..whole).contains(&cut)), "cut at {cut}");
             }
         }
     }
-}
-
-#[test]
-fn a_flipped_bit_in_a_header_costs_that_entry_alone() {
-    let (_directory, layout) = directory();
-    let (contents, bytes, entries) = three(&layout);
-    let header = usize::try_from(entries[1].offset).unwrap();
-    for at in 0..HEADER_BYTES {
-        let mut flipped = bytes.clone();
-        flipped[header + at] ^= 1 << (at % 8);
-        fs::write(layout.segment(1), &flipped).unwrap();
-        let store = SegmentStore::open(&layout).unwrap();
-        let found = contents.each_ref().map(|(digest, _)| store.contains(digest));
-        assert_eq!(found, [true, false, true], "byte {at}");
-    }
-}
-
-#[test]
-fn changed_content_is_named_and_can_be_stored_again() {
-    let (_directory, layout) = directory();
-    let (contents, mut bytes, entries) = three(&layout);
-    let store = SegmentStore::open(&layout).unwrap();
-    bytes[usize::try_from(entries[1].content_offset()).unwrap()] ^= 1;
-    fs::write(layout.segment(1), &bytes).unwrap();
-    let error = store.read(&contents[1].0).unwrap_err();
-    assert_eq!(error.kind(), io::ErrorKind::InvalidData);
-    assert!(error.to_string().contains(&contents[1].0.to_string()));
-    drop(store);
-
-    let reader = ContentReader::open(&layout).unwrap();
-    let problem = reader.check(&contents[1].0, 100).unwrap_err();
-    assert!(matches!(problem, ContentProblem::WrongDigest { .. }), "{problem}");
-    reader.check(&contents[2].0, 100).unwrap();
-
-    let store = SegmentStore::open(&layout).unwrap();
-    assert!(!store.contains(&contents[1].0));
-    store.append(&contents[1..2]).unwrap();
-    assert_eq!(store.read(&contents[1].0).unwrap().as_ref(), Some(&contents[1].1));
-    assert_eq!(states(&layout, 1), [State::Live, State::Damaged, State::Live, State::Live]);
 }
 
 #[test]

@@ -65,7 +65,7 @@ pub enum Finished {
 /// Why a session could not be finished.
 #[derive(Debug, thiserror::Error)]
 pub enum FinishError {
-    /// The bytes are not what the client says they are. The session goes on as it was.
+    /// The bytes are not what the client says they are. The session goes on as it was, unless it is transient.
     #[error("the uploaded content hashes to {actual}, not to {expected}")]
     DigestMismatch {
         /// The digest that the client named.

@@ -17,11 +17,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tagstone_replay::content::{ContentHasher, Layout};
+use tagstone_replay::log::directory::{create_directory, naming};
 use tagstone_schema::digest::{hex, unhex};
 use tagstone_schema::{Algorithm, RepositoryName};
 
 use super::blob_files::BlobFiles;
-use super::create_directory;
+use super::claim::Claim;
 use super::session::{Progress, Session};
 
 /// Sessions kept in memory. One costs about half a KiB; beyond this number those that nobody uses are forgotten,
@@ -40,6 +41,15 @@ pub struct Settings {
 /// The name of an upload session: a random UUID (RFC 9562, version 4).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UploadId([u8; 16]);
+
+/// What one pass over the abandoned sessions has done.
+#[derive(Debug, Default)]
+pub struct Expired {
+    /// The sessions that are gone.
+    pub removed: Vec<UploadId>,
+    /// Those that could not be removed; the next pass tries again.
+    pub failed: Vec<(UploadId, io::Error)>,
+}
 
 /// All upload sessions of a registry.
 #[derive(Debug)]
@@ -69,19 +79,30 @@ impl Uploads {
             resident: Mutex::default(),
             count: AtomicUsize::new(0),
         };
-        open.count.store(open.names()?.len(), Ordering::Relaxed);
+        let names = open.names().map_err(naming("reading", &open.directory))?;
+        open.count.store(names.len(), Ordering::Relaxed);
         Ok(Self { open: Arc::new(open) })
     }
 
     /// Begins a session. The algorithm is the one that its digest is expected to have; another costs a second reading.
     pub fn begin(&self, repository: &RepositoryName, algorithm: Algorithm) -> io::Result<UploadId> {
-        let id = UploadId::random()?;
-        let name = FileName { id, repository: fingerprint(repository), algorithm };
+        self.begin_session(repository, algorithm).map(|session| session.id())
+    }
+
+    /// Begins a session for one request, whose client is never told of it: it ends with its claim, however that ends,
+    /// also by a digest that does not match.
+    pub fn begin_transient(&self, repository: &RepositoryName, algorithm: Algorithm) -> io::Result<Claim> {
+        let session = self.begin_session(repository, algorithm)?;
+        let claim = session.try_claim().ok_or_else(|| io::Error::other("a new upload session is in use already"))?;
+        Ok(claim.into_transient())
+    }
+
+    fn begin_session(&self, repository: &RepositoryName, algorithm: Algorithm) -> io::Result<Arc<Session>> {
+        let name = FileName { id: UploadId::random()?, repository: fingerprint(repository), algorithm };
         File::create_new(self.open.directory.join(name.to_string()))?;
         self.open.count.fetch_add(1, Ordering::Relaxed);
         let progress = Progress { offset: 0, hasher: Some(Box::new(ContentHasher::new(algorithm))) };
-        self.open.make_resident(&name, progress);
-        Ok(id)
+        Ok(OpenSessions::insert(self.open.resident(), &self.open, &name, progress))
     }
 
     /// The session with this id in this repository, from memory or, after a restart, from its file.
@@ -99,22 +120,42 @@ impl Uploads {
         Ok(None)
     }
 
-    /// Removes the sessions that nobody has touched for `older_than`, and returns their ids. Sessions in use stay.
-    pub fn expire(&self, older_than: Duration) -> io::Result<Vec<UploadId>> {
-        let mut expired = Vec::new();
+    /// Removes the sessions that nobody has touched for `older_than`. Sessions in use stay. One that cannot be removed
+    /// keeps no other from it.
+    pub fn expire(&self, older_than: Duration) -> io::Result<Expired> {
+        let mut expired = Expired::default();
         for name in self.open.names()? {
-            if self.idle_time(&name) < Some(older_than) {
-                continue;
-            }
-            let Some(session) = self.load(&name)? else { continue };
-            let Some(claim) = session.try_claim() else { continue };
-            // Judged again now that nobody else can touch it.
-            if self.idle_time(&name) >= Some(older_than) {
-                claim.abort()?;
-                expired.push(name.id);
+            match self.expire_one(&name, older_than) {
+                Ok(true) => expired.removed.push(name.id),
+                Ok(false) => {}
+                Err(error) => expired.failed.push((name.id, error)),
             }
         }
         Ok(expired)
+    }
+
+    fn expire_one(&self, name: &FileName, older_than: Duration) -> io::Result<bool> {
+        if self.idle_time(name) < Some(older_than) {
+            return Ok(false);
+        }
+        let Some(session) = self.load(name)? else {
+            // It is gone meanwhile, or it was closed for ever and its file could not be removed then.
+            return match fs::remove_file(self.open.directory.join(name.to_string())) {
+                Ok(()) => {
+                    self.open.forget(name.id);
+                    Ok(true)
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+                Err(error) => Err(error),
+            };
+        };
+        let Some(claim) = session.try_claim() else { return Ok(false) };
+        // Judged again now that nobody else can touch it.
+        let abandoned = self.idle_time(name) >= Some(older_than);
+        if abandoned {
+            claim.abort()?;
+        }
+        Ok(abandoned)
     }
 
     /// How many sessions are open, in memory or on disk.
@@ -153,10 +194,6 @@ impl OpenSessions {
         }
     }
 
-    fn make_resident(self: &Arc<Self>, name: &FileName, progress: Progress) {
-        Self::insert(self.resident(), self, name, progress);
-    }
-
     fn insert(
         mut resident: MutexGuard<'_, HashMap<UploadId, Arc<Session>>>,
         open: &Arc<Self>,
@@ -186,11 +223,12 @@ impl OpenSessions {
     }
 }
 
-/// Drops the longer idle half of the sessions that nobody holds.
+/// Drops the longer idle half of the sessions that nobody holds. A closed one that is still here has a file that must
+/// not become a session again.
 fn forget_idle(resident: &mut HashMap<UploadId, Arc<Session>>) {
     let mut idle: Vec<_> = resident
         .iter()
-        .filter(|(_, session)| Arc::strong_count(session) == 1)
+        .filter(|(_, session)| Arc::strong_count(session) == 1 && !session.is_closed())
         .map(|(id, session)| (session.idle_time(), *id))
         .collect();
     idle.sort_unstable_by_key(|(idle, _)| Reverse(*idle));

@@ -49,6 +49,25 @@ impl Fixture {
         self.uploads.find(&repository(), id).unwrap().is_none()
     }
 
+    /// Puts something in the place of the session's file that cannot be removed, and returns its path.
+    fn block(&self, id: UploadId) -> PathBuf {
+        let path = self.path(id);
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        path
+    }
+
+    fn path(&self, id: UploadId) -> PathBuf {
+        let named = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with(&id.to_string());
+        fs::read_dir(self.layout.uploads()).unwrap().map(|file| file.unwrap().path()).find(named).unwrap()
+    }
+
+    fn expire(&self, older_than: Duration) -> Vec<UploadId> {
+        let expired = self.uploads.expire(older_than).unwrap();
+        assert!(expired.failed.is_empty());
+        expired.removed
+    }
+
     fn files(&self) -> usize {
         fs::read_dir(self.layout.uploads()).unwrap().count()
     }
@@ -211,14 +230,100 @@ fn sessions_expire_unless_somebody_has_them() {
     let (idle, idle_claim) = fixture.begin();
     drop(idle_claim);
     fs::write(fixture.layout.uploads().join("not a session"), b"").unwrap();
-    assert!(fixture.uploads.expire(Duration::from_secs(3600)).unwrap().is_empty());
-    assert_eq!(fixture.uploads.expire(Duration::ZERO).unwrap(), [idle]);
+    assert!(fixture.expire(Duration::from_secs(3600)).is_empty());
+    assert_eq!(fixture.expire(Duration::ZERO), [idle]);
     assert!(fixture.is_gone(idle) && !fixture.is_gone(in_use));
     assert_eq!(fixture.uploads.open_count(), 1);
     drop(claim);
     fixture.reopen();
-    assert_eq!(fixture.uploads.expire(Duration::ZERO).unwrap(), [in_use]);
+    assert_eq!(fixture.expire(Duration::ZERO), [in_use]);
     assert_eq!((fixture.uploads.open_count(), fixture.files()), (0, 1), "foreign files stay");
+}
+
+#[test]
+fn a_session_that_cannot_be_removed_goes_on_and_holds_up_no_other() {
+    let fixture = Fixture::new();
+    let (blocked, claim) = fixture.begin();
+    let path = fixture.block(blocked);
+    claim.abort().unwrap_err();
+    assert!(!fixture.is_gone(blocked), "it is idle again");
+    let mut others: Vec<_> = (0..20).map(|_| fixture.begin().0).collect();
+    let mut expired = fixture.uploads.expire(Duration::ZERO).unwrap();
+    others.sort_by_key(ToString::to_string);
+    expired.removed.sort_by_key(ToString::to_string);
+    assert_eq!(expired.removed, others);
+    assert_eq!(expired.failed.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [blocked]);
+    assert_eq!(fixture.uploads.open_count(), 1);
+    // What was in the way is gone: the next pass removes it.
+    fs::remove_dir(&path).unwrap();
+    fs::write(&path, b"").unwrap();
+    assert_eq!(fixture.expire(Duration::ZERO), [blocked]);
+    assert_eq!((fixture.uploads.open_count(), fixture.files()), (0, 0));
+}
+
+#[test]
+fn a_closed_session_whose_file_is_left_is_removed_later() {
+    let fixture = Fixture::new();
+    let (id, claim) = fixture.begin();
+    drop(claim);
+    // As after a sync and then a removal that failed.
+    fixture.uploads.find(&repository(), id).unwrap().unwrap().release(None);
+    forget_idle(&mut fixture.uploads.open.resident());
+    assert!(fixture.is_gone(id), "it does not come back to life from its file");
+    assert_eq!((fixture.uploads.open_count(), fixture.files()), (1, 1));
+    assert_eq!(fixture.expire(Duration::ZERO), [id]);
+    assert_eq!((fixture.uploads.open_count(), fixture.files()), (0, 0));
+}
+
+#[test]
+fn a_transient_session_ends_with_its_claim() {
+    let fixture = Fixture::new();
+    let (small, large) = ([7; 50], [7; 500]);
+    let of = |bytes: &[u8]| {
+        let mut claim = fixture.uploads.begin_transient(&repository(), Algorithm::Sha256).unwrap();
+        claim.append(bytes).unwrap();
+        assert_eq!((claim.offset(), fixture.uploads.open_count(), fixture.files()), (bytes.len() as u64, 1, 1));
+        (hash_of(Algorithm::Sha256, bytes), claim)
+    };
+    let is_gone = || (fixture.uploads.open_count(), fixture.files()) == (0, 0);
+
+    drop(of(&large));
+    assert!(is_gone(), "given up");
+    for bytes in [&small[..], &large] {
+        let wrong = hash_of(Algorithm::Sha256, b"something else");
+        assert!(matches!(of(bytes).1.finish(&wrong), Err(FinishError::DigestMismatch { .. })));
+        assert!(is_gone(), "another digest");
+    }
+    let (digest, claim) = of(&small);
+    let Ok(Finished::Small { bytes, session }) = claim.finish(&digest) else { panic!("the blob is small") };
+    assert_eq!(bytes, &small[..]);
+    drop(session);
+    assert!(is_gone(), "a small blob");
+    of(&large).1.abort().unwrap();
+    assert!(is_gone(), "aborted");
+    let (digest, claim) = of(&large);
+    assert!(matches!(claim.finish(&digest), Ok(Finished::File { size: 500 })));
+    assert!(is_gone() && fixture.blob(&digest) == large, "a large blob");
+    let (_, claim) = of(&large);
+    std::thread::spawn(move || {
+        let _claim = claim;
+        panic!("a request that went wrong");
+    })
+    .join()
+    .unwrap_err();
+    assert!(is_gone(), "a panic");
+}
+
+#[test]
+fn a_transient_session_that_cannot_be_removed_is_left_to_expire() {
+    let fixture = Fixture::new();
+    let claim = fixture.uploads.begin_transient(&repository(), Algorithm::Sha256).unwrap();
+    let id = *fixture.uploads.open.resident().keys().next().unwrap();
+    let path = fixture.block(id);
+    drop(claim);
+    fs::remove_dir(&path).unwrap();
+    fs::write(&path, b"").unwrap();
+    assert_eq!(fixture.expire(Duration::ZERO), [id]);
 }
 
 #[test]

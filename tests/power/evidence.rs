@@ -16,7 +16,8 @@ use crate::pushes::Acknowledged;
 /// Examines a disk that nobody has touched since.
 pub(crate) fn examine(data: &Path, beside: &Path, acknowledged: &[Acknowledged]) {
     let layout = Layout::new(data);
-    if acknowledged.is_empty() && !layout.anchor().exists() {
+    // The anchor is made before the log.
+    if acknowledged.is_empty() && !layout.log().exists() {
         return;
     }
     let anchor = anchor::read(&layout.anchor()).unwrap();

@@ -3,10 +3,12 @@
 use std::path::Path;
 use std::sync::mpsc;
 
+use tagstone_replay::content::Layout;
+
 use crate::client::send;
 use crate::evidence;
 use crate::names::can_trace;
-use crate::pushes::{Acknowledged, Content, push_blob, push_until_the_end};
+use crate::pushes::{Acknowledged, Content, digest_of, push_blob, push_until_the_end};
 use crate::server::Server;
 
 #[test]
@@ -24,6 +26,24 @@ fn after_one_failed_write_nothing_is_acknowledged_until_a_restart() {
         // The segment's and the anchor's; the first thread makes ten at most when it starts.
         (11..=14).for_each(|count| fail("pwrite64", count));
     }
+}
+
+/// That no file descriptor is free is no failed write: the writer waits for one, and goes on.
+#[test]
+fn a_lack_of_descriptors_does_not_end_writing() {
+    if !can_trace() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().canonicalize().unwrap();
+    let blob = vec![b'x'; 300 * 1024];
+    let layout = Layout::new(root.join("data"));
+    let blobs = layout.blob_directory(&digest_of(&blob));
+    let server = Server::start_without_descriptors(layout.root(), &root.join("trace"), &blobs, 3);
+    assert!(push_blob(server.address(), "acme/app", &blob).unwrap());
+    assert!(push_blob(server.address(), "acme/app", b"and another").unwrap());
+    let trace = std::fs::read_to_string(root.join("trace")).unwrap();
+    assert_eq!(trace.matches("EMFILE").count(), 3, "{trace}");
 }
 
 fn fail(call: &str, count: u32) {

@@ -64,6 +64,15 @@ fn a_start_can_be_cut_off_again_and_again() {
     }
 }
 
+#[test]
+fn the_making_of_a_data_directory_can_be_cut_off_at_any_moment() {
+    for milliseconds in (0..40).step_by(2) {
+        let Some(disk) = Disk::make() else { return };
+        let mut rounds = Rounds::new(disk, Workload { clients: 1, content: Content::Small });
+        rounds.round(Moment::Starting { milliseconds });
+    }
+}
+
 /// A push of a blob that the registry knows, but whose file is gone, writes no record. So nothing but the sync of the
 /// blob's directory makes the new file's name durable.
 #[test]

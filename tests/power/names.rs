@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tagstone_replay::content::Layout;
+use tagstone_replay::log::anchor;
 
 use crate::disk::skip;
 use crate::pushes::{Content, push_until_the_end};
@@ -18,6 +19,35 @@ fn every_name_is_synced_before_anything_is_acknowledged() {
     if can_trace() {
         trace_a_new_data_directory(Content::Small);
         trace_a_new_data_directory(Content::Large);
+    }
+}
+
+/// An anchor names records as durable, also the one that an operator has asked for.
+#[test]
+fn a_recovered_log_is_synced_before_its_new_anchor_is_there() {
+    if !can_trace() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let layout = Layout::new(directory.path().canonicalize().unwrap().join("data"));
+    Server::start(layout.root()).kill();
+    let head = anchor::read(&layout.anchor()).unwrap();
+    std::fs::remove_file(layout.anchor()).unwrap();
+    let trace = directory.path().join("trace");
+    let recovered = Command::new("strace")
+        .args(["-f", "-qq", "-y", "-e", "trace=fsync,fdatasync,rename", "-o"])
+        .arg(&trace)
+        .args([env!("CARGO_BIN_EXE_tagstone"), "recover", "--head", &head.to_string(), "--data"])
+        .arg(layout.root())
+        .output()
+        .unwrap();
+    assert!(recovered.status.success(), "{recovered:?}");
+    let trace = std::fs::read_to_string(trace).unwrap();
+    let (before, _) = trace.split_once("anchor.new\", \"").expect("the anchor is renamed");
+    // sled makes a sync of its data file by itself, which is before what it then writes.
+    for file in ["conf", "db"] {
+        let file = format!("<{}>", layout.log().join(file).display());
+        assert!(before.lines().any(|line| line.contains("fsync(") && line.contains(&file)), "{file}: {trace}");
     }
 }
 

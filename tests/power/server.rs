@@ -31,6 +31,12 @@ impl Server {
         Self::under_strace(data, trace, &["-e", &only, "-e", &fails])
     }
 
+    /// The same; in each thread the first so many openings of exactly this path find no file descriptor free.
+    pub(crate) fn start_without_descriptors(data: &Path, trace: &Path, path: &Path, count: u32) -> Self {
+        let fails = format!("inject=openat:error=EMFILE:when=1..{count}");
+        Self::under_strace(data, trace, &["-P", path.to_str().unwrap(), "-e", "trace=openat", "-e", &fails])
+    }
+
     fn under_strace(data: &Path, trace: &Path, options: &[&str]) -> Self {
         let mut strace = Command::new("strace");
         // With -D the registry is the child, and the tracer beside it; it is done when the child can be waited for.

@@ -174,7 +174,7 @@ impl Registry {
 
     /// Gives up the upload sessions that nobody has touched for so long.
     pub(crate) fn give_up_uploads(&self, untouched_for: Duration) -> usize {
-        self.content.uploads.expire(untouched_for).unwrap().len()
+        self.content.uploads.expire(untouched_for).unwrap().removed.len()
     }
 
     /// From now on every write of the log fails.

@@ -94,6 +94,13 @@ impl Catalogue {
         }
     }
 
+    /// Makes the place of this content a shadow: what lies there does not verify.
+    pub fn withdraw(&mut self, digest: &Digest) {
+        if let Some(location) = self.remove(digest) {
+            self.add_shadow(digest, location);
+        }
+    }
+
     /// Other places with bytes of this content: superseded copies and damaged entries.
     pub fn shadows(&self, digest: &Digest) -> &[Location] {
         self.shadows.get(digest).map_or(&[], Vec::as_slice)
@@ -155,6 +162,8 @@ mod tests {
         catalogue.remove_shadows_in(2);
         assert_eq!(catalogue.shadows(&digest).iter().map(|at| at.segment).collect::<Vec<_>>(), [1]);
         assert_eq!(catalogue.iter().count(), 1);
+        catalogue.withdraw(&digest);
+        assert_eq!((catalogue.get(&digest), catalogue.shadows(&digest).len()), (None, 2));
     }
 
     #[test]

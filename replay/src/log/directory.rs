@@ -3,25 +3,62 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::io::Errno;
+
+/// How often an opening is tried that finds no file descriptor free, and the pause between two attempts: 5 s in all.
+const ATTEMPTS: u32 = 500;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Makes the entries of a directory durable.
 pub fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
+    open_patiently(|| File::open(path)).and_then(|directory| directory.sync_all()).map_err(naming("syncing", path))
 }
 
 /// Makes a directory, with all directories above it that are missing, durably.
 pub fn create_directory(path: &Path) -> io::Result<()> {
-    if path.is_dir() {
-        return Ok(());
-    }
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    create_directory(parent)?;
-    match std::fs::create_dir(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
+    if !path.is_dir() {
+        create_directory(parent)?;
+        match std::fs::create_dir(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !path.is_dir() => {
+                return Err(naming("creating", path)(error));
+            }
+            _ => {}
+        }
     }
+    // Also where it was there already: an earlier process may have died between creating and syncing.
     sync_directory(path)?;
-    sync_directory(parent)
+    match sync_directory(parent) {
+        // A directory that this user may enter but not read (mode 0711) was made by somebody else for this purpose. It
+        // cannot be opened, and so not be synced; refusing to start would not make its entries any more durable.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        result => result,
+    }
+}
+
+/// Opens something; while the process or the system has no file descriptor left, again and again for five seconds.
+///
+/// That nothing could be opened says nothing about what the disk holds, unlike a failed write or sync, and ends as
+/// soon as some connection does. Nothing was created then: the descriptor comes first.
+pub fn open_patiently<T>(open: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    retried(open, || std::thread::sleep(PAUSE))
+}
+
+fn retried<T>(mut open: impl FnMut() -> io::Result<T>, mut pause: impl FnMut()) -> io::Result<T> {
+    for _ in 1..ATTEMPTS {
+        match open() {
+            Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::MFILE | Errno::NFILE)) => pause(),
+            result => return result,
+        }
+    }
+    open()
+}
+
+/// Says in an error what was being done, and to which path. Its kind stays.
+pub fn naming<'a>(doing: &'a str, path: &'a Path) -> impl Fn(io::Error) -> io::Error + 'a {
+    move |error| io::Error::new(error.kind(), format!("{doing} {}: {error}", path.display()))
 }
 
 /// Exclusive use of a data directory; given back when it is dropped, also by a crash.
@@ -93,7 +130,68 @@ fn try_lock(path: &Path, file: &mut File) -> Result<(), LockError> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
+
+    #[test]
+    fn directories_are_made_and_errors_name_the_path() {
+        let directory = tempfile::tempdir().unwrap();
+        let deep = directory.path().join("a/b/c");
+        for _ in 0..2 {
+            create_directory(&deep).unwrap();
+            assert!(deep.is_dir());
+        }
+        let file = directory.path().join("file");
+        std::fs::write(&file, b"").unwrap();
+        for wrong in [file.clone(), file.join("below")] {
+            let error = create_directory(&wrong).unwrap_err();
+            assert!(error.to_string().contains(&format!("creating {}:", file.display())), "{error}");
+        }
+        let missing = directory.path().join("missing");
+        let error = sync_directory(&missing).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert!(error.to_string().contains(&missing.display().to_string()), "{error}");
+    }
+
+    /// As root every directory can be read, and this shows nothing.
+    #[test]
+    fn a_parent_that_can_only_be_entered_is_no_obstacle() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("parent/data");
+        create_directory(&path).unwrap();
+        let mode = |mode| std::fs::set_permissions(path.parent().unwrap(), PermissionsExt::from_mode(mode)).unwrap();
+        mode(0o311);
+        let made = create_directory(&path);
+        mode(0o755);
+        made.unwrap();
+    }
+
+    #[test]
+    fn opening_waits_for_a_descriptor_and_for_nothing_else() {
+        let cases: [(Errno, u32, bool, u32); 5] = [
+            (Errno::MFILE, 3, true, 4),
+            (Errno::NFILE, ATTEMPTS - 1, true, ATTEMPTS),
+            (Errno::MFILE, ATTEMPTS, false, ATTEMPTS),
+            (Errno::IO, 1, false, 1),
+            (Errno::NOSPC, 1, false, 1),
+        ];
+        for (errno, failures, succeeds, attempts) in cases {
+            let (mut made, mut pauses) = (0, 0);
+            let opened = retried(
+                || {
+                    made += 1;
+                    if made <= failures { Err(io::Error::from(errno)) } else { Ok(()) }
+                },
+                || pauses += 1,
+            );
+            assert_eq!(
+                (opened.is_ok(), made, pauses),
+                (succeeds, attempts, attempts - 1),
+                "{errno:?} {failures} times"
+            );
+        }
+    }
 
     #[test]
     fn the_second_holder_is_refused_and_told_who_has_it() {

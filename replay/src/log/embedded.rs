@@ -6,12 +6,13 @@
 //! it is merely opened, so evidence is opened only as a copy.
 
 use std::fs::File;
+use std::io;
 
 use tagstone_schema::{EncodedRecord, Head, Record, Seq};
 
 use super::anchor::{Anchor, AnchorError};
 use super::chain::{Broken, BrokenWhy, Chain};
-use super::directory::sync_directory;
+use super::directory::{naming, sync_directory};
 use super::open_error::OpenError;
 use super::tree::{Options, RecordTree};
 use super::{AppendError, Log, RecordBytes, StoreError};
@@ -146,14 +147,36 @@ fn open_anchor(layout: &Layout) -> Result<Anchor, OpenError> {
     match Anchor::open(&layout.anchor()) {
         // The anchor is made before the log, so only a directory without a log may lack it.
         Err(AnchorError::Missing(_)) if !layout.log().exists() => {
+            check_unused(layout)?;
             Anchor::create(&layout.anchor(), Head::default()).map_err(|source| OpenError::Anchor { source })
         }
         other => other.map_err(|source| OpenError::Anchor { source }),
     }
 }
 
+/// Checks that a data directory without a log and an anchor was never one, and belongs to nobody else. An empty log
+/// over content that is there would call all of it unreferenced.
+fn check_unused(layout: &Layout) -> Result<(), OpenError> {
+    let failed = |error| OpenError::Directory(naming("reading", layout.root())(error));
+    let entries = match std::fs::read_dir(layout.root()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(failed)?,
+    };
+    // The caller has made the lock. `anchor.new` is what a creation leaves that was cut off before anything else was
+    // there, and `lost+found` is in every fresh ext4.
+    let fresh = layout.anchor().with_extension("new");
+    for entry in entries {
+        let path = entry.map_err(failed)?.path();
+        if path != layout.lock() && path != fresh && path != layout.root().join("lost+found") {
+            let found = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            return Err(OpenError::NotEmpty { path: layout.root().to_owned(), found });
+        }
+    }
+    Ok(())
+}
+
 /// Makes the files and directories that sled created durable, and returns its data file.
-fn made_durable(layout: &Layout, tree: &RecordTree) -> Result<File, OpenError> {
+pub(super) fn made_durable(layout: &Layout, tree: &RecordTree) -> Result<File, OpenError> {
     let path = tree.file();
     let failed = |source| OpenError::Io { doing: "syncing", path: path.clone(), source };
     let file = File::options().read(true).write(true).open(&path).map_err(failed)?;

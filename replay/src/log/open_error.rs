@@ -22,6 +22,22 @@ pub enum OpenError {
         /// What the system said.
         source: io::Error,
     },
+    /// A directory cannot be made or read; the error names it.
+    #[error("{0}")]
+    Directory(io::Error),
+    /// There is neither a log nor an anchor, but something else.
+    #[error(
+        "{} holds `{found}`, but neither `log` nor `anchor`. If this is the data directory of a registry, its history is \
+         missing: bring back the newest copy of both. A new registry begins only in an empty directory: choose one \
+         with --data",
+        path.display()
+    )]
+    NotEmpty {
+        /// The data directory.
+        path: PathBuf,
+        /// One of its entries.
+        found: String,
+    },
     /// sled refused, or panicked.
     #[error(
         "the log in {} cannot be opened: {why}. Keep a copy of the directory as it is. \

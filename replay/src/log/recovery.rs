@@ -4,6 +4,7 @@ use tagstone_schema::{Head, Position};
 
 use super::anchor::Anchor;
 use super::chain::Chain;
+use super::embedded::made_durable;
 use super::open_error::OpenError;
 use super::tree::{Options, RecordTree};
 use crate::content::Layout;
@@ -20,9 +21,11 @@ pub fn recover(layout: &Layout, accept: Option<Position>) -> Result<Head, OpenEr
             break;
         }
     }
-    drop(tree);
     let head = chain.head();
     if accept == Some(Position { seq: head.seq, hash: head.hash }) {
+        // What was read may be in the page cache only: an anchor that is durable before it names what a loss of power
+        // then takes away.
+        made_durable(layout, &tree)?;
         Anchor::create(&layout.anchor(), head).map_err(|source| OpenError::Anchor { source })?;
     }
     Ok(head)

@@ -39,7 +39,7 @@ pub(super) struct RecordTree {
 impl RecordTree {
     /// Opens the directory of a log, or makes it. sled may write to it.
     pub(super) fn open(path: &Path, options: Options) -> Result<Self, OpenError> {
-        create_directory(path).map_err(|source| OpenError::Io { doing: "creating", path: path.to_owned(), source })?;
+        create_directory(path).map_err(OpenError::Directory)?;
         let config = sled::Config::default().path(path).cache_capacity(options.cache_bytes);
         let unusable = |why| OpenError::Unusable { path: path.to_owned(), why };
         let opened = unwinding(|| config.open().and_then(|db| db.open_tree(TREE).map(|tree| (db, tree))));

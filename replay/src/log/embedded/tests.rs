@@ -226,6 +226,40 @@ fn a_crash_at_any_point_of_the_creation_leaves_a_directory_that_starts() {
 }
 
 #[test]
+fn an_empty_log_is_begun_only_in_an_unused_directory() {
+    let allowed: [&[&str]; 3] = [&[], &["lock"], &["lock", "lost+found", "anchor.new"]];
+    for names in allowed {
+        let directory = tempfile::tempdir().unwrap();
+        names.iter().for_each(|name| fs::write(directory.path().join(name), b"").unwrap());
+        open(directory.path());
+    }
+    for name in ["segments", "blobs", "uploads", "logs", ".hidden", "anchor.old"] {
+        let directory = tempfile::tempdir().unwrap();
+        for entry in ["lock", name] {
+            fs::create_dir(directory.path().join(entry)).unwrap();
+        }
+        for _ in 0..2 {
+            let Err(error) = try_open(directory.path()) else { panic!("began a log beside {name}") };
+            let message = error.to_string();
+            let root = directory.path().display().to_string();
+            for part in [&root, name, "neither `log` nor `anchor`", "--data"] {
+                assert!(message.contains(part), "{message}");
+            }
+            assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2, "a refused start left something behind");
+        }
+    }
+}
+
+#[test]
+fn a_history_that_is_gone_is_not_begun_anew() {
+    let (directory, layout, _) = filled(2);
+    fs::create_dir(layout.segments()).unwrap();
+    fs::remove_dir_all(layout.log()).unwrap();
+    fs::remove_file(layout.anchor()).unwrap();
+    assert!(matches!(try_open(directory.path()), Err(OpenError::NotEmpty { .. })));
+}
+
+#[test]
 fn a_data_file_cut_anywhere_is_refused_and_never_panics() {
     let (directory, layout, head) = filled(12);
     let file = layout.log().join("db");
