@@ -74,19 +74,23 @@ async fn at_once(exchange: &Exchange<'_>, payload: Payload, repository: &Reposit
     if is_small(exchange) {
         return small_blob(exchange, payload, repository, digest).await;
     }
-    let id = begin(exchange, repository, digest.algorithm()).await?;
-    let (_, claim) = claim(exchange, repository, id).await?;
-    let closed = match receive(exchange, payload, claim).await {
-        Ok(claim) => close(exchange, claim, repository, digest).await,
-        Err(refusal) => Err(refusal),
-    };
-    if closed.is_err() {
-        // Nobody was told of this session, so nobody can go on with it.
-        if let Ok((_, claim)) = self::claim(exchange, repository, id).await {
-            blocking(move || claim.abort()).await?;
-        }
+    check_room(exchange)?;
+    let (content, of, algorithm) = (exchange.site.content.clone(), repository.clone(), digest.algorithm());
+    // Nobody is told of this session, so it ends with the request, however that ends.
+    let claim = blocking(move || content.uploads.begin_transient(&of, algorithm)).await?;
+    let claim = receive(exchange, payload, claim).await?;
+    close(exchange, claim, repository, digest).await
+}
+
+/// Refuses a session more than may be open.
+fn check_room(exchange: &Exchange<'_>) -> Result<(), Refusal> {
+    let open = exchange.site.content.uploads.open_count();
+    if open < exchange.site.limits.open_uploads {
+        return Ok(());
     }
-    closed
+    let message = format!("{open} uploads are open, which is the most that are allowed; finish or delete some first");
+    Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, message)
+        .with_header(header::RETRY_AFTER, header_value("60")))
 }
 
 async fn begin(
@@ -94,13 +98,7 @@ async fn begin(
     repository: &RepositoryName,
     algorithm: Algorithm,
 ) -> Result<UploadId, Refusal> {
-    let open = exchange.site.content.uploads.open_count();
-    if open >= exchange.site.limits.open_uploads {
-        let message =
-            format!("{open} uploads are open, which is the most that are allowed; finish or delete some first");
-        return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, message)
-            .with_header(header::RETRY_AFTER, header_value("60")));
-    }
+    check_room(exchange)?;
     let (content, repository) = (exchange.site.content.clone(), repository.clone());
     blocking(move || content.uploads.begin(&repository, algorithm)).await
 }

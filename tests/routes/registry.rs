@@ -162,6 +162,11 @@ impl Registry {
         (directory, settings)
     }
 
+    /// The directory of upload sessions.
+    pub(crate) fn uploads(&self) -> std::path::PathBuf {
+        Layout::new(self.directory.path()).uploads()
+    }
+
     /// Where the registry stands.
     pub(crate) fn standing(&self) -> Standing {
         let snapshot = self.published.snapshot();

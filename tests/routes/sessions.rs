@@ -8,7 +8,7 @@ use tagstone_schema::media_type::OCI_IMAGE;
 
 use crate::case::{case, ok, refused};
 use crate::registry::{Registry, run};
-use crate::request::{Request, delete, get, patch, put};
+use crate::request::{Request, delete, get, patch, post, put};
 use crate::samples::{REPO, noise, sha256, sha512};
 use crate::uploads::{blob, created, finish, open, progress, unknown};
 
@@ -180,5 +180,23 @@ fn one_request_at_a_time_writes_to_a_session() {
         let (first, ()) = futures_util::future::join(first, others).await;
         assert_eq!(first.status, 408);
         registry.check(get(&*location), progress(204, &location, 3)).await;
+    });
+}
+
+#[test]
+fn a_blob_in_one_request_that_breaks_off_leaves_no_session() {
+    run(async {
+        let registry = Registry::with(|settings| settings.content.small_blob_bytes = 4).await;
+        let digest = sha256("0123456789");
+        let path = format!("/v2/{REPO}/blobs/uploads/?digest={digest}");
+        let refusals = [
+            (post(&path).broken([b"0123"]), "BLOB_UPLOAD_INVALID"),
+            (post(&path).streamed([b"0123456788"]), "DIGEST_INVALID"),
+        ];
+        for (request, code) in refusals {
+            // The runner compares the open uploads before and after every refusal.
+            registry.check(request, refused(400, code, "")).await;
+        }
+        assert_eq!(std::fs::read_dir(registry.uploads()).unwrap().count(), 0);
     });
 }
