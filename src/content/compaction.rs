@@ -37,7 +37,10 @@ impl SegmentStore {
     }
 
     fn sparse_segments(&self) -> io::Result<Vec<(u32, Arc<File>)>> {
-        let active = self.appender()?.active.number;
+        // Held until the list is made: otherwise the appender may roll on meanwhile, and the segment that has become
+        // active would be taken for a sealed one. What is sealed stays so.
+        let appender = self.appender()?;
+        let active = appender.active.number;
         let shared = self.read_shared();
         let mut sparse = Vec::new();
         for (number, segment) in &shared.segments {
