@@ -72,8 +72,9 @@ fn precondition_message(repository: &RepositoryName, reference: &str, standing: 
         Some(digest) => format!("points at {digest} now"),
         None => "does not exist now".to_owned(),
     };
+    let kind = if reference.contains(':') { "manifest" } else { "tag" };
     format!(
-        "the condition of the request does not hold: {reference} of repository {repository} {stands}; nothing was written"
+        "the condition of the request does not hold: {kind} {reference} of repository {repository} {stands}; nothing was written"
     )
 }
 
