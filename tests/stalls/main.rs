@@ -113,3 +113,29 @@ fn an_abandoned_upload_is_removed() {
     assert_eq!(left(), 0, "the session is gone, but its file is not");
     client.close_upload(&location, &support::client::digest_of(b"abc"), b"").expect("an answer").expecting(404);
 }
+
+#[test]
+fn a_blob_in_one_request_whose_connection_is_reset_leaves_no_session() {
+    let registry = Registry::start();
+    let digest = support::client::digest_of(b"never sent whole");
+    let uploads = registry.data().join("uploads");
+    let left = || std::fs::read_dir(&uploads).expect("the directory of uploads").count();
+    let wait_for = |sessions: usize, otherwise: &str| {
+        let began = std::time::Instant::now();
+        while left() != sessions {
+            assert!(began.elapsed() < NEVER, "{otherwise}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let mut stream = connect(&registry);
+    let head = format!(
+        "POST /v2/acme/reset/blobs/uploads/?digest={digest} HTTP/1.1\r\nhost: a\r\ncontent-length: 4000000\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).expect("send");
+    stream.write_all(&[7; 300_000]).expect("send");
+    wait_for(1, "the upload has not begun");
+    // Without lingering, closing is a reset: the server drops the request in the middle of its work.
+    rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).expect("set SO_LINGER");
+    drop(stream);
+    wait_for(0, "a session is left that nobody knows of");
+}
