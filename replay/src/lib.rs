@@ -5,4 +5,5 @@
 pub mod content;
 pub mod fold;
 pub mod log;
+pub mod pattern;
 pub mod source;
