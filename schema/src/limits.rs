@@ -38,3 +38,7 @@ pub const ACTOR_NAME_BYTES: usize = 255;
 
 /// Entries of one record of refused attempts; the rest is counted (an attack must not flood the log).
 pub const REFUSAL_ENTRIES: usize = 100;
+
+/// Policies that are active or drafts. All that hold for a tag are judged in one pass, and each is a decision that
+/// somebody has to understand; beyond this a script has run away.
+pub const POLICIES: usize = 10_000;

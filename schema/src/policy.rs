@@ -112,6 +112,16 @@ pub enum Rule {
     },
 }
 
+impl Rule {
+    /// The selection of tags; none is every tag.
+    pub fn pattern(&self) -> Option<&Pattern> {
+        match self {
+            Self::Immutability { pattern, .. } => Some(pattern),
+            Self::Prune { pattern, .. } => pattern.as_ref(),
+        }
+    }
+}
+
 /// A selection of tags: a regular expression that matches the full name, or does not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pattern {

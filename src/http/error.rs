@@ -7,11 +7,12 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use serde_json::{Value, json};
+use tagstone_replay::fold::Reason;
 use tagstone_schema::digest::DigestError;
 use tagstone_schema::name::NameError;
 
 use crate::manifest::DocumentError;
-use crate::registry::{Rejection, WriteError};
+use crate::registry::{Act, Immutable, Rejection, WriteError};
 
 /// The codes of the distribution specification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,8 +151,66 @@ impl From<Rejection> for Refusal {
                 Self::new(StatusCode::PRECONDITION_FAILED, Code::Denied, message)
                     .with_detail(json!({"reason": "PRECONDITION_FAILED", "reference": reference, "digest": standing}))
             }
+            Rejection::Immutable(immutable) => {
+                let status = match immutable.act {
+                    Act::Move { .. } => StatusCode::CONFLICT,
+                    _ => StatusCode::UNPROCESSABLE_ENTITY,
+                };
+                Self::new(status, Code::Denied, message).with_detail(immutable_detail(immutable))
+            }
+            Rejection::Spent { repository, names } => {
+                let names: Vec<_> = names
+                    .iter()
+                    .map(|name| json!({"tag": name.tag, "only_digest": name.only, "removed": name.removed.to_string()}))
+                    .collect();
+                Self::new(StatusCode::CONFLICT, Code::Denied, message)
+                    .with_detail(json!({"reason": "TAG_SPENT", "repository": repository, "tags": names}))
+            }
+            Rejection::TagsUnknown { repository, tags } => Self::not_found(Code::ManifestUnknown, message)
+                .with_detail(json!({"repository": repository, "tags": tags})),
+            // Policies are not spoken of below /v2.
+            Rejection::PatternInvalid(_)
+            | Rejection::PolicyUnknown { .. }
+            | Rejection::PolicyNotDraft { .. }
+            | Rejection::PolicyChanged { .. }
+            | Rejection::PolicyExists { .. }
+            | Rejection::PolicyConflict(_)
+            | Rejection::TooManyPolicies { .. } => Self::bad_request(Code::Denied, message),
             Rejection::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, Code::SizeInvalid, message),
         }
+    }
+}
+
+/// Which tags stand in the way, all of them, and what protects each.
+fn immutable_detail(immutable: &Immutable) -> Value {
+    let tags: Vec<_> = immutable
+        .tags
+        .iter()
+        .map(|protected| {
+            let reasons: Vec<_> = protected.reasons.iter().map(reason).collect();
+            json!({"tag": protected.tag, "digest": protected.digest, "reasons": reasons})
+        })
+        .collect();
+    let mut detail = json!({"reason": "TAG_IMMUTABLE", "repository": immutable.repository, "tags": tags});
+    if immutable.more > 0 {
+        detail["more"] = json!(immutable.more);
+    }
+    detail
+}
+
+/// Why a tag is protected, as JSON.
+pub(super) fn reason(reason: &Reason) -> Value {
+    match reason {
+        Reason::Policy { policy, scope, pattern, since } => json!({
+            "kind": "policy",
+            "policy": policy,
+            "scope": scope,
+            "pattern": pattern.regex,
+            "matches": pattern.matches,
+            "since": since.time.to_string(),
+            "seq": since.seq,
+        }),
+        Reason::Lock { since } => json!({"kind": "lock", "since": since.time.to_string(), "seq": since.seq}),
     }
 }
 

@@ -4,14 +4,19 @@
 
 mod clock;
 mod command;
+mod conflict;
 mod decide;
+mod expiry;
 mod published;
 mod rejection;
 mod writer;
 
 pub use clock::{Clock, SystemClock};
-pub use command::{Command, Condition, PutManifest, Sparse, Submission};
+pub use command::{
+    Because, BecauseError, Command, Condition, CreatePolicy, Expiry, Lock, Prunable, PruneTags, PutManifest, SetTag,
+    Sparse, Submission,
+};
 pub use decide::decide;
 pub use published::{Published, Snapshot};
-pub use rejection::Rejection;
+pub use rejection::{Act, Immutable, Protected, Rejection, SpentName};
 pub use writer::{BatchBytes, Committed, Progress, WriteError, Writer, WriterHandle, WriterSettings};

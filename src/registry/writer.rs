@@ -9,12 +9,13 @@ use bytes::Bytes;
 use tagstone_replay::fold::State;
 use tagstone_replay::log::{AppendError, Log};
 use tagstone_schema::record::{EncodeError, FORMAT_VERSION};
-use tagstone_schema::{Digest, EncodedRecord, Event, Head, Record, Seq, Timestamp};
+use tagstone_schema::{Actor, Digest, EncodedRecord, Event, Head, Origin, Record, Seq, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 use super::clock::Clock;
 use super::command::Submission;
 use super::decide::decide;
+use super::expiry::ExpiryWatch;
 use super::published::{Published, Snapshot};
 use super::rejection::Rejection;
 
@@ -43,10 +44,12 @@ pub struct WriterSettings {
 }
 
 /// A command that was committed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Committed {
     /// The record, or none where nothing had to be changed.
     pub seq: Option<Seq>,
+    /// What happened; nothing where nothing had to be changed.
+    pub events: Vec<Event>,
 }
 
 /// Why a command was not committed.
@@ -66,6 +69,12 @@ pub enum WriteError {
     Bug(String),
 }
 
+enum Message {
+    Command(Box<Waiting>),
+    /// Tags may have expired.
+    Expire,
+}
+
 struct Waiting {
     submission: Submission,
     answer: oneshot::Sender<Result<Committed, WriteError>>,
@@ -74,7 +83,7 @@ struct Waiting {
 /// The way to the writer. Clones are cheap.
 #[derive(Clone)]
 pub struct WriterHandle {
-    queue: mpsc::Sender<Waiting>,
+    queue: mpsc::Sender<Message>,
     poisoned: Arc<AtomicBool>,
 }
 
@@ -82,8 +91,15 @@ impl WriterHandle {
     /// Submits a command and waits for its commit. A caller that goes away does not take back its command.
     pub async fn submit(&self, submission: Submission) -> Result<Committed, WriteError> {
         let (answer, committed) = oneshot::channel();
-        self.queue.send(Waiting { submission, answer }).await.map_err(|_| WriteError::Stopped)?;
+        let waiting = Message::Command(Box::new(Waiting { submission, answer }));
+        self.queue.send(waiting).await.map_err(|_| WriteError::Stopped)?;
         committed.await.unwrap_or(Err(WriteError::Poisoned))
+    }
+
+    /// Asks the writer to end the tags whose time has come. It does so before every command too; this is for the times
+    /// in which there is none. Where the queue is full it has commands enough.
+    pub fn expire(&self) {
+        let _ = self.queue.try_send(Message::Expire);
     }
 
     /// Whether writes are refused until a restart.
@@ -104,9 +120,10 @@ pub struct Writer {
     clock: Arc<dyn Clock>,
     progress: Box<dyn Progress>,
     published: Published,
-    queue: mpsc::Receiver<Waiting>,
+    queue: mpsc::Receiver<Message>,
     poisoned: Arc<AtomicBool>,
     batch: usize,
+    expiry: ExpiryWatch,
 }
 
 impl Writer {
@@ -122,18 +139,20 @@ impl Writer {
         let (sender, queue) = mpsc::channel(settings.queue);
         let poisoned = Arc::new(AtomicBool::new(false));
         let handle = WriterHandle { queue: sender, poisoned: poisoned.clone() };
-        (Self { log, bytes, clock, progress, published, queue, poisoned, batch: settings.batch }, handle)
+        let (batch, expiry) = (settings.batch, ExpiryWatch::default());
+        (Self { log, bytes, clock, progress, published, queue, poisoned, batch, expiry }, handle)
     }
 
     /// Works until every handle is gone, and returns the log. After a failed write it still answers, and refuses all.
     pub fn run(mut self) -> Box<dyn Log> {
         let mut batch = Vec::new();
         while let Some(first) = self.queue.blocking_recv() {
-            batch.push(first);
-            while batch.len() < self.batch
-                && let Ok(next) = self.queue.try_recv()
-            {
-                batch.push(next);
+            let mut next = Some(first);
+            while let Some(message) = next {
+                if let Message::Command(waiting) = message {
+                    batch.push(*waiting);
+                }
+                next = if batch.len() < self.batch { self.queue.try_recv().ok() } else { None };
             }
             // A panic below (in the store, in a decision) leaves unknown what was written, like a failed write. The
             // writer must not die of it: readers and probes would see a registry that merely never answers.
@@ -149,9 +168,13 @@ impl Writer {
             batch.drain(..).for_each(|waiting| reply(waiting, Err(WriteError::Poisoned)));
             return;
         }
+        let now = self.clock.now();
+        if let Err(why) = self.end_expired(now) {
+            return self.poison(batch, &why);
+        }
         let base = self.published.snapshot();
         let plan = loop {
-            match Plan::of(batch, &base, self.clock.now()) {
+            match Plan::of(batch, &base, now) {
                 Ok(plan) => break plan,
                 // The state that the illegal event has touched is thrown away with the plan, and the rest of the
                 // batch is planned anew without it.
@@ -165,11 +188,35 @@ impl Writer {
                     self.progress.batch(plan.outcomes.len(), plan.records.len(), began.elapsed(), plan.head);
                     self.published.publish(Snapshot { state: plan.state.clone(), head: plan.head });
                 }
+                let committed = plan.outcomes.iter().filter_map(|outcome| outcome.as_ref().ok());
+                committed.flat_map(|committed| &committed.events).for_each(|event| self.expiry.look_again(event));
                 // Dying here: the change is committed and was seen by readers, but its client has no answer; it may
                 // repeat the request safely.
                 plan.answer(batch);
             }
             Err(why) => self.poison(batch, &why),
+        }
+    }
+
+    /// Ends the tags whose time has come, so that whatever is decided next finds them gone.
+    fn end_expired(&mut self, now: Timestamp) -> Result<(), String> {
+        loop {
+            let base = self.published.snapshot();
+            let due = self.expiry.due(&base.state, now);
+            if due.is_empty() {
+                return Ok(());
+            }
+            let mut plan = Plan::empty(&base);
+            for events in due {
+                if let Err(why) = plan.add(&Actor::system("expiry"), &Origin::default(), events, now)? {
+                    return Err(why.to_string());
+                }
+            }
+            let began = Instant::now();
+            self.log.append(&base.head, &plan.records).map_err(|error| error.to_string())?;
+            self.progress.batch(0, plan.records.len(), began.elapsed(), plan.head);
+            // Dying here: the records are durable; before, the next start finds the tags due again.
+            self.published.publish(Snapshot { state: plan.state, head: plan.head });
         }
     }
 
@@ -208,14 +255,21 @@ struct Plan {
 }
 
 impl Plan {
+    fn empty(base: &Snapshot) -> Self {
+        Self { state: base.state.clone(), head: base.head, records: Vec::new(), outcomes: Vec::new() }
+    }
+
     /// Decides a batch: command N+1 sees the state that N leaves. The error names the command whose events are
     /// illegal.
     fn of(batch: &[Waiting], base: &Snapshot, now: Timestamp) -> Result<Self, (usize, String)> {
-        let mut plan = Self { state: base.state.clone(), head: base.head, records: Vec::new(), outcomes: Vec::new() };
+        let mut plan = Self::empty(base);
         for (index, waiting) in batch.iter().enumerate() {
             let outcome = match decide(&plan.state, &waiting.submission.command) {
-                Ok(events) if events.is_empty() => Ok(Committed { seq: None }),
-                Ok(events) => plan.add(&waiting.submission, events, now).map_err(|why| (index, why))?,
+                Ok(events) if events.is_empty() => Ok(Committed::default()),
+                Ok(events) => {
+                    let Submission { actor, origin, .. } = &waiting.submission;
+                    plan.add(actor, origin, events, now).map_err(|why| (index, why))?
+                }
                 Err(rejection) => Err(rejection.into()),
             };
             plan.outcomes.push(outcome);
@@ -225,7 +279,8 @@ impl Plan {
 
     fn add(
         &mut self,
-        submission: &Submission,
+        actor: &Actor,
+        origin: &Origin,
         events: Vec<Event>,
         now: Timestamp,
     ) -> Result<Result<Committed, WriteError>, String> {
@@ -235,8 +290,8 @@ impl Plan {
             // The clock may stand still or go backwards; the order of the log is what counts.
             time: now.max(self.head.time.next()),
             prev: self.head.hash,
-            actor: submission.actor.clone(),
-            origin: submission.origin.clone(),
+            actor: actor.clone(),
+            origin: origin.clone(),
             events,
         };
         let encoded = match record.encode() {
@@ -250,7 +305,7 @@ impl Plan {
         self.state.apply(&record).map_err(|illegal| illegal.to_string())?;
         self.head = encoded.head();
         self.records.push(encoded);
-        Ok(Ok(Committed { seq: Some(record.seq) }))
+        Ok(Ok(Committed { seq: Some(record.seq), events: record.events }))
     }
 
     fn answer(self, batch: &mut Vec<Waiting>) {

@@ -77,7 +77,7 @@ impl CanonicalText {
     }
 
     fn state(&mut self, state: &State) {
-        self.line(format_args!("tagstone state 1"));
+        self.line(format_args!("tagstone state 2"));
         self.line(format_args!("log {}", Field(state.log())));
         for (name, repository) in state.repositories() {
             self.line(format_args!("repository {name}"));
@@ -89,13 +89,17 @@ impl CanonicalText {
                 PolicyStatus::Active => "active",
                 PolicyStatus::Retired => "retired",
             };
-            let (created, activated, retired) = (policy.created, policy.activated, policy.retired);
+            let (created, activated) = (policy.created, Field(policy.activated));
+            let (in_force, retired) = (Field(policy.in_force), Field(policy.retired));
             let definition = json(&(&policy.scope, &policy.rule));
-            self.line(format_args!(
-                "policy {id} {status} {created} {} {} {definition}",
-                Field(activated),
-                Field(retired)
-            ));
+            self.line(format_args!("policy {id} {status} {created} {activated} {in_force} {retired} {definition}"));
+        }
+        for (scope, demand, until) in state.rules.ended() {
+            let definition = json(&(&scope, demand.selector.pattern(), demand.include_referrer_tags));
+            self.line(format_args!("ended {until} {definition}"));
+        }
+        for (repository, tag, spent) in state.spent_names() {
+            self.line(format_args!("spent {repository} {tag} {} {}", spent.only, spent.removed));
         }
         for (id, token) in state.tokens() {
             let (issued, revoked) = (token.issued, Field(token.revoked));
@@ -125,7 +129,8 @@ impl CanonicalText {
         }
         for (tag, state) in repository.tags_after(None) {
             let (locked, expires) = (Field(state.locked()), Field(state.expires().map(|at| at.0)));
-            self.line(format_args!("tag {tag} {} {} {locked} {expires}", state.digest(), state.since()));
+            let (digest, since, before) = (state.digest(), state.since(), Field(state.protected_before()));
+            self.line(format_args!("tag {tag} {digest} {since} {locked} {expires} {before}"));
         }
     }
 }

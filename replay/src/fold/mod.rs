@@ -4,7 +4,10 @@
 //! with a bug wrote something impossible into it.
 
 mod evolve;
+mod expiry;
 mod fingerprint;
+mod immutability;
+mod live;
 mod manifest;
 mod pairs;
 mod policy;
@@ -17,6 +20,8 @@ mod token;
 
 pub use evolve::{IllegalEvent, Illegality};
 pub use fingerprint::Fingerprint;
+pub use immutability::{Protection, Reason, Spent};
+pub use live::Live;
 pub use manifest::Manifest;
 pub use policy::{Policy, PolicyStatus};
 pub use repository::Repository;

@@ -8,12 +8,12 @@ use tagstone_schema::policy::{Pattern, Rule, Scope};
 use tagstone_schema::record::FORMAT_VERSION;
 use tagstone_schema::{Actor, Digest, EncodedRecord, Event, Head, Id, Origin, Record, RepositoryName, Tag, Timestamp};
 
-use super::{Moment, State};
+use super::{Illegality, Moment, State};
 use crate::content::Layout;
 use crate::log::{EmbeddedLog, Log, Options};
 
-/// What the model knows of a registry: just enough to tell which events are legal.
-#[derive(Default)]
+/// What the model knows of a registry: just enough to tell which events are legal, immutability apart.
+#[derive(Clone, Default)]
 struct Model {
     repositories: BTreeMap<u8, Contents>,
     policies: BTreeMap<u8, &'static str>,
@@ -22,7 +22,7 @@ struct Model {
     fresh: u16,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Contents {
     blobs: BTreeSet<u8>,
     manifests: BTreeMap<u8, Vec<u8>>,
@@ -177,10 +177,22 @@ fn is_evidence_alone(event: &Event) -> bool {
 fn history(choices: &[[u8; 4]]) -> Vec<EncodedRecord> {
     let mut model = Model::default();
     let mut waiting = vec![Event::LogStarted { log: Id([1; 16]) }];
+    let mut state = State::default();
+    state.evolve(Moment { seq: 1, time: Timestamp(0) }, &waiting[0]).unwrap();
     let mut head = Head::default();
     let mut records = Vec::new();
     for (at, choice) in choices.iter().enumerate() {
-        waiting.extend(model.event(*choice));
+        let (standing, before) = (state.clone(), model.clone());
+        if let Some(event) = model.event(*choice) {
+            match state.evolve(Moment { seq: head.seq + 1, time: head.time.next() }, &event) {
+                Ok(()) => waiting.push(event),
+                // The model knows nothing of immutability, which has a model of its own.
+                Err(Illegality::TagProtected { .. } | Illegality::NameSpent { .. }) => {
+                    (state, model) = (standing, before)
+                }
+                Err(why) => panic!("{event:?}: {why}"),
+            }
+        }
         let is_full = waiting.len() > usize::from(choice[3] % 3) || at + 1 == choices.len();
         if is_full && !waiting.is_empty() {
             let (seq, time, events) = (head.seq + 1, head.time.next(), std::mem::take(&mut waiting));

@@ -61,6 +61,11 @@ impl Repository {
         self.tags.get(tag)
     }
 
+    /// A live tag with its name.
+    pub fn tag_entry(&self, tag: &str) -> Option<(&Tag, &TagState)> {
+        self.tags.get_key_value(tag)
+    }
+
     /// The live tags behind `last` in byte order; `last` need not exist.
     pub fn tags_after(&self, last: Option<&str>) -> impl Iterator<Item = (&Tag, &TagState)> {
         let from = last.map_or(Bound::Unbounded, Bound::Excluded);

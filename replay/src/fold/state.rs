@@ -4,8 +4,9 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
-use tagstone_schema::{Digest, Id, MediaType, RepositoryName, Seq, Timestamp};
+use tagstone_schema::{Digest, Id, MediaType, RepositoryName, Seq, Tag, Timestamp};
 
+use super::immutability::{Rules, SpentNames};
 use super::pairs::seconds_of;
 use super::policy::Policy;
 use super::repository::Repository;
@@ -34,6 +35,12 @@ pub struct State {
     pub(super) media_types: OrdSet<MediaType>,
     pub(super) policies: OrdMap<Id, Policy>,
     pub(super) tokens: OrdMap<Id, Token>,
+    /// The rules of immutability that are or were in force.
+    pub(super) rules: Rules,
+    /// Names that can only come back as one digest. They outlive their repositories.
+    pub(super) spent: SpentNames,
+    /// The tags that expire, by when.
+    pub(super) expiring: OrdSet<(Timestamp, RepositoryName, Tag)>,
 }
 
 impl State {

@@ -16,11 +16,14 @@ pub struct TagState {
     pub(super) marks: Option<Box<Marks>>,
 }
 
-/// What was set on a tag by hand.
+/// What few tags have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Marks {
     pub(super) locked: Option<Moment>,
     pub(super) expires: Option<Timestamp>,
+    /// The digest that it was last protected at, where the rules and the lock of today cannot tell: it was moved away
+    /// from there, or its lock was lifted.
+    pub(super) protected_before: Option<Digest>,
 }
 
 impl TagState {
@@ -47,6 +50,11 @@ impl TagState {
     /// When it expires, if it does.
     pub fn expires(&self) -> Option<Timestamp> {
         self.marks.as_ref()?.expires
+    }
+
+    /// The digest that it was last protected at, where that is over and had to be kept.
+    pub(super) fn protected_before(&self) -> Option<&Digest> {
+        self.marks.as_ref()?.protected_before.as_ref()
     }
 
     pub(super) fn mark(&mut self, change: impl FnOnce(&mut Marks)) {

@@ -2,15 +2,22 @@
 
 use std::sync::Arc;
 
-use tagstone_schema::{Digest, MediaType, RepositoryName};
+use tagstone_schema::{Digest, MediaType, RepositoryName, Tag};
 
 use super::Illegality;
+use super::tags::refuse_protected;
 use crate::fold::manifest::Manifest;
 use crate::fold::repository::{Held, Repository};
-use crate::fold::state::State;
-use crate::fold::tag::TagSet;
+use crate::fold::state::{Moment, State};
+use crate::fold::tag::{TagSet, TagState};
 
 impl State {
+    /// The repository, to be asked.
+    pub(super) fn repository_of(&self, repository: &RepositoryName) -> Result<&Repository, Illegality> {
+        let unknown = || Illegality::RepositoryUnknown { repository: repository.clone() };
+        self.repository(repository.as_str()).ok_or_else(unknown)
+    }
+
     /// The repository, to be changed.
     pub(super) fn existing(&mut self, repository: &RepositoryName) -> Result<&mut Repository, Illegality> {
         match self.repositories.get_mut(repository) {
@@ -90,12 +97,22 @@ impl State {
 
     /// Removes a manifest, and with it every tag on it. Manifests that name it as their subject stay: they are
     /// listed again when it returns.
-    pub(super) fn delete_manifest(&mut self, repository: &RepositoryName, digest: &Digest) -> Result<(), Illegality> {
-        let target = self.existing(repository)?;
+    pub(super) fn delete_manifest(
+        &mut self,
+        at: Moment,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<(), Illegality> {
+        let target = self.repository_of(repository)?;
         refuse_referenced(target, repository, digest)?;
-        let Some(held) = target.manifests.remove(digest) else {
+        let Some(tags) = target.tags_on(digest) else {
             return Err(Illegality::ManifestUnknown { repository: repository.clone(), digest: digest.clone() });
         };
+        let ended: Vec<_> =
+            tags.iter().filter_map(|tag| Some((tag.clone(), target.tag(tag.as_str())?.clone()))).collect();
+        self.end_tags_unnamed(at, repository, &ended)?;
+        let target = self.existing(repository)?;
+        let Some(held) = target.manifests.remove(digest) else { return Ok(()) };
         for tag in held.tags.iter() {
             target.tags.remove(tag);
         }
@@ -108,12 +125,31 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn delete_repository(&mut self, repository: &RepositoryName) -> Result<(), Illegality> {
-        let Some(gone) = self.repositories.remove(repository) else {
+    pub(super) fn delete_repository(&mut self, at: Moment, repository: &RepositoryName) -> Result<(), Illegality> {
+        let Some(gone) = self.repositories.get(repository).cloned() else {
             return Err(Illegality::RepositoryUnknown { repository: repository.clone() });
         };
+        let ended: Vec<_> = gone.tags_after(None).map(|(tag, state)| (tag.clone(), state.clone())).collect();
+        self.end_tags_unnamed(at, repository, &ended)?;
+        self.repositories.remove(repository);
         for digest in gone.blobs.keys() {
             self.blob_holders.remove(&(digest.clone(), repository.clone()));
+        }
+        Ok(())
+    }
+
+    /// Tags end with what held them, by an event that does not name them: all may, or none does.
+    fn end_tags_unnamed(
+        &mut self,
+        at: Moment,
+        repository: &RepositoryName,
+        ended: &[(Tag, TagState)],
+    ) -> Result<(), Illegality> {
+        let protection = self.protection(repository);
+        ended.iter().try_for_each(|(tag, state)| refuse_protected(&protection, repository, tag, state))?;
+        let bound: Vec<_> = ended.iter().map(|(tag, state)| protection.bound(tag, state)).collect();
+        for ((tag, state), bound) in ended.iter().zip(bound) {
+            self.forget_tag(at, repository, tag, state, bound);
         }
         Ok(())
     }

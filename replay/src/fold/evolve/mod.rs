@@ -10,6 +10,8 @@ use tagstone_schema::{Digest, Event, Id, Record, RepositoryName, Seq, Tag};
 
 use super::state::{Moment, State};
 use super::token::Token;
+use crate::pattern::PatternError;
+use tags::Force;
 
 /// An event that cannot follow the events before it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +55,10 @@ pub enum Illegality {
     TagPointedElsewhere { repository: RepositoryName, tag: Tag, stood: Standing, claimed: Standing },
     #[error("the tag {repository}:{tag} points at {digest} already")]
     TagUnmoved { repository: RepositoryName, tag: Tag, digest: Digest },
+    #[error("the tag {repository}:{tag} is protected, and stays at {digest}")]
+    TagProtected { repository: RepositoryName, tag: Tag, digest: Digest },
+    #[error("the name {repository}:{tag} is spent, and can only come back as {only}")]
+    NameSpent { repository: RepositoryName, tag: Tag, only: Digest },
     #[error("the tag {repository}:{tag} is locked already")]
     TagLockedTwice { repository: RepositoryName, tag: Tag },
     #[error("the tag {repository}:{tag} is not locked")]
@@ -63,6 +69,8 @@ pub enum Illegality {
     PolicyUnknown { policy: Id },
     #[error("the policy {policy} is {found}, which does not allow this")]
     PolicyStatus { policy: Id, found: &'static str },
+    #[error("the pattern of the policy {policy} is not usable: {why}")]
+    PatternInvalid { policy: Id, why: PatternError },
     #[error("the policy {policy} was drafted with another scope or rule")]
     PolicyDiffers { policy: Id },
     #[error("the token {token} was issued before")]
@@ -130,19 +138,19 @@ impl State {
                 };
                 self.push_manifest(repository, manifest)
             }
-            Event::ManifestDeleted { repository, digest } => self.delete_manifest(repository, digest),
-            Event::RepositoryDeleted { repository } => self.delete_repository(repository),
+            Event::ManifestDeleted { repository, digest } => self.delete_manifest(at, repository, digest),
+            Event::RepositoryDeleted { repository } => self.delete_repository(at, repository),
             Event::TagMoved { repository, tag, from, to } => self.move_tag(at, repository, tag, from.as_ref(), to),
-            Event::TagsDeleted { repository, tags, cause: _ } => {
-                tags.iter().try_for_each(|ended| self.end_tag(repository, &ended.tag, &ended.was))
+            Event::TagsDeleted { repository, tags, cause: _ } => self.end_tags(at, repository, tags),
+            Event::TagErased { repository, tag, was, reason: _ } => {
+                self.end_tag(at, repository, tag, was, Force::BreaksGlass)
             }
-            Event::TagErased { repository, tag, was, reason: _ } => self.end_tag(repository, tag, was),
             Event::TagLocked { repository, tag } => self.lock_tag(at, repository, tag),
             Event::TagUnlocked { repository, tag } => self.unlock_tag(repository, tag),
             Event::TagExpirySet { repository, tag, at: expires } => self.set_expiry(repository, tag, *expires),
             Event::PolicyDrafted { policy, scope, rule } => self.draft_policy(at, *policy, scope, rule),
             Event::PolicyActivated { policy, scope, rule } => self.activate_policy(at, *policy, scope, rule),
-            Event::PolicyChanged { policy, rule } => self.change_policy(*policy, rule),
+            Event::PolicyChanged { policy, rule } => self.change_policy(at, *policy, rule),
             Event::PolicyRetired { policy } => self.retire_policy(at, *policy),
             Event::DraftRemoved { policy } => self.remove_draft(*policy),
             Event::TokenIssued { token, subject, scopes, secret_hash, expires, label } => {

@@ -1,10 +1,21 @@
 //! Events on tags.
 
+use tagstone_schema::event::EndedTag;
 use tagstone_schema::{Digest, RepositoryName, Tag, Timestamp};
 
 use super::{Illegality, Standing};
+use crate::fold::immutability::Protection;
 use crate::fold::state::{Moment, State};
 use crate::fold::tag::TagState;
+
+/// Whether an event may end a protected tag.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Force {
+    /// It may not, as almost all may not.
+    Obeys,
+    /// It is the break-glass removal by an administrator.
+    BreaksGlass,
+}
 
 impl State {
     pub(super) fn move_tag(
@@ -15,15 +26,10 @@ impl State {
         from: Option<&Digest>,
         to: &Digest,
     ) -> Result<(), Illegality> {
-        let target = self.existing(repository)?;
-        let stood = target.tags.get(tag).map(|state| state.digest());
+        let standing = self.repository_of(repository)?.tag(tag.as_str());
+        let stood = standing.map(TagState::digest);
         if stood != from {
-            return Err(Illegality::TagPointedElsewhere {
-                repository: repository.clone(),
-                tag: tag.clone(),
-                stood: Standing(stood.cloned()),
-                claimed: Standing(from.cloned()),
-            });
+            return Err(pointed_elsewhere(repository, tag, stood, from));
         }
         if from == Some(to) {
             return Err(Illegality::TagUnmoved {
@@ -32,6 +38,21 @@ impl State {
                 digest: to.clone(),
             });
         }
+        if let Some(spent) = self.spent(repository.as_str(), tag.as_str())
+            && spent.only != *to
+        {
+            let (repository, tag, only) = (repository.clone(), tag.clone(), spent.only.clone());
+            return Err(Illegality::NameSpent { repository, tag, only });
+        }
+        let bound = match standing {
+            Some(standing) => {
+                let protection = self.protection(repository);
+                refuse_protected(&protection, repository, tag, standing)?;
+                protection.bound(tag, standing)
+            }
+            None => None,
+        };
+        let target = self.existing(repository)?;
         let Some(held) = target.manifests.get_mut(to) else {
             return Err(Illegality::ManifestUnknown { repository: repository.clone(), digest: to.clone() });
         };
@@ -43,10 +64,13 @@ impl State {
             left.tags.remove(tag);
         }
         match target.tags.get_mut(tag) {
-            // A lock and an expiry belong to the name, and stay with it.
+            // An expiry belongs to the name, and stays with it.
             Some(state) => {
                 state.manifest = manifest;
                 state.since = at;
+                if bound.is_some() {
+                    state.mark(|marks| marks.protected_before = bound);
+                }
             }
             None => {
                 target.tags.insert(tag.clone(), TagState { manifest, since: at, marks: None });
@@ -55,24 +79,67 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn end_tag(&mut self, repository: &RepositoryName, tag: &Tag, was: &Digest) -> Result<(), Illegality> {
-        let target = self.existing(repository)?;
-        let Some(state) = target.tags.get(tag) else {
+    /// Tags end by an event that names them: all may, or none does.
+    pub(super) fn end_tags(
+        &mut self,
+        at: Moment,
+        repository: &RepositoryName,
+        ended: &[EndedTag],
+    ) -> Result<(), Illegality> {
+        let (target, protection) = (self.repository_of(repository)?, self.protection(repository));
+        let standing = ended.iter().filter_map(|ended| Some((&ended.tag, target.tag(ended.tag.as_str())?)));
+        for (tag, state) in standing {
+            refuse_protected(&protection, repository, tag, state)?;
+        }
+        ended.iter().try_for_each(|ended| self.end_tag(at, repository, &ended.tag, &ended.was, Force::Obeys))
+    }
+
+    /// A tag ends by an event that names it.
+    pub(super) fn end_tag(
+        &mut self,
+        at: Moment,
+        repository: &RepositoryName,
+        tag: &Tag,
+        was: &Digest,
+        force: Force,
+    ) -> Result<(), Illegality> {
+        let Some(state) = self.repository_of(repository)?.tag(tag.as_str()) else {
             return Err(Illegality::TagUnknown { repository: repository.clone(), tag: tag.clone() });
         };
         if state.digest() != was {
-            return Err(Illegality::TagPointedElsewhere {
-                repository: repository.clone(),
-                tag: tag.clone(),
-                stood: Standing(Some(state.digest().clone())),
-                claimed: Standing(Some(was.clone())),
-            });
+            return Err(pointed_elsewhere(repository, tag, Some(state.digest()), Some(was)));
         }
+        let state = state.clone();
+        let protection = self.protection(repository);
+        let bound = match force {
+            Force::Obeys => {
+                refuse_protected(&protection, repository, tag, &state)?;
+                protection.bound(tag, &state)
+            }
+            Force::BreaksGlass => Some(was.clone()),
+        };
+        self.forget_tag(at, repository, tag, &state, bound);
+        let target = self.existing(repository)?;
         target.tags.remove(tag);
         if let Some(held) = target.manifests.get_mut(was) {
             held.tags.remove(tag);
         }
         Ok(())
+    }
+
+    /// What a tag leaves behind when it ends: its name is spent if it was ever protected.
+    pub(super) fn forget_tag(
+        &mut self,
+        at: Moment,
+        repository: &RepositoryName,
+        tag: &Tag,
+        ended: &TagState,
+        bound: Option<Digest>,
+    ) {
+        if let Some(only) = bound {
+            self.spend(repository, tag, only, at);
+        }
+        self.forget_expiry(repository, tag, ended);
     }
 
     fn live_tag(&mut self, repository: &RepositoryName, tag: &Tag) -> Result<&mut TagState, Illegality> {
@@ -96,7 +163,11 @@ impl State {
         if state.locked().is_none() {
             return Err(Illegality::TagNotLocked { repository: repository.clone(), tag: tag.clone() });
         }
-        state.mark(|marks| marks.locked = None);
+        let protected_at = state.digest().clone();
+        state.mark(|marks| {
+            marks.locked = None;
+            marks.protected_before = Some(protected_at);
+        });
         Ok(())
     }
 
@@ -106,7 +177,44 @@ impl State {
         tag: &Tag,
         expires: Option<Timestamp>,
     ) -> Result<(), Illegality> {
+        let Some(state) = self.repository_of(repository)?.tag(tag.as_str()).cloned() else {
+            return Err(Illegality::TagUnknown { repository: repository.clone(), tag: tag.clone() });
+        };
+        if expires.is_some() {
+            refuse_protected(&self.protection(repository), repository, tag, &state)?;
+        }
+        self.forget_expiry(repository, tag, &state);
+        if let Some(expires) = expires {
+            self.expiring.insert((expires, repository.clone(), tag.clone()));
+        }
         self.live_tag(repository, tag)?.mark(|marks| marks.expires = expires);
         Ok(())
+    }
+}
+
+pub(super) fn refuse_protected(
+    protection: &Protection<'_>,
+    repository: &RepositoryName,
+    tag: &Tag,
+    state: &TagState,
+) -> Result<(), Illegality> {
+    if !protection.protects(tag, state) {
+        return Ok(());
+    }
+    let digest = state.digest().clone();
+    Err(Illegality::TagProtected { repository: repository.clone(), tag: tag.clone(), digest })
+}
+
+fn pointed_elsewhere(
+    repository: &RepositoryName,
+    tag: &Tag,
+    stood: Option<&Digest>,
+    claimed: Option<&Digest>,
+) -> Illegality {
+    Illegality::TagPointedElsewhere {
+        repository: repository.clone(),
+        tag: tag.clone(),
+        stood: Standing(stood.cloned()),
+        claimed: Standing(claimed.cloned()),
     }
 }

@@ -251,14 +251,10 @@ fn every_event_does_what_it_says() {
                 && a.tags_on(&digest(2)).unwrap().iter().eq([&tag("u")])
                 && a.tags_on(&digest(3)).unwrap().iter().eq([&tag("t")])
         }),
-        (
-            "a lock and an expiry stay when a tag moves",
-            [two(), vec![locked("a", "t"), expiry("a", "t", Some(8)), moved("a", "t", Some(2), 3)]].concat(),
-            |s| {
-                let t = s.repository("a").unwrap().tag("t").unwrap();
-                t.locked() == Some(moment(6)) && t.expires() == Some(Timestamp(8))
-            },
-        ),
+        ("a lock beside an expiry", [two(), vec![expiry("a", "t", Some(8)), locked("a", "t")]].concat(), |s| {
+            let t = s.repository("a").unwrap().tag("t").unwrap();
+            t.locked() == Some(moment(7)) && t.expires() == Some(Timestamp(8))
+        }),
         ("ended", with(two(), ended("a", &[("u", 2), ("t", 2)])), |s| {
             let a = s.repository("a").unwrap();
             a.tag_count() == 0 && a.tags_on(&digest(2)).unwrap().is_empty() && a.manifest_count() == 2
@@ -267,6 +263,11 @@ fn every_event_does_what_it_says() {
             let a = s.repository("a").unwrap();
             a.tag("t").is_none() && a.tags_on(&digest(2)).unwrap().len() == 1
         }),
+        (
+            "an expiry stays when a tag moves",
+            [two(), vec![expiry("a", "t", Some(8)), moved("a", "t", Some(2), 3)]].concat(),
+            |s| s.repository("a").unwrap().tag("t").unwrap().expires() == Some(Timestamp(8)),
+        ),
         ("unlocked", [two(), vec![locked("a", "t"), unlocked("a", "t")]].concat(), |s| {
             s.repository("a").unwrap().tag("t").unwrap().locked().is_none()
         }),

@@ -1,7 +1,14 @@
 //! Rejections: what is wrong with a command. The messages are all that most clients print, so each tells what
 //! stands in the way and what would be right.
 
-use tagstone_schema::{Digest, MediaType, RepositoryName, Tag};
+mod immutability;
+
+use tagstone_replay::pattern::PatternError;
+use tagstone_schema::{Digest, Id, MediaType, RepositoryName, Tag};
+
+pub use immutability::{Act, Immutable, Protected, SpentName};
+
+use super::conflict::Conflict;
 
 /// Why a command changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +43,30 @@ pub enum Rejection {
     MediaTypeDiffers { repository: RepositoryName, digest: Digest, stored: MediaType, given: MediaType },
     #[error("{}", precondition_message(repository, reference, standing.as_ref()))]
     PreconditionFailed { repository: RepositoryName, reference: String, standing: Option<Digest> },
+    #[error(transparent)]
+    Immutable(Box<Immutable>),
+    #[error("{}", immutability::spent_message(repository, names))]
+    Spent { repository: RepositoryName, names: Vec<SpentName> },
+    #[error(
+        "{} not in repository {repository}: {}; nothing was deleted",
+        if tags.len() == 1 { "a tag is" } else { "tags are" },
+        listed(tags)
+    )]
+    TagsUnknown { repository: RepositoryName, tags: Vec<Tag> },
+    #[error("{0}")]
+    PatternInvalid(#[from] PatternError),
+    #[error("there is no policy {policy} here that is active or a draft{}", ended(.retired))]
+    PolicyUnknown { policy: Id, retired: Option<tagstone_schema::Timestamp> },
+    #[error("policy {policy} is {found}; only a draft can be activated")]
+    PolicyNotDraft { policy: Id, found: &'static str },
+    #[error("policy {policy} was changed while its run was under way; run it again")]
+    PolicyChanged { policy: Id },
+    #[error("policy {policy} demands the same already in the same scope; change or delete that one")]
+    PolicyExists { policy: Id },
+    #[error("{0}")]
+    PolicyConflict(Box<Conflict>),
+    #[error("there are {limit} policies that are active or drafts; delete some before adding more")]
+    TooManyPolicies { limit: usize },
     #[error("the change does not fit into one record of {limit} bytes: name fewer tags, or split the manifest")]
     TooLarge { limit: usize },
 }
@@ -65,6 +96,11 @@ impl Referenced {
     }
 }
 
+/// What became of a policy that is no longer there.
+fn ended(retired: &Option<tagstone_schema::Timestamp>) -> String {
+    retired.map(|at| format!(": it was retired at {at}")).unwrap_or_default()
+}
+
 /// `reference` is the tag or digest that the request names.
 fn precondition_message(repository: &RepositoryName, reference: &str, standing: Option<&Digest>) -> String {
     let stands = match standing {
@@ -79,11 +115,11 @@ fn precondition_message(repository: &RepositoryName, reference: &str, standing: 
 }
 
 /// A list that stays readable: the first few, and how many more.
-fn listed(digests: &[Digest]) -> String {
+fn listed(items: &[impl ToString]) -> String {
     const SHOWN: usize = 10;
-    let mut text = digests.iter().take(SHOWN).map(Digest::to_string).collect::<Vec<_>>().join(", ");
-    if digests.len() > SHOWN {
-        text.push_str(&format!(" and {} more", digests.len() - SHOWN));
+    let mut text = items.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if items.len() > SHOWN {
+        text.push_str(&format!(" and {} more", items.len() - SHOWN));
     }
     text
 }
