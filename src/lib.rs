@@ -9,3 +9,4 @@ pub mod metrics;
 pub mod registry;
 pub mod serve;
 pub mod settings;
+mod strict_json;

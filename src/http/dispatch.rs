@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -12,9 +12,10 @@ use super::connections::Connection;
 use super::entrance::{Entrance, recovering};
 use super::error::{Code, Refusal};
 use super::exchange::{Answer, Exchange, readable, writable};
-use super::manifests::{head, header_value};
+use super::manifests::header_value;
+use super::refused::Refused;
 use super::route::Route;
-use super::{blobs, delete, extensions, lists, manifests, probes, push, referrers, uploads};
+use super::{api, blobs, delete, extensions, lists, manifests, probes, push, referrers, uploads};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
@@ -35,23 +36,24 @@ async fn served(exchange: &Exchange<'_>, payload: Payload) -> HttpResponse {
     let began = Instant::now();
     let (site, request) = (exchange.site, exchange.request);
     let path = percent_decode_str(request.uri().path()).decode_utf8();
-    let route = path.as_deref().map_or(Route::Unknown, Route::of);
+    let route = path.as_deref().map_or_else(|_| Route::undecodable(request.uri().path()), Route::of);
     let answer = if request.uri().path_and_query().is_some_and(|path| path.as_str().len() > site.limits.uri_bytes) {
         let message = format!("the path and query have more than the {} bytes that are allowed", site.limits.uri_bytes);
-        Err(Refusal::new(StatusCode::URI_TOO_LONG, Code::SizeInvalid, message))
+        Err(Refused::at(route, Refusal::new(StatusCode::URI_TOO_LONG, Code::SizeInvalid, message)))
     } else {
         answer(exchange, route, payload).await
     };
     let refused = answer.as_ref().err().map(|refusal| refusal.message.clone());
-    let response = answer.unwrap_or_else(|refusal| refused_response(request, &refusal));
+    let response = answer.unwrap_or_else(|refusal| refusal.response(request));
     let status = response.status();
     site.metrics.request(route.index(), status.as_u16(), began.elapsed());
     log(exchange, status, refused.as_deref(), began);
     response
 }
 
-async fn answer(exchange: &Exchange<'_>, route: Route<'_>, payload: Payload) -> Answer {
-    match route {
+async fn answer(exchange: &Exchange<'_>, route: Route<'_>, payload: Payload) -> Result<HttpResponse, Refused> {
+    let answer: Answer = match route {
+        Route::Api(route) => return Ok(api::answer(exchange, route, payload).await?),
         Route::Manifest { name, reference } => match *exchange.request.method() {
             Method::GET | Method::HEAD => manifests::get(exchange, name, reference).await,
             Method::PUT => push::put(exchange, payload, name, reference).await,
@@ -95,7 +97,8 @@ async fn answer(exchange: &Exchange<'_>, route: Route<'_>, payload: Payload) -> 
         Route::Ready => probes::ready(exchange),
         Route::Metrics => probes::metrics(exchange),
         Route::Unknown => Err(unknown(exchange)),
-    }
+    };
+    Ok(answer?)
 }
 
 /// A method that a resource of a repository never has. Repositories that show the past have fewer.
@@ -113,20 +116,6 @@ fn unknown(exchange: &Exchange<'_>) -> Refusal {
     let name = path.strip_prefix("/v2/").and_then(|rest| readable(rest.trim_end_matches('/')).err());
     let message = name.map_or_else(|| "there is nothing at this path".to_owned(), |refusal| refusal.message);
     Refusal::not_found(Code::Unsupported, message)
-}
-
-/// A refusal in the form of the specification.
-pub(super) fn refused_response(request: &HttpRequest, refusal: &Refusal) -> HttpResponse {
-    let mut response = HttpResponse::build(refusal.status);
-    for (name, value) in &refusal.headers {
-        response.insert_header((name.clone(), value.clone()));
-    }
-    if refusal.headers.iter().any(|(name, _)| *name == header::CONNECTION) {
-        response.force_close();
-    }
-    response.content_type("application/json");
-    let body = refusal.body();
-    if request.method() == Method::HEAD { head(&mut response, body.len() as u64) } else { response.body(body) }
 }
 
 /// One line for each change and each failure; reads are lines only at level debug.

@@ -7,9 +7,9 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::dispatch::refused_response;
 use super::error::{Code, Refusal};
 use super::probes;
+use super::refused::Refused;
 use super::route::Route;
 use super::site::Site;
 
@@ -57,14 +57,15 @@ impl From<Site> for Entrance {
 
 /// What is answered while there is no site.
 pub(super) fn recovering(request: &HttpRequest) -> HttpResponse {
-    match Route::of(request.uri().path()) {
+    let route = Route::of(request.uri().path());
+    match route {
         Route::Health => probes::health(),
         Route::Ready => probes::recovering(),
         _ => {
             let message = "the registry is starting: its log is being verified; try again in a moment";
             let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, Code::TooManyRequests, message)
                 .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"));
-            refused_response(request, &refusal)
+            Refused::at(route, refusal).response(request)
         }
     }
 }

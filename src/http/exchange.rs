@@ -9,7 +9,7 @@ use tagstone_schema::{Actor, Origin, RepositoryName};
 use super::error::Refusal;
 use super::query::Query;
 use super::site::Site;
-use crate::registry::{Command, Committed, Submission};
+use crate::registry::{Command, Committed, Submission, WriteError};
 
 /// `Docker-Content-Digest`, the digest of what is answered or was stored.
 pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
@@ -59,8 +59,8 @@ impl Exchange<'_> {
     }
 
     /// Commits a command without bytes.
-    pub(super) async fn commit(&self, command: Command) -> Result<Committed, Refusal> {
-        Ok(self.site.writer.submit(self.submission(command)).await?)
+    pub(super) async fn commit(&self, command: Command) -> Result<Committed, WriteError> {
+        self.site.writer.submit(self.submission(command)).await
     }
 }
 

@@ -114,8 +114,8 @@ fn found(manifest: &Manifest, immutable: Option<bool>) -> Found {
 }
 
 /// A repository that is read.
-pub(super) fn known<'a>(state: &'a State, name: &RepositoryName) -> Result<&'a Repository, Refusal> {
-    state.repository(name.as_str()).ok_or_else(|| Rejection::RepositoryUnknown { repository: name.clone() }.into())
+pub(super) fn known<'a>(state: &'a State, name: &RepositoryName) -> Result<&'a Repository, Rejection> {
+    state.repository(name.as_str()).ok_or_else(|| Rejection::RepositoryUnknown { repository: name.clone() })
 }
 
 /// The bytes of a manifest, verified when they came from the disk; none if they are not there.

@@ -3,6 +3,7 @@
 //! **Invariant**: this is the only place that knows actix. One [`dispatch`](dispatch::dispatch) serves every request,
 //! so nothing is answered without a request id and, once the site is there, a metric and, where it matters, a line in the log.
 
+mod api;
 mod blobs;
 mod body;
 mod conditions;
@@ -24,6 +25,7 @@ mod query;
 mod range;
 mod receive;
 mod referrers;
+mod refused;
 mod route;
 mod server;
 mod site;
@@ -34,7 +36,7 @@ pub use server::{Listening, ServerError, serve};
 pub use site::{Limits, Site};
 
 /// The names of the routes in metrics.
-pub const ROUTE_LABELS: [&str; 15] = route::Route::LABELS;
+pub const ROUTE_LABELS: [&str; route::Route::LABELS.len()] = route::Route::LABELS;
 
 /// The service behind an entrance, for tests that call it in process.
 pub fn configure(entrance: actix_web::web::Data<Entrance>) -> impl Fn(&mut actix_web::web::ServiceConfig) + Clone {

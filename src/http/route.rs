@@ -2,6 +2,8 @@
 //!
 //! Repository names contain slashes, so paths below `/v2/` are read from their ends.
 
+use super::api::ApiRoute;
+
 /// A resource. The parts are not checked yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route<'a> {
@@ -33,9 +35,14 @@ pub(super) enum Route<'a> {
     Ready,
     /// `/metrics`
     Metrics,
+    /// `/api/v1/` and all that is below
+    Api(ApiRoute<'a>),
     /// Anything else.
     Unknown,
 }
+
+/// What the resources of the REST API are below.
+const API: &str = "/api/v1";
 
 impl<'a> Route<'a> {
     /// Reads a path, which is percent-decoded already.
@@ -45,8 +52,20 @@ impl<'a> Route<'a> {
             "/healthz" => Self::Health,
             "/readyz" => Self::Ready,
             "/metrics" => Self::Metrics,
-            _ => path.strip_prefix("/v2/").map_or(Self::Unknown, Self::below_v2),
+            _ => Self::below(path),
         }
+    }
+
+    /// Reads a path that is not UTF-8 when percent-decoded. There is nothing at it, but it has its interface.
+    pub(super) fn undecodable(path: &str) -> Self {
+        if api_path(path).is_some() { Self::Api(ApiRoute::Unknown) } else { Self::Unknown }
+    }
+
+    fn below(path: &'a str) -> Self {
+        if let Some(path) = path.strip_prefix("/v2/") {
+            return Self::below_v2(path);
+        }
+        api_path(path).map_or(Self::Unknown, |path| Self::Api(ApiRoute::of(path)))
     }
 
     fn below_v2(path: &'a str) -> Self {
@@ -82,8 +101,16 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// The names of the routes in metrics.
-    pub(super) const LABELS: [&'static str; 15] = [
+    /// The names of the routes in metrics: these, and behind them those of the API.
+    pub(super) const LABELS: [&'static str; Route::<'static>::OWN_LABELS.len() + ApiRoute::LABELS.len()] = {
+        let mut labels = [""; Route::<'static>::OWN_LABELS.len() + ApiRoute::LABELS.len()];
+        let (own, api) = labels.split_at_mut(Self::OWN_LABELS.len());
+        own.copy_from_slice(&Self::OWN_LABELS);
+        api.copy_from_slice(&ApiRoute::LABELS);
+        labels
+    };
+
+    const OWN_LABELS: [&'static str; 15] = [
         "base",
         "catalog",
         "extensions",
@@ -119,8 +146,15 @@ impl<'a> Route<'a> {
             Self::Ready => 12,
             Self::Metrics => 13,
             Self::Unknown => 14,
+            Self::Api(route) => Self::OWN_LABELS.len() + route.index(),
         }
     }
+}
+
+/// What stands behind [`API`] in a path that is below it.
+fn api_path(path: &str) -> Option<&str> {
+    let path = path.strip_prefix(API)?;
+    if path.is_empty() { Some(path) } else { path.strip_prefix('/') }
 }
 
 #[cfg(test)]
@@ -149,6 +183,13 @@ mod tests {
             ("/healthz", Route::Health),
             ("/v2/a", Route::Unknown),
             ("/v2/a/b/", Route::Unknown),
+            ("/api/v1", Route::Api(ApiRoute::Unknown)),
+            ("/api/v1/", Route::Api(ApiRoute::Unknown)),
+            ("/api/v1/whoami", Route::Api(ApiRoute::WhoAmI)),
+            ("/api/v1/v2/", Route::Api(ApiRoute::Unknown)),
+            ("/api/v1whoami", Route::Unknown),
+            ("/api/v2/whoami", Route::Unknown),
+            ("/v2/api/v1/whoami", Route::Unknown),
             ("/v1/", Route::Unknown),
             ("/", Route::Unknown),
         ];

@@ -8,6 +8,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use tagstone_schema::Digest;
 
+use super::api::Fingerprints;
 use crate::content::ContentStore;
 use crate::metrics::Metrics;
 use crate::registry::{Published, Sparse, WriterHandle};
@@ -42,6 +43,7 @@ pub struct Site {
     pub(super) limits: Limits,
     pub(super) sparse: Sparse,
     pub(super) manifests: Cache<Digest, Bytes, ByBytes>,
+    pub(super) fingerprints: Fingerprints,
 }
 
 impl Site {
@@ -58,7 +60,8 @@ impl Site {
         // Most manifests have some hundred bytes up to a few thousand.
         let entries = usize::try_from(cache_bytes / 2048).unwrap_or(usize::MAX).max(16);
         let manifests = Cache::with_weighter(entries, cache_bytes, ByBytes);
-        Self { published, writer, content, metrics, limits, sparse, manifests }
+        let fingerprints = Fingerprints::default();
+        Self { published, writer, content, metrics, limits, sparse, manifests, fingerprints }
     }
 
     /// The metrics of the site.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tagstone_schema::media_type::ManifestKind;
 use tagstone_schema::{Digest, MediaType, References};
 
-use super::strict_json;
+use crate::strict_json;
 
 /// A manifest that passed every check that needs nothing but its bytes.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,5 @@
 //! Manifests as documents: strict reading of what a client pushes, and of what the registry has stored.
 
 mod document;
-mod strict_json;
 
 pub use document::{Descriptor, Document, DocumentError};

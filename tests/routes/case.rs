@@ -19,6 +19,7 @@ pub(crate) struct Answer {
     status: u16,
     error: Option<(&'static str, Vec<String>)>,
     detail: Option<Value>,
+    fields: Vec<(&'static str, Value)>,
     headers: Vec<(&'static str, Vec<String>)>,
     body: Option<Bytes>,
     json: Option<Value>,
@@ -36,7 +37,7 @@ pub(crate) fn ok(status: u16) -> Answer {
     Answer { status, ..Answer::default() }
 }
 
-/// A refusal with its code, and a part of its message.
+/// A refusal with its code (below `/api/v1` its type), and a part of its message.
 pub(crate) fn refused(status: u16, code: &'static str, says: impl Into<String>) -> Answer {
     assert!(status >= 400);
     Answer { status, error: Some((code, vec![says.into()])), ..Answer::default() }
@@ -68,6 +69,12 @@ impl Answer {
     /// `detail` of the error.
     pub(crate) fn detail(mut self, detail: Value) -> Self {
         self.detail = Some(detail);
+        self
+    }
+
+    /// A field beside those that every error below `/api/v1` has.
+    pub(crate) fn field(mut self, name: &'static str, value: Value) -> Self {
+        self.fields.push((name, value));
         self
     }
 
@@ -119,13 +126,18 @@ impl Answer {
         // HEAD has no body to look into.
         if let Some((code, parts)) = self.error.as_ref().filter(|_| !shown.starts_with("HEAD ")) {
             let error = reply.error();
-            assert_eq!(error["code"], *code, "{shown}: {error}");
+            let (own, message) =
+                if error.get("error_type").is_some() { ("error_type", "detail") } else { ("code", "message") };
+            assert_eq!(error[own], *code, "{shown}: {error}");
             for part in parts {
-                let message = error["message"].as_str().unwrap_or_default();
+                let message = error[message].as_str().unwrap_or_default();
                 assert!(message.contains(part.as_str()), "{shown}: {part:?} is not in {message:?}");
             }
             if let Some(detail) = &self.detail {
                 assert_eq!(error["detail"], *detail, "{shown}");
+            }
+            for (name, value) in &self.fields {
+                assert_eq!(error[name], *value, "{shown}: {name}");
             }
         }
     }

@@ -10,6 +10,10 @@ mod reply;
 mod request;
 mod samples;
 
+mod api_document;
+mod api_errors;
+mod api_log_head;
+mod api_tag;
 mod base;
 mod blobs;
 mod body_limits;

@@ -8,9 +8,11 @@ use crate::request::{Request, get, head};
 use crate::samples::{REPO, push_named, unknown_digest};
 use crate::uploads::open;
 
-const METHODS: [&str; 10] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW"];
+pub(crate) const METHODS: [&str; 10] =
+    ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW"];
 
-fn requests_but(allowed: &str, path: &str) -> Vec<Request> {
+/// A request with every method but these.
+pub(crate) fn requests_but(allowed: &str, path: &str) -> Vec<Request> {
     let allowed: Vec<_> = allowed.split(", ").collect();
     let wrong = METHODS.iter().filter(|method| !allowed.contains(*method));
     wrong.map(|method| Request::new(Method::from_bytes(method.as_bytes()).unwrap(), path)).collect()

@@ -197,7 +197,7 @@ impl Registry {
     pub(crate) async fn send(&self, request: Request) -> Reply {
         let before = self.standing();
         let shown = request.to_string();
-        let method = request.method().clone();
+        let (method, path) = (request.method().clone(), request.path().to_owned());
         let peer = SocketAddr::new(PEER.parse().unwrap(), 40_000);
         let (request, payload) = request.into_parts();
         let answered = (self.service)(request.peer_addr(peer), payload).await;
@@ -205,7 +205,7 @@ impl Registry {
         let id = reply.header("x-request-id").unwrap_or_else(|| panic!("{shown}: without a request id"));
         assert!(id.len() == 16 && id.bytes().all(|digit| digit.is_ascii_hexdigit()), "{shown}: request id {id}");
         if reply.status >= 400 {
-            reply.check_refusal(&method, &shown);
+            reply.check_refusal(&method, &path, &shown);
             assert_eq!(self.standing(), before, "{shown}: answered {} and changed something", reply.status);
         }
         reply

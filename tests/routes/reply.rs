@@ -24,6 +24,21 @@ const CODES: [&str; 14] = [
     "TOOMANYREQUESTS",
 ];
 
+/// The types of errors below `/api/v1`, with their statuses.
+const TYPES: [(&str, u16); 11] = [
+    ("invalid_request", 400),
+    ("not_found", 404),
+    ("method_not_allowed", 405),
+    ("request_timeout", 408),
+    ("in_use", 409),
+    ("precondition_failed", 412),
+    ("too_large", 413),
+    ("uri_too_long", 414),
+    ("internal_error", 500),
+    ("read_only", 503),
+    ("unavailable", 503),
+];
+
 /// An answer.
 #[derive(Debug)]
 pub(crate) struct Reply {
@@ -67,18 +82,23 @@ impl Reply {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error} in {:?}", self.body))
     }
 
-    /// The first, and only, error of a refusal.
+    /// The error of a refusal: the first, and only, one of a list, or below `/api/v1` the body itself.
     pub(crate) fn error(&self) -> Value {
-        self.json()["errors"][0].clone()
+        let body = self.json();
+        body.get("errors").map_or(body.clone(), |errors| errors[0].clone())
     }
 
-    /// The form that every refusal has.
-    pub(crate) fn check_refusal(&self, method: &Method, shown: &str) {
+    /// The form that every refusal has; the one below `/api/v1` is another.
+    pub(crate) fn check_refusal(&self, method: &Method, path: &str, shown: &str) {
         assert_eq!(self.header("content-type"), Some("application/json"), "{shown}");
         assert!(self.length.is_some_and(|length| length > 0), "{shown}: a refusal without a length");
         if *method == Method::HEAD {
             assert!(self.body.is_empty(), "{shown}: HEAD was answered with a body");
             return;
+        }
+        let path = path.split('?').next().unwrap_or_default();
+        if path == "/api/v1" || path.starts_with("/api/v1/") {
+            return self.check_api_refusal(shown);
         }
         let body = self.json();
         assert_eq!(body["errors"].as_array().map(Vec::len), Some(1), "{shown}: {body}");
@@ -88,5 +108,17 @@ impl Reply {
         assert!(error["message"].as_str().is_some_and(|message| message.len() > 10), "{shown}: {body}");
         let known = |key: &String| ["code", "message", "detail"].contains(&key.as_str());
         assert!(error.as_object().is_some_and(|error| error.keys().all(known)), "{shown}: {body}");
+    }
+
+    fn check_api_refusal(&self, shown: &str) {
+        let body = self.json();
+        let error_type = body["error_type"].as_str().unwrap_or_default();
+        assert!(TYPES.contains(&(error_type, self.status)), "{shown}: {} with {body}", self.status);
+        assert!(body["detail"].as_str().is_some_and(|detail| detail.len() > 10), "{shown}: {body}");
+        assert_eq!(body["error_message"], body["detail"], "{shown}");
+        assert_eq!(body["title"], body["error_type"], "{shown}");
+        assert_eq!(body["type"], format!("/api/v1/error/{error_type}"), "{shown}");
+        assert_eq!(body["status"], self.status, "{shown}");
+        assert!(body.get("errors").is_none(), "{shown}: {body}");
     }
 }

@@ -106,6 +106,10 @@ impl Request {
         &self.method
     }
 
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     pub(crate) fn into_parts(self) -> (TestRequest, Option<Payload>) {
         let mut request = TestRequest::with_uri(&self.path).method(self.method);
         for (name, value) in self.headers {

@@ -1,0 +1,226 @@
+//! Errors below `/api/v1`: the one place where rejections become their statuses and types.
+//!
+//! The form and the names of the types are Quay's, whose scripts look at `error_type` and `detail`:
+//! `{"detail","error_message","error_type","title","type","status"}`, where `error_message` repeats `detail`, `title`
+//! repeats `error_type`, and `type` is a reference to what the type means (RFC 9457). Fields for programs, such as
+//! the manifests that stand in the way, stand beside these.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use serde_json::{Map, Value, json};
+use tagstone_schema::digest::DigestError;
+use tagstone_schema::name::NameError;
+
+use crate::http::error::Refusal;
+use crate::http::refused::Refused;
+use crate::registry::{Rejection, WriteError};
+
+/// What kind of error it is. A new one also gets its place in [`ErrorType::ALL`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ErrorType {
+    InvalidRequest,
+    NotFound,
+    MethodNotAllowed,
+    RequestTimeout,
+    InUse,
+    PreconditionFailed,
+    TooLarge,
+    UriTooLong,
+    InternalError,
+    ReadOnly,
+    Unavailable,
+}
+
+impl ErrorType {
+    /// Every type.
+    pub(super) const ALL: [Self; 11] = [
+        Self::InvalidRequest,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::RequestTimeout,
+        Self::InUse,
+        Self::PreconditionFailed,
+        Self::TooLarge,
+        Self::UriTooLong,
+        Self::InternalError,
+        Self::ReadOnly,
+        Self::Unavailable,
+    ];
+
+    /// Its name, the status it is answered with, and what it means.
+    pub(super) fn meaning(self) -> (&'static str, StatusCode, &'static str) {
+        match self {
+            Self::InvalidRequest => {
+                ("invalid_request", StatusCode::BAD_REQUEST, "A part of the request is not what it has to be.")
+            }
+            Self::NotFound => ("not_found", StatusCode::NOT_FOUND, "What the request is about does not exist."),
+            Self::MethodNotAllowed => (
+                "method_not_allowed",
+                StatusCode::METHOD_NOT_ALLOWED,
+                "The resource does not have this method; the Allow header names those that it has.",
+            ),
+            Self::RequestTimeout => {
+                ("request_timeout", StatusCode::REQUEST_TIMEOUT, "The body of the request came too slowly.")
+            }
+            Self::InUse => ("in_use", StatusCode::CONFLICT, "Manifests that remain still need what was to go."),
+            Self::PreconditionFailed => (
+                "precondition_failed",
+                StatusCode::PRECONDITION_FAILED,
+                "The If-Match or If-None-Match of the request does not hold.",
+            ),
+            Self::TooLarge => {
+                ("too_large", StatusCode::PAYLOAD_TOO_LARGE, "The body, or the change it asks for, is too large.")
+            }
+            Self::UriTooLong => ("uri_too_long", StatusCode::URI_TOO_LONG, "The path and query are too long."),
+            Self::InternalError => (
+                "internal_error",
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Something is wrong with the registry, not with the request; its log says more.",
+            ),
+            Self::ReadOnly => (
+                "read_only",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "A write to the disk failed; nothing is written until an operator restarts the registry.",
+            ),
+            Self::Unavailable => (
+                "unavailable",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The registry is starting or stopping; Retry-After says when to try again.",
+            ),
+        }
+    }
+
+    /// Its name.
+    pub(super) fn name(self) -> &'static str {
+        self.meaning().0
+    }
+
+    /// The reference that stands as `type`.
+    pub(super) fn reference(self) -> String {
+        format!("/api/v1/error/{}", self.name())
+    }
+}
+
+/// A refusal below `/api/v1`, ready to be answered.
+#[derive(Debug)]
+pub(in crate::http) struct ApiRefusal {
+    error_type: ErrorType,
+    detail: String,
+    fields: Map<String, Value>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl ApiRefusal {
+    pub(super) fn new(error_type: ErrorType, detail: impl Into<String>) -> Self {
+        Self { error_type, detail: detail.into(), fields: Map::new(), headers: Vec::new() }
+    }
+
+    pub(super) fn invalid_request(detail: impl Into<String>) -> Self {
+        Self::new(ErrorType::InvalidRequest, detail)
+    }
+
+    pub(super) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(ErrorType::NotFound, detail)
+    }
+
+    /// One more field for programs.
+    pub(super) fn with(mut self, name: &str, value: Value) -> Self {
+        self.fields.insert(name.to_owned(), value);
+        self
+    }
+
+    fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+}
+
+impl From<ApiRefusal> for Refused {
+    fn from(refusal: ApiRefusal) -> Self {
+        let (name, status, _) = refusal.error_type.meaning();
+        let mut body = refusal.fields;
+        for (field, value) in [
+            ("detail", json!(refusal.detail)),
+            ("error_message", json!(refusal.detail)),
+            ("error_type", json!(name)),
+            ("title", json!(name)),
+            ("type", json!(refusal.error_type.reference())),
+            ("status", json!(status.as_u16())),
+        ] {
+            body.insert(field.to_owned(), value);
+        }
+        let body = Value::Object(body).to_string();
+        Self { status, headers: refusal.headers, message: refusal.detail, body }
+    }
+}
+
+/// What both interfaces refuse alike: queries, bodies, conditions, methods. Its status says what type it is.
+impl From<Refusal> for ApiRefusal {
+    fn from(refusal: Refusal) -> Self {
+        let error_type = match refusal.status {
+            StatusCode::NOT_FOUND => ErrorType::NotFound,
+            StatusCode::METHOD_NOT_ALLOWED => ErrorType::MethodNotAllowed,
+            StatusCode::REQUEST_TIMEOUT => ErrorType::RequestTimeout,
+            StatusCode::PRECONDITION_FAILED => ErrorType::PreconditionFailed,
+            StatusCode::PAYLOAD_TOO_LARGE => ErrorType::TooLarge,
+            StatusCode::URI_TOO_LONG => ErrorType::UriTooLong,
+            StatusCode::SERVICE_UNAVAILABLE => ErrorType::Unavailable,
+            status if status.is_server_error() => ErrorType::InternalError,
+            _ => ErrorType::InvalidRequest,
+        };
+        Self { headers: refusal.headers, ..Self::new(error_type, refusal.message) }
+    }
+}
+
+impl From<NameError> for ApiRefusal {
+    fn from(error: NameError) -> Self {
+        Self::invalid_request(error.to_string())
+    }
+}
+
+impl From<DigestError> for ApiRefusal {
+    fn from(error: DigestError) -> Self {
+        Self::invalid_request(error.to_string())
+    }
+}
+
+impl From<Rejection> for ApiRefusal {
+    fn from(rejection: Rejection) -> Self {
+        let message = rejection.to_string();
+        match rejection {
+            Rejection::RepositoryUnknown { repository } => {
+                Self::not_found(message).with("repository", json!(repository))
+            }
+            Rejection::BlobUnknown { repository, digest } | Rejection::ManifestUnknown { repository, digest } => {
+                Self::not_found(message).with("repository", json!(repository)).with("digest", json!(digest))
+            }
+            Rejection::TagUnknown { repository, tag } => {
+                Self::not_found(message).with("repository", json!(repository)).with("tags", json!([tag]))
+            }
+            Rejection::ReferencesMissing { missing, .. } => Self::not_found(message).with("missing", json!(missing)),
+            Rejection::InUse { digest, by, .. } => {
+                Self::new(ErrorType::InUse, message).with("digest", json!(digest)).with("manifests", json!(by))
+            }
+            Rejection::MediaTypeDiffers { .. } => Self::invalid_request(message),
+            Rejection::PreconditionFailed { reference, standing, .. } => {
+                Self::new(ErrorType::PreconditionFailed, message)
+                    .with("reference", json!(reference))
+                    .with("digest", json!(standing))
+            }
+            Rejection::TooLarge { .. } => Self::new(ErrorType::TooLarge, message),
+        }
+    }
+}
+
+impl From<WriteError> for ApiRefusal {
+    fn from(error: WriteError) -> Self {
+        let message = error.to_string();
+        match error {
+            WriteError::Rejected(rejection) => rejection.into(),
+            WriteError::Poisoned => Self::new(ErrorType::ReadOnly, message),
+            WriteError::Stopped => Self::new(ErrorType::Unavailable, message)
+                .with_header(header::RETRY_AFTER, HeaderValue::from_static("5")),
+            WriteError::Bug(_) => Self::new(ErrorType::InternalError, message),
+        }
+    }
+}

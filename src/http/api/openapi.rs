@@ -1,0 +1,81 @@
+//! The OpenAPI document, made from the handlers themselves.
+
+use std::sync::LazyLock;
+
+use actix_web::HttpResponse;
+use bytes::Bytes;
+use utoipa::OpenApi;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
+
+use super::error::{ApiRefusal, ErrorType};
+use super::error_type::{ErrorForm, Meaning};
+use super::{ApiAnswer, error_type, log_head, tag, whoami};
+
+/// Every operation below `/api/v1`.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Tagstone",
+        description = "The REST API of a Tagstone registry. Every error has the form of the schema `Error`. HEAD is \
+                       answered wherever GET is. A name of a repository or namespace stands in a path as it is, with \
+                       its slashes; a slash at the end of a path changes nothing.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    paths(tag::delete, log_head::get, whoami::get, error_type::get, get),
+    components(schemas(ErrorForm, Meaning)),
+    modifiers(&ErrorResponses),
+)]
+struct Document;
+
+/// Gives every error the form of errors.
+struct ErrorResponses;
+
+impl utoipa::Modify for ErrorResponses {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for path in document.paths.paths.values_mut() {
+            for operation in operations(path) {
+                for (status, response) in &mut operation.responses.responses {
+                    if let utoipa::openapi::RefOr::T(response) = response
+                        && status.starts_with(['4', '5'])
+                    {
+                        response.content.insert(JSON.to_owned(), error_content());
+                    }
+                }
+                let any = ResponseBuilder::new().description("Any other error").content(JSON, error_content());
+                operation.responses.responses.insert("default".to_owned(), any.build().into());
+            }
+        }
+    }
+}
+
+const JSON: &str = "application/json";
+
+fn error_content() -> utoipa::openapi::Content {
+    ContentBuilder::new().schema(Some(Ref::from_schema_name("Error"))).build()
+}
+
+fn operations(path: &mut utoipa::openapi::PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut path.get, &mut path.put, &mut path.post, &mut path.delete, &mut path.patch].into_iter().flatten()
+}
+
+/// GET `/api/v1/openapi.json`
+#[utoipa::path(
+    get,
+    path = "/api/v1/openapi.json",
+    operation_id = "get_openapi",
+    tag = "registry",
+    summary = "This document",
+    responses((status = 200, description = "An OpenAPI 3.1 document", body = Object)),
+)]
+pub(super) fn get() -> ApiAnswer {
+    static TEXT: LazyLock<Result<Bytes, String>> =
+        LazyLock::new(|| Document::openapi().to_json().map(Bytes::from).map_err(|error| error.to_string()));
+    match &*TEXT {
+        Ok(text) => Ok(HttpResponse::Ok().content_type(JSON).body(text.clone())),
+        Err(error) => {
+            tracing::error!(error, "the OpenAPI document cannot be written");
+            Err(ApiRefusal::new(ErrorType::InternalError, "the document cannot be written"))
+        }
+    }
+}
