@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use actix_web::http::header::{self, HeaderMap, HeaderName};
 use actix_web::{HttpRequest, HttpResponse};
-use tagstone_schema::{Actor, Origin, RepositoryName};
+use tagstone_schema::{Actor, Origin, RepositoryName, Timestamp};
 
 use super::error::Refusal;
 use super::query::Query;
@@ -41,6 +41,11 @@ impl Exchange<'_> {
     /// The length that the client has announced for its body.
     pub(super) fn content_length(&self) -> Option<u64> {
         self.header(header::CONTENT_LENGTH)?.parse().ok()
+    }
+
+    /// The time by which tags have expired.
+    pub(super) fn now(&self) -> Timestamp {
+        self.site.clock.now()
     }
 
     pub(super) fn peer(&self) -> Option<IpAddr> {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, json};
 
 use super::exchange::{Answer, Exchange, readable};
-use super::manifests::known;
+use super::manifests::live;
 use super::page::{Page, link_next};
 
 #[derive(Serialize)]
@@ -24,7 +24,8 @@ pub(super) fn tags(exchange: &Exchange<'_>, name: &str) -> Answer {
     let name = readable(name)?;
     let page = Page::of(&exchange.query(), exchange.site.limits.page_entries)?;
     let snapshot = exchange.site.published.load();
-    let entries = known(&snapshot.state, &name)?.tags_after(page.last.as_deref()).map(|(tag, _)| tag.as_str());
+    let live = live(&snapshot.state, &name, exchange.now())?;
+    let entries = live.tags_after(page.last.as_deref()).map(|(tag, _)| tag.as_str());
     let (tags, more) = page.take(entries);
     let mut response = HttpResponse::Ok();
     if let (true, Some(last)) = (more, tags.last()) {
@@ -51,7 +52,8 @@ pub(super) fn table(exchange: &Exchange<'_>, name: &str) -> Answer {
     let name = readable(name)?;
     let page = Page::of(&exchange.query(), exchange.site.limits.page_entries)?;
     let snapshot = exchange.site.published.load();
-    let (entries, more) = page.take(known(&snapshot.state, &name)?.tags_after(page.last.as_deref()));
+    let live = live(&snapshot.state, &name, exchange.now())?;
+    let (entries, more) = page.take(live.tags_after(page.last.as_deref()));
     let mut tags = Map::new();
     for (tag, state) in &entries {
         let manifest = state.manifest();
@@ -59,12 +61,13 @@ pub(super) fn table(exchange: &Exchange<'_>, name: &str) -> Answer {
             "mediaType": manifest.media_type,
             "digest": manifest.digest,
             "size": manifest.size,
-            "immutable": false,
+            "immutable": live.protection.protects(tag, state),
             "locked": state.locked().is_some(),
             "since": state.since().time.to_string(),
         });
         if let Some(expires) = state.expires() {
             entry["expires"] = json!(expires.to_string());
+            entry["outlivesExpiry"] = json!(live.outlives_expiry(state));
         }
         tags.insert(tag.as_str().to_owned(), entry);
     }

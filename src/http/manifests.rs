@@ -4,8 +4,9 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
-use tagstone_replay::fold::{Manifest, Repository, State};
-use tagstone_schema::{Digest, RepositoryName, Tag};
+use serde_json::json;
+use tagstone_replay::fold::{Live, Manifest, Repository, State};
+use tagstone_schema::{Digest, RepositoryName, Tag, Timestamp};
 
 use super::conditions::{etag, is_unchanged};
 use super::connections::Connection;
@@ -17,6 +18,16 @@ use crate::registry::Rejection;
 
 /// Whether the tag can be moved or deleted.
 const TAG_IMMUTABLE: HeaderName = HeaderName::from_static("tagstone-tag-immutable");
+
+/// When the tag expires, if it does.
+const TAG_EXPIRES: HeaderName = HeaderName::from_static("tagstone-tag-expires");
+
+/// Whether that time is over and the tag is there only because it is protected.
+const TAG_OUTLIVES_EXPIRY: HeaderName = HeaderName::from_static("tagstone-tag-outlives-expiry");
+
+fn yes_or_no(yes: bool) -> HeaderValue {
+    HeaderValue::from_static(if yes { "true" } else { "false" })
+}
 
 /// What a path names a manifest by.
 pub(super) enum Reference {
@@ -38,20 +49,31 @@ struct Found {
     digest: Digest,
     size: u64,
     media_type: HeaderValue,
-    /// Only where it was asked for by a tag.
-    immutable: Option<bool>,
+    /// Where it was asked for by a tag: that tag.
+    tag: Option<FoundTag>,
+}
+
+/// What a tag says of itself.
+struct FoundTag {
+    immutable: bool,
+    expires: Option<Timestamp>,
+    outlives_expiry: bool,
 }
 
 /// GET and HEAD `/v2/<name>/manifests/<reference>`
 pub(super) async fn get(exchange: &Exchange<'_>, name: &str, reference: &str) -> Answer {
     let repository = readable(name)?;
-    let found = find(&exchange.site.published.load().state, &repository, reference)?;
+    let found = find(&exchange.site.published.load().state, &repository, reference, exchange.now())?;
     let digest = found.digest.to_string();
     let mut response = HttpResponse::Ok();
     response.insert_header((CONTENT_DIGEST, header_value(&digest)));
     response.insert_header((header::ETAG, etag(&digest)));
-    if let Some(immutable) = found.immutable {
-        response.insert_header((TAG_IMMUTABLE, HeaderValue::from_static(if immutable { "true" } else { "false" })));
+    if let Some(tag) = &found.tag {
+        response.insert_header((TAG_IMMUTABLE, yes_or_no(tag.immutable)));
+        if let Some(expires) = tag.expires {
+            response.insert_header((TAG_EXPIRES, header_value(&expires.to_string())));
+            response.insert_header((TAG_OUTLIVES_EXPIRY, yes_or_no(tag.outlives_expiry)));
+        }
     }
     // Without the bytes, a client that asks first is told to push them again.
     let site = exchange.site;
@@ -85,37 +107,70 @@ pub(super) fn head(response: &mut HttpResponseBuilder, length: u64) -> HttpRespo
     response.body(NoBody(length))
 }
 
-fn find(state: &State, name: &RepositoryName, reference: &str) -> Result<Found, Refusal> {
+fn find(state: &State, name: &RepositoryName, reference: &str, now: Timestamp) -> Result<Found, Refusal> {
     let digest = if reference.contains(':') { Some(reference.parse::<Digest>()?) } else { None };
-    let repository = known(state, name)?;
+    let live = match live(state, name, now) {
+        Ok(live) => live,
+        // A repository that is gone still knows its spent names.
+        Err(refusal) => return Err(spent(state, name, reference).unwrap_or(refusal)),
+    };
     if let Some(digest) = digest {
-        let manifest = repository
+        let manifest = live
+            .repository
             .manifest(&digest)
             .ok_or_else(|| Rejection::ManifestUnknown { repository: name.clone(), digest: digest.clone() })?;
         return Ok(found(manifest, None));
     }
     // A text that can be no tag is looked up like any other: it does not exist, which is what is answered.
-    let Some(tag) = repository.tag(reference) else {
+    let Some((tag, standing)) = live.tag(reference) else {
+        if let Some(refusal) = spent(state, name, reference) {
+            return Err(refusal);
+        }
         return Err(match reference.parse::<Tag>() {
             Ok(tag) => Rejection::TagUnknown { repository: name.clone(), tag }.into(),
             Err(error) => Refusal::not_found(Code::ManifestUnknown, error.to_string()),
         });
     };
-    Ok(found(tag.manifest(), Some(false)))
+    let tag = FoundTag {
+        immutable: live.protection.protects(tag, standing),
+        expires: standing.expires(),
+        outlives_expiry: live.outlives_expiry(standing),
+    };
+    Ok(found(standing.manifest(), Some(tag)))
 }
 
-fn found(manifest: &Manifest, immutable: Option<bool>) -> Found {
+/// The answer for a name that was removed and can only come back as what it was.
+fn spent(state: &State, name: &RepositoryName, tag: &str) -> Option<Refusal> {
+    let spent = state.spent(name.as_str(), tag)?;
+    let (only, removed) = (&spent.only, spent.removed.time.to_string());
+    let message = format!(
+        "tag {tag} is not in repository {name}: it was immutable and was removed at {removed}, and only {only} can \
+         return under this name"
+    );
+    let detail = json!({
+        "reason": "TAG_SPENT", "repository": name, "tag": tag, "only_digest": only, "removed": removed,
+        "seq": spent.removed.seq,
+    });
+    Some(Refusal::not_found(Code::ManifestUnknown, message).with_detail(detail))
+}
+
+fn found(manifest: &Manifest, tag: Option<FoundTag>) -> Found {
     Found {
         digest: manifest.digest.clone(),
         size: manifest.size,
         media_type: header_value(manifest.media_type.as_str()),
-        immutable,
+        tag,
     }
 }
 
 /// A repository that is read.
 pub(super) fn known<'a>(state: &'a State, name: &RepositoryName) -> Result<&'a Repository, Rejection> {
     state.repository(name.as_str()).ok_or_else(|| Rejection::RepositoryUnknown { repository: name.clone() })
+}
+
+/// A repository that is read, with its tags as they are now.
+pub(super) fn live<'a>(state: &'a State, name: &'a RepositoryName, now: Timestamp) -> Result<Live<'a>, Refusal> {
+    state.live(name, now).ok_or_else(|| Rejection::RepositoryUnknown { repository: name.clone() }.into())
 }
 
 /// The bytes of a manifest, verified when they came from the disk; none if they are not there.

@@ -33,7 +33,7 @@ mod uploads;
 
 pub use entrance::Entrance;
 pub use server::{Listening, ServerError, serve};
-pub use site::{Limits, Site};
+pub use site::{Limits, Parts, Site};
 
 /// The names of the routes in metrics.
 pub const ROUTE_LABELS: [&str; route::Route::LABELS.len()] = route::Route::LABELS;

@@ -11,7 +11,7 @@ use tagstone_schema::Digest;
 use super::api::Fingerprints;
 use crate::content::ContentStore;
 use crate::metrics::Metrics;
-use crate::registry::{Published, Sparse, WriterHandle};
+use crate::registry::{Clock, Published, Sparse, WriterHandle};
 
 /// Bounds on requests; all of them are settings.
 #[derive(Clone, Debug)]
@@ -34,9 +34,24 @@ pub struct Limits {
     pub uri_bytes: usize,
 }
 
+/// What a site is made of.
+pub struct Parts {
+    /// The state that readers see.
+    pub published: Published,
+    /// The time by which tags expire.
+    pub clock: Arc<dyn Clock>,
+    /// The way to the writer.
+    pub writer: WriterHandle,
+    /// The bytes.
+    pub content: Arc<ContentStore>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
 /// A registry as its requests see it.
 pub struct Site {
     pub(super) published: Published,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) writer: WriterHandle,
     pub(super) content: Arc<ContentStore>,
     pub(super) metrics: Arc<Metrics>,
@@ -48,20 +63,13 @@ pub struct Site {
 
 impl Site {
     /// A site over an opened registry. `cache_bytes` bounds the memory for manifests.
-    pub fn new(
-        published: Published,
-        writer: WriterHandle,
-        content: Arc<ContentStore>,
-        metrics: Arc<Metrics>,
-        limits: Limits,
-        sparse: Sparse,
-        cache_bytes: u64,
-    ) -> Self {
+    pub fn new(parts: Parts, limits: Limits, sparse: Sparse, cache_bytes: u64) -> Self {
+        let Parts { published, clock, writer, content, metrics } = parts;
         // Most manifests have some hundred bytes up to a few thousand.
         let entries = usize::try_from(cache_bytes / 2048).unwrap_or(usize::MAX).max(16);
         let manifests = Cache::with_weighter(entries, cache_bytes, ByBytes);
         let fingerprints = Fingerprints::default();
-        Self { published, writer, content, metrics, limits, sparse, manifests, fingerprints }
+        Self { published, clock, writer, content, metrics, limits, sparse, manifests, fingerprints }
     }
 
     /// The metrics of the site.

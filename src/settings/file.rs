@@ -17,14 +17,8 @@ const FILE_BYTES: u64 = 1 << 20;
 
 /// Sections of the documented interface that this version lacks. They mostly guard something, so a file that relies on
 /// them must not start a server that ignores them.
-const UNAVAILABLE: [(&str, &str); 6] = [
-    ("tls", "[tls]"),
-    ("auth", "[auth]"),
-    ("access", "[[access]]"),
-    ("collect", "[collect]"),
-    ("prune", "[prune]"),
-    ("immutability", "[immutability]"),
-];
+const UNAVAILABLE: [(&str, &str); 4] =
+    [("tls", "[tls]"), ("auth", "[auth]"), ("access", "[[access]]"), ("collect", "[collect]")];
 
 /// What to say about a section that only later versions have.
 pub(super) fn unavailable(section: &str) -> Option<String> {

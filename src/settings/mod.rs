@@ -15,6 +15,7 @@ mod given;
 mod limits;
 mod log;
 mod nearest;
+mod policies;
 mod problem;
 mod reader;
 mod writer;
@@ -28,6 +29,7 @@ pub use content::{Content, Manifests, Uploads};
 pub use exposure::Exposed;
 pub use limits::Limits;
 pub use log::{Log, LogFormat};
+pub use policies::{Immutability, Prune};
 pub use problem::{Problem, Source};
 pub use reader::Entry;
 pub use writer::{Store, Writer};
@@ -60,6 +62,10 @@ pub struct Settings {
     pub store: Store,
     /// `[manifests]`
     pub manifests: Manifests,
+    /// `[immutability]`
+    pub immutability: Immutability,
+    /// `[prune]`
+    pub prune: Prune,
 }
 
 /// Values given on the command line, as they were typed.
@@ -141,6 +147,8 @@ impl Settings {
             writer: Writer::gather(&mut reader.section("writer")),
             store: Store::gather(&mut reader.section("store")),
             manifests: Manifests::gather(&mut reader.section("manifests")),
+            immutability: Immutability::gather(&mut reader.section("immutability")),
+            prune: Prune::gather(&mut reader.section("prune")),
         }
     }
 }

@@ -14,7 +14,7 @@ use actix_web::test::TestRequest;
 use actix_web::web::Data;
 use actix_web::{App, Error};
 use tagstone::content::ContentStore;
-use tagstone::http::{self, ROUTE_LABELS};
+use tagstone::http::{self, Parts, ROUTE_LABELS};
 use tagstone::metrics::{Metrics, WriterMetrics};
 use tagstone::registry::{Published, SystemClock, Writer};
 use tagstone::serve::{self, ContentBytes, Opened};
@@ -110,13 +110,9 @@ impl Registry {
             serve::writer_settings(&settings),
         );
         let writing = std::thread::spawn(move || writer.run());
-        let site = Data::new(http::Entrance::from(serve::site(
-            &settings,
-            published.clone(),
-            handle,
-            content.clone(),
-            metrics,
-        )));
+        let (clock, content_of_site) = (Arc::new(SystemClock), content.clone());
+        let parts = Parts { published: published.clone(), clock, writer: handle, content: content_of_site, metrics };
+        let site = Data::new(http::Entrance::from(serve::site(&settings, parts)));
         let service = actix_web::test::init_service(App::new().configure(http::configure(site))).await;
         let service = Box::new(move |request: TestRequest, payload: Option<actix_web::dev::Payload>| {
             let mut request = request.to_request();

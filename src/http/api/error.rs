@@ -6,14 +6,13 @@
 //! the manifests that stand in the way, stand beside these.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 use tagstone_schema::digest::DigestError;
 use tagstone_schema::name::NameError;
 
 use crate::http::error::Refusal;
 use crate::http::refused::Refused;
-use crate::registry::{Rejection, WriteError};
 
 /// What kind of error it is. A new one also gets its place in [`ErrorType::ALL`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +21,11 @@ pub(super) enum ErrorType {
     NotFound,
     MethodNotAllowed,
     RequestTimeout,
+    TagImmutable,
+    TagSpent,
+    PolicyConflict,
+    PolicyNotDraft,
+    PolicyChanged,
     InUse,
     PreconditionFailed,
     TooLarge,
@@ -33,11 +37,16 @@ pub(super) enum ErrorType {
 
 impl ErrorType {
     /// Every type.
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::InvalidRequest,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
+        Self::TagImmutable,
+        Self::TagSpent,
+        Self::PolicyConflict,
+        Self::PolicyNotDraft,
+        Self::PolicyChanged,
         Self::InUse,
         Self::PreconditionFailed,
         Self::TooLarge,
@@ -61,6 +70,26 @@ impl ErrorType {
             ),
             Self::RequestTimeout => {
                 ("request_timeout", StatusCode::REQUEST_TIMEOUT, "The body of the request came too slowly.")
+            }
+            Self::TagImmutable => (
+                "tag_immutable",
+                StatusCode::CONFLICT,
+                "Immutable tags stand in the way: `tags` names them and what protects them.",
+            ),
+            Self::TagSpent => (
+                "tag_spent",
+                StatusCode::CONFLICT,
+                "The name was immutable and was removed: it can only come back as the digest that it had.",
+            ),
+            Self::PolicyConflict => (
+                "policy_conflict",
+                StatusCode::BAD_REQUEST,
+                "The policy contradicts others: together they would protect every tag there can be, or it could never \
+                 prune any.",
+            ),
+            Self::PolicyNotDraft => ("policy_not_draft", StatusCode::CONFLICT, "Only a draft can be activated."),
+            Self::PolicyChanged => {
+                ("policy_changed", StatusCode::CONFLICT, "The policy was changed while its run was under way.")
             }
             Self::InUse => ("in_use", StatusCode::CONFLICT, "Manifests that remain still need what was to go."),
             Self::PreconditionFailed => (
@@ -129,7 +158,7 @@ impl ApiRefusal {
         self
     }
 
-    fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    pub(super) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }
@@ -181,46 +210,5 @@ impl From<NameError> for ApiRefusal {
 impl From<DigestError> for ApiRefusal {
     fn from(error: DigestError) -> Self {
         Self::invalid_request(error.to_string())
-    }
-}
-
-impl From<Rejection> for ApiRefusal {
-    fn from(rejection: Rejection) -> Self {
-        let message = rejection.to_string();
-        match rejection {
-            Rejection::RepositoryUnknown { repository } => {
-                Self::not_found(message).with("repository", json!(repository))
-            }
-            Rejection::BlobUnknown { repository, digest } | Rejection::ManifestUnknown { repository, digest } => {
-                Self::not_found(message).with("repository", json!(repository)).with("digest", json!(digest))
-            }
-            Rejection::TagUnknown { repository, tag } => {
-                Self::not_found(message).with("repository", json!(repository)).with("tags", json!([tag]))
-            }
-            Rejection::ReferencesMissing { missing, .. } => Self::not_found(message).with("missing", json!(missing)),
-            Rejection::InUse { digest, by, .. } => {
-                Self::new(ErrorType::InUse, message).with("digest", json!(digest)).with("manifests", json!(by))
-            }
-            Rejection::MediaTypeDiffers { .. } => Self::invalid_request(message),
-            Rejection::PreconditionFailed { reference, standing, .. } => {
-                Self::new(ErrorType::PreconditionFailed, message)
-                    .with("reference", json!(reference))
-                    .with("digest", json!(standing))
-            }
-            Rejection::TooLarge { .. } => Self::new(ErrorType::TooLarge, message),
-        }
-    }
-}
-
-impl From<WriteError> for ApiRefusal {
-    fn from(error: WriteError) -> Self {
-        let message = error.to_string();
-        match error {
-            WriteError::Rejected(rejection) => rejection.into(),
-            WriteError::Poisoned => Self::new(ErrorType::ReadOnly, message),
-            WriteError::Stopped => Self::new(ErrorType::Unavailable, message)
-                .with_header(header::RETRY_AFTER, HeaderValue::from_static("5")),
-            WriteError::Bug(_) => Self::new(ErrorType::InternalError, message),
-        }
     }
 }

@@ -15,6 +15,7 @@ mod log_head;
 mod openapi;
 #[cfg_attr(not(test), expect(dead_code, reason = "no resource is a list yet"))]
 mod page;
+mod rejected;
 mod route;
 mod tag;
 mod whoami;

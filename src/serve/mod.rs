@@ -1,0 +1,131 @@
+//! From settings to a running registry, and back to a clean stop.
+
+mod background;
+mod start;
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tagstone_replay::content::Layout;
+use tagstone_replay::log::OpenError;
+use tagstone_replay::log::directory::{DirectoryLock, LockError, create_directory};
+use tagstone_schema::Digest;
+
+use crate::content::ContentStore;
+use crate::http::{self, Limits, Listening, Parts, ServerError, Site};
+use crate::metrics::{Metrics, WriterMetrics};
+use crate::registry::{BatchBytes, Clock, Published, Sparse, SystemClock, Writer, WriterSettings};
+use crate::settings::Settings;
+
+use background::Background;
+pub use start::Opened;
+
+/// Why a registry did not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Another process has the data directory.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The log is not sound.
+    #[error(transparent)]
+    Log(#[from] OpenError),
+    /// The first record of this start could not be written.
+    #[error("the start could not be recorded: {0}")]
+    Record(String),
+    /// The content cannot be opened.
+    #[error("the data directory cannot be opened: {0}")]
+    Content(#[from] io::Error),
+    /// The address cannot be listened on, or the server ended.
+    #[error("{0}")]
+    Server(String),
+    /// The metrics clash; a bug.
+    #[error("the metrics cannot be set up: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// Serves until a signal says to stop.
+pub fn serve(settings: &Settings) -> Result<(), ServeError> {
+    let layout = Layout::new(&settings.data);
+    create_directory(layout.root())?;
+    let _lock = DirectoryLock::take(&layout.lock())?;
+    let recovering = settings.clone();
+    let background =
+        http::serve(listening(settings), move || recover(&layout, &recovering)).map_err(|error| match error {
+            ServerError::Listen { .. } | ServerError::Ended(_) => ServeError::Server(error.to_string()),
+            ServerError::Recovery(error) => error,
+        })?;
+    if let Some(background) = background {
+        background.end();
+    }
+    Ok(())
+}
+
+/// Opens the registry, and starts what works in the background.
+fn recover(layout: &Layout, settings: &Settings) -> Result<(Site, Background), ServeError> {
+    let registry = Opened::open(layout, settings)?;
+    let metrics = Metrics::new(&http::ROUTE_LABELS)?;
+    metrics.observe_head(registry.log.head());
+    let content = Arc::new(registry.content);
+    let published = Published::new(registry.snapshot);
+    let (writer, handle) = Writer::new(
+        registry.log,
+        Box::new(ContentBytes(content.clone())),
+        Arc::new(SystemClock),
+        Box::new(WriterMetrics(metrics.clone())),
+        published.clone(),
+        writer_settings(settings),
+    );
+    let writing = std::thread::Builder::new().name("writer".to_owned()).spawn(move || drop(writer.run()))?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let periodic = vec![
+        background::expire_uploads(content.clone(), settings.uploads.lifetime)?,
+        background::expire_tags(published.clone(), clock.clone(), handle.clone())?,
+    ];
+    let parts = Parts { published, clock, writer: handle, content, metrics };
+    Ok((site(settings, parts), Background { writing, periodic }))
+}
+
+/// The content store, as the writer uses it.
+pub struct ContentBytes(pub Arc<ContentStore>);
+
+impl BatchBytes for ContentBytes {
+    fn store(&mut self, contents: &[(Digest, Bytes)], renamed: &[Digest]) -> io::Result<()> {
+        self.0.segments.append(contents)?;
+        self.0.blobs.sync_directories(renamed)
+    }
+}
+
+/// A site with the limits of the settings.
+pub fn site(settings: &Settings, parts: Parts) -> Site {
+    let limits = Limits {
+        manifest_bytes: settings.limits.manifest_bytes,
+        blob_bytes: settings.limits.blob_bytes,
+        small_blob_bytes: bounded(settings.content.small_blob_bytes),
+        body_idle: settings.limits.body_idle,
+        body_minimum_rate: settings.limits.body_minimum_rate,
+        open_uploads: bounded(settings.limits.open_uploads),
+        page_entries: bounded(settings.limits.page_entries),
+        uri_bytes: bounded(settings.limits.uri_bytes),
+    };
+    let sparse = Sparse { index: settings.manifests.sparse_index, layers: settings.manifests.sparse_layers };
+    Site::new(parts, limits, sparse, settings.content.cache_bytes)
+}
+
+/// The bounds of the writer.
+pub fn writer_settings(settings: &Settings) -> WriterSettings {
+    WriterSettings { batch: bounded(settings.writer.batch), queue: bounded(settings.writer.queue) }
+}
+
+fn listening(settings: &Settings) -> Listening {
+    Listening {
+        address: settings.listen,
+        head_timeout: settings.limits.head_timeout,
+        connections: bounded(settings.limits.connections),
+        shutdown_grace: settings.shutdown_grace,
+    }
+}
+
+fn bounded(value: u64) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,101 @@
+//! Opening a data directory: the log verified and folded, the start recorded.
+
+use tagstone_replay::content::Layout;
+use tagstone_replay::fold::State;
+use tagstone_replay::log::{AppendError, EmbeddedLog, Log, Options};
+use tagstone_schema::policy::{Pattern, Rule, Scope};
+use tagstone_schema::record::{EncodeError, FORMAT_VERSION};
+use tagstone_schema::{Actor, Event, Id, Origin, Record};
+
+use super::{ServeError, bounded};
+use crate::content::{ContentStore, Settings as ContentSettings};
+use crate::registry::{Clock, Snapshot, SystemClock};
+use crate::settings::Settings;
+
+/// A registry whose log is verified and folded, and records its own start.
+pub struct Opened {
+    /// The log.
+    pub log: Box<dyn Log>,
+    /// Its fold.
+    pub snapshot: Snapshot,
+    /// The bytes.
+    pub content: ContentStore,
+}
+
+impl Opened {
+    /// Opens a data directory, or makes it. The caller holds its lock.
+    pub fn open(layout: &Layout, settings: &Settings) -> Result<Self, ServeError> {
+        // The log comes first: a start that it refuses leaves nothing behind.
+        let mut state = State::default();
+        let options = Options { cache_bytes: settings.store.cache_bytes };
+        let opened = EmbeddedLog::open(layout, options, &mut |record| state.apply(record))?;
+        if opened.cut_off > 0 {
+            tracing::warn!(records = opened.cut_off, "cut off records that were never acknowledged");
+        }
+        let mut log: Box<dyn Log> = Box::new(opened.log);
+        let content = ContentStore::open(
+            layout,
+            ContentSettings {
+                direct_io: settings.content.direct_io,
+                small_blob_bytes: bounded(settings.content.small_blob_bytes),
+            },
+        )?;
+        record_start(&mut *log, &mut state, &SystemClock, settings)?;
+        let head = log.head();
+        tracing::info!(seq = head.seq, hash = %head.hash, repositories = state.repository_count(), "the log is open");
+        Ok(Self { log, snapshot: Snapshot { state, head }, content })
+    }
+}
+
+/// Records that this program opened the log, and for a new one that it begins.
+fn record_start(
+    log: &mut dyn Log,
+    state: &mut State,
+    clock: &dyn Clock,
+    settings: &Settings,
+) -> Result<(), ServeError> {
+    let head = log.head();
+    let mut events = Vec::new();
+    if head.seq == 0 {
+        events.push(Event::LogStarted { log: random_id()? });
+    }
+    events.push(Event::ServerStarted { version: env!("CARGO_PKG_VERSION").to_owned() });
+    // In the same record, so that a start that dies early does not leave a registry that never has the policy.
+    if head.seq == 0 && settings.immutability.suffix_convention {
+        events.push(suffix_convention(random_id()?));
+    }
+    let record = Record {
+        format: FORMAT_VERSION,
+        seq: head.seq + 1,
+        time: clock.now().max(head.time.next()),
+        prev: head.hash,
+        actor: Actor::system("start"),
+        origin: Origin::default(),
+        events,
+    };
+    let encoded = record.encode().map_err(|error: EncodeError| ServeError::Record(error.to_string()))?;
+    // As in the writer: what the next start would take for damage is not written.
+    record.check_follows(&head).map_err(|broken| ServeError::Record(broken.to_string()))?;
+    state.apply(&record).map_err(|illegal| ServeError::Record(illegal.to_string()))?;
+    log.append(&head, &[encoded]).map_err(|error: AppendError| ServeError::Record(error.to_string()))
+}
+
+/// Names that end in `-immutable`, `_immutable` or `.immutable`.
+const SUFFIX_CONVENTION: &str = ".*[-_.]immutable";
+
+/// The policy that a new registry begins with. From then on it is a policy as any other, and can be retired.
+fn suffix_convention(policy: Id) -> Event {
+    let pattern = Pattern { regex: SUFFIX_CONVENTION.to_owned(), matches: true };
+    let rule = Rule::Immutability { pattern, include_referrer_tags: false };
+    Event::PolicyActivated { policy, scope: Scope::Registry, rule }
+}
+
+fn random_id() -> Result<Id, ServeError> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|error| ServeError::Record(error.to_string()))?;
+    Ok(Id::from_random(random))
+}
+
+#[cfg(test)]
+#[path = "start_tests.rs"]
+mod tests;
