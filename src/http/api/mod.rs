@@ -17,6 +17,7 @@ mod openapi;
 mod page;
 mod route;
 mod tag;
+mod templates;
 mod whoami;
 
 use actix_web::HttpResponse;
