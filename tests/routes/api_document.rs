@@ -162,6 +162,7 @@ fn every_operation_is_described() {
             let responses = operation["responses"].as_object().unwrap();
             assert!(responses.keys().any(|status| status.starts_with('2')), "{shown} never succeeds");
             for (status, response) in responses {
+                assert!(response["description"].as_str().is_some_and(|text| !text.is_empty()), "{shown}: {status}");
                 let schema = &response["content"]["application/json"]["schema"];
                 if status.starts_with('2') {
                     assert!(status == "204" || !schema.is_null(), "{shown}: {status} has no schema");

@@ -25,7 +25,7 @@ const CODES: [&str; 14] = [
 ];
 
 /// The types of errors below `/api/v1`, with their statuses.
-const TYPES: [(&str, u16); 11] = [
+pub(crate) const TYPES: [(&str, u16); 11] = [
     ("invalid_request", 400),
     ("not_found", 404),
     ("method_not_allowed", 405),

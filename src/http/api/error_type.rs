@@ -52,7 +52,7 @@ pub(super) struct Meaning {
     summary = "What a kind of error means",
     params(("error_type" = String, Path, description = "The `error_type` of an error")),
     responses(
-        (status = 200, body = Meaning),
+        (status = 200, description = "What it means", body = Meaning),
         (status = 404, description = "`not_found`: there is no such kind of error"),
     ),
 )]

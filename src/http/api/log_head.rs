@@ -36,7 +36,7 @@ pub(super) struct LogHead {
     operation_id = "get_log_head",
     tag = "log",
     summary = "The last record of the log and the fingerprint of the state it leads to",
-    responses((status = 200, body = LogHead)),
+    responses((status = 200, description = "The head, and the fingerprint of the state there", body = LogHead)),
 )]
 pub(super) async fn get(exchange: &Exchange<'_>) -> ApiAnswer {
     let site = exchange.site;

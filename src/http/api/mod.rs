@@ -18,6 +18,7 @@ mod page;
 mod rejected;
 mod route;
 mod tag;
+mod templates;
 mod whoami;
 
 use actix_web::HttpResponse;

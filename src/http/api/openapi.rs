@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 use actix_web::HttpResponse;
 use bytes::Bytes;
 use utoipa::OpenApi;
-use utoipa::openapi::path::Operation;
-use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
+use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, ResponseBuilder};
 
 use super::error::{ApiRefusal, ErrorType};
 use super::error_type::{ErrorForm, Meaning};
+use super::templates::{Templates, operations};
 use super::{ApiAnswer, error_type, log_head, tag, whoami};
 
 /// Every operation below `/api/v1`.
@@ -18,13 +18,13 @@ use super::{ApiAnswer, error_type, log_head, tag, whoami};
     info(
         title = "Tagstone",
         description = "The REST API of a Tagstone registry. Every error has the form of the schema `Error`. HEAD is \
-                       answered wherever GET is. A name of a repository or namespace stands in a path as it is, with \
-                       its slashes; a slash at the end of a path changes nothing.",
+                       answered wherever GET is. Names of repositories and namespaces stand in paths as they are, with \
+                       their slashes. The slash at the end of a path may be left out.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     paths(tag::delete, log_head::get, whoami::get, error_type::get, get),
     components(schemas(ErrorForm, Meaning)),
-    modifiers(&ErrorResponses),
+    modifiers(&Templates, &ErrorResponses),
 )]
 struct Document;
 
@@ -36,7 +36,7 @@ impl utoipa::Modify for ErrorResponses {
         for path in document.paths.paths.values_mut() {
             for operation in operations(path) {
                 for (status, response) in &mut operation.responses.responses {
-                    if let utoipa::openapi::RefOr::T(response) = response
+                    if let RefOr::T(response) = response
                         && status.starts_with(['4', '5'])
                     {
                         response.content.insert(JSON.to_owned(), error_content());
@@ -51,12 +51,8 @@ impl utoipa::Modify for ErrorResponses {
 
 const JSON: &str = "application/json";
 
-fn error_content() -> utoipa::openapi::Content {
+fn error_content() -> Content {
     ContentBuilder::new().schema(Some(Ref::from_schema_name("Error"))).build()
-}
-
-fn operations(path: &mut utoipa::openapi::PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut path.get, &mut path.put, &mut path.post, &mut path.delete, &mut path.patch].into_iter().flatten()
 }
 
 /// GET `/api/v1/openapi.json`

@@ -15,11 +15,7 @@ use crate::registry::Command;
     operation_id = "delete_tag",
     tag = "tags",
     summary = "Delete a tag; the manifest stays",
-    params(
-        ("repository" = String, Path, description = "Name of the repository; it may contain slashes"),
-        ("tag" = String, Path, description = "The tag"),
-        ("If-Match" = Option<String>, Header, description = "Digest in quotes that the tag must point at now, or `*`"),
-    ),
+    params(("If-Match" = Option<String>, Header, description = "Digest in quotes that the tag must point at now, or `*`")),
     responses(
         (status = 204, description = "The tag is gone"),
         (status = 404, description = "`not_found`: there is no such tag, or no such repository"),

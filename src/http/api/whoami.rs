@@ -54,7 +54,7 @@ impl From<Actor> for ActorForm {
     operation_id = "get_whoami",
     tag = "registry",
     summary = "Who the registry takes the client for",
-    responses((status = 200, body = WhoAmI)),
+    responses((status = 200, description = "The actor of whatever the client changes", body = WhoAmI)),
 )]
 pub(super) fn get(exchange: &Exchange<'_>) -> HttpResponse {
     // There are no users yet: whoever reaches the registry may do everything.
