@@ -64,7 +64,7 @@ impl Model {
 
     /// BLAKE3 over the canonical text, as the format's document has it.
     pub(crate) fn fingerprint(&self) -> String {
-        let mut text = format!("tagstone state 1\nlog {}\n", Id([1; 16]));
+        let mut text = format!("tagstone state 2\nlog {}\n", Id([1; 16]));
         for (name, shelf) in &self.repositories {
             writeln!(text, "repository {name}").unwrap();
             for (digest, size) in &shelf.blobs {
@@ -79,7 +79,7 @@ impl Model {
                 }
             }
             for (tag, (digest, since)) in &shelf.tags {
-                writeln!(text, "tag {tag} {digest} {since} - -").unwrap();
+                writeln!(text, "tag {tag} {digest} {since} - - -").unwrap();
             }
         }
         blake3::hash(text.as_bytes()).to_string()
@@ -115,6 +115,7 @@ fn change(shelves: &mut BTreeMap<String, Shelf>, command: &Command, now: &str) -
             holds(condition, Some(&standing)).then_some(true)
         }
         Command::PutManifest(image) => put(shelves.entry(image.repository.to_string()).or_default(), image, now),
+        other => panic!("the model does not know {other:?}"),
     }
 }
 

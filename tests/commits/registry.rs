@@ -36,8 +36,8 @@ pub(crate) enum Answer {
 impl From<Result<Committed, WriteError>> for Answer {
     fn from(result: Result<Committed, WriteError>) -> Self {
         match result {
-            Ok(Committed { seq: Some(seq) }) => Self::Committed(seq),
-            Ok(Committed { seq: None }) => Self::Unchanged,
+            Ok(Committed { seq: Some(seq), .. }) => Self::Committed(seq),
+            Ok(Committed { seq: None, .. }) => Self::Unchanged,
             Err(WriteError::Rejected(rejection)) => Self::Rejected(rejection),
             Err(WriteError::Poisoned) => Self::Poisoned,
             Err(WriteError::Stopped) => Self::Stopped,
