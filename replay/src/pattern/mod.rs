@@ -3,6 +3,7 @@
 //! A pattern is written in the syntax of the `regex` crate and judged over the names that a tag can have. It is parsed
 //! once, cut to those names ([`narrow`]), and compiled; everything after that works on tag names alone.
 
+pub mod language;
 mod matcher;
 mod narrow;
 mod referrer;

@@ -1,7 +1,7 @@
 //! Expressions, cut to what the name of a tag can hold.
 //!
 //! Over the names of tags the cut expression matches exactly what the whole one does, and it is far smaller: `.` stands
-//! for 64 characters instead of a million, in one byte each, and no repetition counts further than a tag is long.
+//! for 65 characters instead of a million, in one byte each, and no repetition counts further than a tag is long.
 
 use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, Hir, HirKind, Look, Repetition};
 use tagstone_schema::limits::TAG_BYTES;

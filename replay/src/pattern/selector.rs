@@ -1,7 +1,7 @@
 //! One compiled pattern.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use regex_automata::meta::Regex;
 use regex_syntax::Parser;
@@ -9,6 +9,7 @@ use regex_syntax::hir::Hir;
 use tagstone_schema::limits::PATTERN_CHARS;
 use tagstone_schema::policy::Pattern;
 
+use super::language::Automaton;
 use super::matcher::compile;
 use super::narrow::full_match;
 
@@ -52,6 +53,8 @@ struct Compiled {
     pattern: Pattern,
     expression: Hir,
     matcher: Regex,
+    /// Built when it is first asked for, since few patterns are ever compared; none if it is too large.
+    automaton: OnceLock<Option<Automaton>>,
 }
 
 impl Selector {
@@ -69,7 +72,8 @@ impl Selector {
         let expression = full_match(parsed);
         let too_large = |_| PatternError::TooLarge { limit: PATTERN_BYTES };
         let matcher = compile(&[&expression], PATTERN_BYTES).map_err(too_large)?;
-        Ok(Self(Arc::new(Compiled { pattern: pattern.clone(), expression, matcher })))
+        let automaton = OnceLock::new();
+        Ok(Self(Arc::new(Compiled { pattern: pattern.clone(), expression, matcher, automaton })))
     }
 
     /// The pattern as it was written.
@@ -86,6 +90,13 @@ impl Selector {
     /// The expression, as a full match over the names of tags.
     pub(super) fn expression(&self) -> &Hir {
         &self.0.expression
+    }
+
+    /// The selector as an automaton; none if that would be too large.
+    pub(super) fn automaton(&self) -> Option<&Automaton> {
+        let compiled = &*self.0;
+        let build = || Automaton::new(&compiled.expression, compiled.pattern.matches);
+        compiled.automaton.get_or_init(build).as_ref()
     }
 
     /// What matches the expression, whether or not that selects.

@@ -5,7 +5,7 @@ use tagstone_schema::policy::Pattern;
 use super::selector::PATTERN_BYTES;
 use super::*;
 
-fn selector(regex: &str, matches: bool) -> Selector {
+pub(super) fn selector(regex: &str, matches: bool) -> Selector {
     Selector::new(&Pattern { regex: regex.to_owned(), matches }).unwrap_or_else(|error| panic!("{regex}: {error}"))
 }
 
@@ -153,7 +153,7 @@ fn one_of(parts: &'static str) -> impl Strategy<Value = &'static str> {
     proptest::sample::select(parts.split_whitespace().collect::<Vec<_>>())
 }
 
-fn regexes() -> impl Strategy<Value = String> {
+pub(super) fn regexes() -> impl Strategy<Value = String> {
     one_of(ATOMS).prop_map(str::to_owned).prop_recursive(4, 24, 3, |inner| {
         let (a, b, c) = (inner.clone(), inner.clone(), inner.clone());
         prop_oneof![

@@ -1,0 +1,56 @@
+//! What patterns select, judged by the names and not by the spelling: `v.*` and `^(?:v).*$` are the same.
+//!
+//! Every pattern is a regular language, so whether some of them together select all that another selects can be
+//! decided: their automata walk side by side over every name that a tag can have, and where all that follows is the
+//! same, the walk goes there once. Both the automata and the walk are bounded, since an expression of a few characters
+//! can need more states than there is memory; beyond the bounds the answer is that it cannot be judged.
+
+mod automaton;
+mod examples;
+mod walk;
+
+use tagstone_schema::Tag;
+
+pub(super) use automaton::Automaton;
+
+use super::selector::Selector;
+
+/// Whether some selectors together select everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cover {
+    /// They do.
+    Everything,
+    /// They do not: none of them selects this tag, the shortest there is where that could be found out.
+    Misses(Tag),
+    /// Too large to be judged, and no tag was found that none of them selects.
+    TooLarge,
+}
+
+/// Whether `protecting` together select every tag that `selected` selects (none: every tag there can be). What selects
+/// no tag at all is covered, even by nothing.
+pub fn cover(selected: Option<&Selector>, protecting: &[&Selector]) -> Cover {
+    let is_missed = |name: &str| !protecting.iter().any(|selector| selector.selects(name));
+    // Most questions end here, and the shortest names are quick to find: for every tag, the names of one character.
+    let shortest = match selected {
+        None => Some(automaton::first_characters().map(|character| char::from(character).to_string()).collect()),
+        Some(selected) => selected.automaton().map(Automaton::shortest_names),
+    };
+    let missed = shortest.unwrap_or_default().into_iter().find(|name| is_missed(name));
+    if let Some(tag) = missed.and_then(|name| name.parse().ok()) {
+        return Cover::Misses(tag);
+    }
+    match walk::first_missed(selected, protecting) {
+        Ok(None) => Cover::Everything,
+        Ok(Some(tag)) => Cover::Misses(tag),
+        Err(walk::TooLarge) => {
+            let mut examples = selected.into_iter().chain(protecting.iter().copied()).flat_map(examples::of);
+            let missed = examples.find(|name| {
+                selected.is_none_or(|selected| selected.selects(name.as_str())) && is_missed(name.as_str())
+            });
+            missed.map_or(Cover::TooLarge, Cover::Misses)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
