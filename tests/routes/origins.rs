@@ -58,7 +58,10 @@ fn a_record_says_which_request_made_it() {
             }
         }
         let records = registry.records();
-        assert!(matches!(records[0].events[..], [Event::LogStarted { .. }, Event::ServerStarted { .. }]));
+        assert!(matches!(
+            records[0].events[..],
+            [Event::LogStarted { .. }, Event::ServerStarted { .. }, Event::PolicyActivated { .. }]
+        ));
         assert_eq!(records.len(), 1 + expected.len());
         for (record, (id, agent, events)) in records[1..].iter().zip(&expected) {
             assert_eq!((&record.origin.request_id, &record.origin.user_agent), (id, agent), "{record:?}");

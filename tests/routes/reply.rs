@@ -25,12 +25,17 @@ const CODES: [&str; 14] = [
 ];
 
 /// The types of errors below `/api/v1`, with their statuses.
-pub(crate) const TYPES: [(&str, u16); 11] = [
+pub(crate) const TYPES: [(&str, u16); 16] = [
     ("invalid_request", 400),
+    ("policy_conflict", 400),
     ("not_found", 404),
     ("method_not_allowed", 405),
     ("request_timeout", 408),
     ("in_use", 409),
+    ("tag_immutable", 409),
+    ("tag_spent", 409),
+    ("policy_not_draft", 409),
+    ("policy_changed", 409),
     ("precondition_failed", 412),
     ("too_large", 413),
     ("uri_too_long", 414),
