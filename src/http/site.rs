@@ -8,7 +8,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use tagstone_schema::Digest;
 
-use super::api::Fingerprints;
+use super::api::{Fingerprints, LongQuestions};
 use crate::content::ContentStore;
 use crate::metrics::Metrics;
 use crate::registry::{Clock, Published, Sparse, WriterHandle};
@@ -59,6 +59,7 @@ pub struct Site {
     pub(super) sparse: Sparse,
     pub(super) manifests: Cache<Digest, Bytes, ByBytes>,
     pub(super) fingerprints: Fingerprints,
+    pub(super) questions: LongQuestions,
 }
 
 impl Site {
@@ -68,8 +69,8 @@ impl Site {
         // Most manifests have some hundred bytes up to a few thousand.
         let entries = usize::try_from(cache_bytes / 2048).unwrap_or(usize::MAX).max(16);
         let manifests = Cache::with_weighter(entries, cache_bytes, ByBytes);
-        let fingerprints = Fingerprints::default();
-        Self { published, clock, writer, content, metrics, limits, sparse, manifests, fingerprints }
+        let (fingerprints, questions) = (Fingerprints::default(), LongQuestions::default());
+        Self { published, clock, writer, content, metrics, limits, sparse, manifests, fingerprints, questions }
     }
 
     /// The metrics of the site.

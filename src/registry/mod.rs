@@ -16,7 +16,8 @@ pub use command::{
     Because, BecauseError, Command, Condition, CreatePolicy, Expiry, Lock, Prunable, PruneTags, PutManifest, SetTag,
     Sparse, Submission,
 };
-pub use decide::decide;
+pub use conflict::{Conflict, Judgement};
+pub use decide::{decide, judge_policy};
 pub use published::{Published, Snapshot};
 pub use rejection::{Act, Immutable, Protected, Rejection, SpentName};
 pub use writer::{BatchBytes, Committed, Progress, WriteError, Writer, WriterHandle, WriterSettings};

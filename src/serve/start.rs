@@ -9,6 +9,7 @@ use tagstone_schema::{Actor, Event, Id, Origin, Record};
 
 use super::{ServeError, bounded};
 use crate::content::{ContentStore, Settings as ContentSettings};
+use crate::random_id::random_id;
 use crate::registry::{Clock, Snapshot, SystemClock};
 use crate::settings::Settings;
 
@@ -57,12 +58,12 @@ fn record_start(
     let head = log.head();
     let mut events = Vec::new();
     if head.seq == 0 {
-        events.push(Event::LogStarted { log: random_id()? });
+        events.push(Event::LogStarted { log: fresh_id()? });
     }
     events.push(Event::ServerStarted { version: env!("CARGO_PKG_VERSION").to_owned() });
     // In the same record, so that a start that dies early does not leave a registry that never has the policy.
     if head.seq == 0 && settings.immutability.suffix_convention {
-        events.push(suffix_convention(random_id()?));
+        events.push(suffix_convention(fresh_id()?));
     }
     let record = Record {
         format: FORMAT_VERSION,
@@ -90,10 +91,8 @@ fn suffix_convention(policy: Id) -> Event {
     Event::PolicyActivated { policy, scope: Scope::Registry, rule }
 }
 
-fn random_id() -> Result<Id, ServeError> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|error| ServeError::Record(error.to_string()))?;
-    Ok(Id::from_random(random))
+fn fresh_id() -> Result<Id, ServeError> {
+    random_id().map_err(|error| ServeError::Record(error.to_string()))
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ mod token;
 
 pub use evolve::{IllegalEvent, Illegality};
 pub use fingerprint::Fingerprint;
-pub use immutability::{Protection, Reason, Spent};
+pub use immutability::{Demand, Preview, Protection, Reason, Spent};
 pub use live::Live;
 pub use manifest::Manifest;
 pub use policy::{Policy, PolicyStatus};

@@ -8,13 +8,11 @@
 
 mod error;
 mod error_type;
-// Until the first resource has a body, and until the first is a list. The compiler tells when these lines can go.
-#[expect(dead_code, reason = "no resource has a body yet")]
 mod json;
 mod log_head;
 mod openapi;
-#[cfg_attr(not(test), expect(dead_code, reason = "no resource is a list yet"))]
 mod page;
+mod policies;
 mod rejected;
 mod route;
 mod tag;
@@ -27,6 +25,7 @@ use actix_web::web::Payload;
 
 pub(super) use error::ApiRefusal;
 pub(super) use log_head::Fingerprints;
+pub(super) use policies::LongQuestions;
 pub(super) use route::ApiRoute;
 
 use super::error::Refusal;
@@ -36,8 +35,24 @@ use super::exchange::Exchange;
 pub(super) type ApiAnswer = Result<HttpResponse, ApiRefusal>;
 
 /// Answers a request below `/api/v1`. Whatever can be read with GET can be asked for with HEAD.
-pub(super) async fn answer(exchange: &Exchange<'_>, route: ApiRoute<'_>, _payload: Payload) -> ApiAnswer {
+pub(super) async fn answer(exchange: &Exchange<'_>, route: ApiRoute<'_>, payload: Payload) -> ApiAnswer {
     match route {
+        ApiRoute::ImmutabilityPolicies { scope } => policies::immutability_policies(exchange, scope, payload).await,
+        ApiRoute::ImmutabilityPolicy { scope, id } => policies::immutability_policy(exchange, scope, id, payload).await,
+        ApiRoute::ImmutabilityActivation { scope, id } => match *exchange.request.method() {
+            Method::POST => policies::immutability::activate(exchange, scope, id).await,
+            _ => wrong_method("POST"),
+        },
+        ApiRoute::ImmutabilityPreview { scope } => match *exchange.request.method() {
+            Method::POST => policies::preview::preview(exchange, scope, payload).await,
+            _ => wrong_method("POST"),
+        },
+        ApiRoute::PrunePolicies { scope } => policies::prune_policies(exchange, scope, payload).await,
+        ApiRoute::PrunePolicy { scope, id } => policies::prune_policy(exchange, scope, id, payload).await,
+        ApiRoute::PruneActivation { scope, id } => match *exchange.request.method() {
+            Method::POST => policies::prune::activate(exchange, scope, id).await,
+            _ => wrong_method("POST"),
+        },
         ApiRoute::Tag { name, tag } => match *exchange.request.method() {
             Method::DELETE => tag::delete(exchange, name, tag).await,
             _ => wrong_method("DELETE"),

@@ -9,6 +9,7 @@ use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, ResponseBuilder};
 
 use super::error::{ApiRefusal, ErrorType};
 use super::error_type::{ErrorForm, Meaning};
+use super::policies::{immutability, preview, prune};
 use super::templates::{Templates, operations};
 use super::{ApiAnswer, error_type, log_head, tag, whoami};
 
@@ -22,7 +23,11 @@ use super::{ApiAnswer, error_type, log_head, tag, whoami};
                        their slashes. The slash at the end of a path may be left out.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    paths(tag::delete, log_head::get, whoami::get, error_type::get, get),
+    paths(
+        immutability::list, immutability::create, immutability::get, immutability::change, immutability::delete,
+        immutability::activate, preview::preview, prune::list, prune::create, prune::get, prune::change, prune::delete,
+        prune::activate, tag::delete, log_head::get, whoami::get, error_type::get, get,
+    ),
     components(schemas(ErrorForm, Meaning)),
     modifiers(&Templates, &ErrorResponses),
 )]
