@@ -4,6 +4,7 @@
 
 mod clock;
 mod command;
+mod conflict;
 mod decide;
 mod published;
 mod rejection;
@@ -11,6 +12,7 @@ mod writer;
 
 pub use clock::{Clock, SystemClock};
 pub use command::{Command, Condition, PutManifest, Sparse, Submission};
+pub use conflict::{Candidate, Conflict, InForce, Judgement, Party, Warning, judge};
 pub use decide::decide;
 pub use published::{Published, Snapshot};
 pub use rejection::Rejection;
