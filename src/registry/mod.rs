@@ -16,7 +16,7 @@ pub use command::{
     Because, BecauseError, Command, Condition, CreatePolicy, Expiry, Lock, Prunable, PruneTags, PutManifest, SetTag,
     Sparse, Submission,
 };
-pub use conflict::{Conflict, Judgement};
+pub use conflict::{Candidate, Conflict, InForce, Judgement, Party, Warning, judge};
 pub use decide::{decide, judge_policy};
 pub use published::{Published, Snapshot};
 pub use rejection::{Act, Immutable, Protected, Rejection, SpentName};

@@ -3,9 +3,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cosign;
 mod crane;
 mod debian;
 mod helm;
+mod immutability;
 mod oras;
 mod podman;
 mod regctl;

@@ -16,6 +16,7 @@ use super::command::{Outcome, run};
 pub(crate) struct Tool {
     path: PathBuf,
     home: TempDir,
+    environment: Vec<(&'static str, &'static str)>,
 }
 
 /// Finds a program by its name, or says that this test has to end here.
@@ -53,6 +54,12 @@ impl Tool {
         run(self.command().args(arguments).current_dir(self.home()))
     }
 
+    /// The same tool with one more variable in its environment.
+    pub(crate) fn with_env(mut self, name: &'static str, value: &'static str) -> Self {
+        self.environment.push((name, value));
+        self
+    }
+
     /// A directory of this tool alone, for what it writes. It is removed with the tool.
     pub(crate) fn home(&self) -> &Path {
         self.home.path()
@@ -75,7 +82,10 @@ impl Tool {
             .env("XDG_CACHE_HOME", self.home().join("cache"))
             .env("XDG_DATA_HOME", self.home().join("share"))
             .env("XDG_RUNTIME_DIR", self.home())
-            .env("REGCTL_CONFIG", self.home().join("regctl.json"));
+            // The keys that cosign makes in a test are worth nothing.
+            .env("COSIGN_PASSWORD", "")
+            .env("REGCTL_CONFIG", self.home().join("regctl.json"))
+            .envs(self.environment.iter().copied());
         command
     }
 }
@@ -87,7 +97,8 @@ pub(crate) fn text(path: &Path) -> &str {
 
 fn found_or_missing(name: &str, found: Option<PathBuf>) -> Option<Tool> {
     if let Some(path) = found {
-        return Some(Tool { path, home: TempDir::new().expect("create a home directory for a tool") });
+        let home = TempDir::new().expect("create a home directory for a tool");
+        return Some(Tool { path, home, environment: Vec::new() });
     }
     let missing = format!("{name} is neither on the PATH nor in {}", cache().display());
     assert!(env::var("CI").as_deref() != Ok("true"), "{missing}: with CI=true every client has to be tested");

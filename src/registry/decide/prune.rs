@@ -9,7 +9,7 @@ use super::super::rejection::Rejection;
 
 /// Why a tag that a prune policy has found is not deleted after all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spared {
+pub(in crate::registry) enum Spared {
     /// It is protected now.
     Immutable,
     /// It has moved since, or was made anew.

@@ -3,6 +3,7 @@
 mod conditions;
 mod content;
 mod manifests;
+mod policies;
 
 use tagstone_replay::fold::{Moment, State};
 use tagstone_schema::event::{DeletionCause, EndedTag};

@@ -98,7 +98,7 @@ fn rule(tag_pattern: &str, tag_pattern_matches: Option<bool>, include_referrer_t
     params(
         ("n" = Option<usize>, Query, description = "The most policies of an answer"),
         ("next" = Option<String>, Query, description = "The `next` of the answer before"),
-        ("retired" = Option<bool>, Query, description = "`true` lists those that were retired as well"),
+        ("retired" = Option<bool>, Query, description = "`true` lists those that were retired instead"),
     ),
     responses(
         (status = 200, description = "The policies", body = PolicyList<ImmutabilityPolicy>),

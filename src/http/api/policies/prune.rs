@@ -142,7 +142,7 @@ impl TryFrom<NewPrunePolicy> for NewPolicy {
     params(
         ("n" = Option<usize>, Query, description = "The most policies of an answer"),
         ("next" = Option<String>, Query, description = "The `next` of the answer before"),
-        ("retired" = Option<bool>, Query, description = "`true` lists those that were retired as well"),
+        ("retired" = Option<bool>, Query, description = "`true` lists those that were retired instead"),
     ),
     responses(
         (status = 200, description = "The policies", body = PolicyList<PrunePolicy>),

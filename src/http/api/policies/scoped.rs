@@ -63,18 +63,17 @@ impl Scoped {
         &self.scope
     }
 
-    /// A page of them, the oldest first. Retired ones are left out unless they are asked for with `retired=true`.
+    /// A page of them, the oldest first: those that are not retired, or with `retired=true` those that are.
     pub(super) async fn list(&self, exchange: &Exchange<'_>) -> ApiAnswer {
         let query = exchange.query();
         let page = ApiPage::of(&query, exchange.site.limits.page_entries)?;
         let after = page.after().map(Place::parse).transpose()?;
-        let retired = Retired::of(&query)?;
+        let wanted = Wanted::of(&query)?;
         let snapshot = exchange.site.published.snapshot();
-        let is_wanted = |policy: &Policy| retired == Retired::Shown || policy.status != PolicyStatus::Retired;
         let mut places: Vec<_> = snapshot
             .state
             .policies()
-            .filter(|(_, policy)| self.holds(policy) && is_wanted(policy))
+            .filter(|(_, policy)| self.holds(policy) && wanted.includes(policy))
             .map(|(id, policy)| Place { created: policy.created.seq, id: *id })
             .filter(|place| after.as_ref().is_none_or(|after| place > after))
             .collect();
@@ -176,18 +175,22 @@ fn past(scope: &Scope) -> Option<&str> {
     }
 }
 
-/// Whether retired policies are listed beside the others.
+/// Which policies are listed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Retired {
-    Shown,
-    LeftOut,
+enum Wanted {
+    Standing,
+    Retired,
 }
 
-impl Retired {
+impl Wanted {
+    fn includes(self, policy: &Policy) -> bool {
+        (policy.status == PolicyStatus::Retired) == (self == Self::Retired)
+    }
+
     fn of(query: &Query<'_>) -> Result<Self, ApiRefusal> {
         match query.one("retired")?.as_deref() {
-            None | Some("false") => Ok(Self::LeftOut),
-            Some("true") => Ok(Self::Shown),
+            None | Some("false") => Ok(Self::Standing),
+            Some("true") => Ok(Self::Retired),
             Some(other) => Err(ApiRefusal::invalid_request(format!("`retired={other}` is neither true nor false"))),
         }
     }
