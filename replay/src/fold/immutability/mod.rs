@@ -18,8 +18,10 @@ mod rules;
 mod spent;
 #[cfg(test)]
 mod tests;
+mod why;
 
 pub use protection::{Protection, Reason};
 pub(super) use rules::{Demand, Rules};
 pub use spent::Spent;
 pub(super) use spent::SpentNames;
+pub use why::{Why, WhyReason};
