@@ -124,8 +124,8 @@ impl TagNow {
 }
 
 impl Instant {
-    /// The first second of the year 10000, which RFC 3339 cannot write.
-    const END: f64 = 253_402_300_800.0;
+    /// The first second that has no text in every time zone, hours before the end of the year 9999.
+    const END: f64 = 253_402_207_201.0;
 
     fn in_future(self, now: Timestamp) -> Result<Timestamp, ApiRefusal> {
         let at = match self {

@@ -3,6 +3,7 @@
 mod conditions;
 mod content;
 mod manifests;
+mod property;
 
 use tagstone_replay::fold::{Moment, State};
 use tagstone_schema::event::{DeletionCause, EndedTag};
