@@ -5,7 +5,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -16,13 +16,13 @@ use actix_web::{App, Error};
 use tagstone::content::ContentStore;
 use tagstone::http::{self, Parts, ROUTE_LABELS};
 use tagstone::metrics::{Metrics, WriterMetrics};
-use tagstone::registry::{Published, SystemClock, Writer};
+use tagstone::registry::{Clock, Command, Committed, Published, Submission, SystemClock, Writer, WriterHandle};
 use tagstone::serve::{self, ContentBytes, Opened};
 use tagstone::settings::Settings;
 use tagstone_replay::content::Layout;
 use tagstone_replay::fold::{Fingerprint, State};
 use tagstone_replay::log::{AppendError, EmbeddedLog, Log, Options, RecordBytes, StoreError};
-use tagstone_schema::{EncodedRecord, Head, Record, Seq};
+use tagstone_schema::{Actor, EncodedRecord, Head, Origin, Record, Seq, Timestamp};
 use tempfile::TempDir;
 
 use crate::reply::Reply;
@@ -38,10 +38,22 @@ pub(crate) struct Registry {
     directory: TempDir,
     settings: Settings,
     published: Published,
+    clock: Arc<MovableClock>,
+    writer: WriterHandle,
     content: Arc<ContentStore>,
     service: Box<dyn Fn(TestRequest, Option<actix_web::dev::Payload>) -> Answering>,
     writing: JoinHandle<Box<dyn Log>>,
     failing: Arc<AtomicBool>,
+}
+
+/// The clock of the machine, put forward by so many microseconds.
+#[derive(Default)]
+struct MovableClock(AtomicI64);
+
+impl Clock for MovableClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(SystemClock.now().0 + self.0.load(Ordering::SeqCst))
+    }
 }
 
 /// The log of the store, with a disk that can fail.
@@ -101,17 +113,23 @@ impl Registry {
         let content = Arc::new(opened.content);
         let published = Published::new(opened.snapshot);
         let failing = Arc::new(AtomicBool::new(false));
+        let clock = Arc::new(MovableClock::default());
         let (writer, handle) = Writer::new(
             Box::new(FailingLog { log: opened.log, failing: failing.clone() }),
             Box::new(ContentBytes(content.clone())),
-            Arc::new(SystemClock),
+            clock.clone(),
             Box::new(WriterMetrics(metrics.clone())),
             published.clone(),
             serve::writer_settings(&settings),
         );
         let writing = std::thread::spawn(move || writer.run());
-        let (clock, content_of_site) = (Arc::new(SystemClock), content.clone());
-        let parts = Parts { published: published.clone(), clock, writer: handle, content: content_of_site, metrics };
+        let parts = Parts {
+            published: published.clone(),
+            clock: clock.clone(),
+            writer: handle.clone(),
+            content: content.clone(),
+            metrics,
+        };
         let site = Data::new(http::Entrance::from(serve::site(&settings, parts)));
         let service = actix_web::test::init_service(App::new().configure(http::configure(site))).await;
         let service = Box::new(move |request: TestRequest, payload: Option<actix_web::dev::Payload>| {
@@ -121,7 +139,7 @@ impl Registry {
             }
             Box::pin(service.call(request)) as Answering
         });
-        Self { directory, settings, published, content, service, writing, failing }
+        Self { directory, settings, published, clock, writer: handle, content, service, writing, failing }
     }
 
     /// Stops as the server does, and opens the same directory again.
@@ -152,10 +170,42 @@ impl Registry {
     }
 
     fn stop(self) -> (TempDir, Settings) {
-        let Self { directory, settings, published, content, service, writing, failing: _ } = self;
-        drop((service, published, content));
+        let Self { directory, settings, published, clock: _, writer, content, service, writing, failing: _ } = self;
+        drop((service, published, content, writer));
         drop(writing.join().unwrap());
         (directory, settings)
+    }
+
+    /// The time by which tags expire.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Puts the clock forward.
+    pub(crate) fn let_pass(&self, time: Duration) {
+        self.clock.0.fetch_add(i64::try_from(time.as_micros()).unwrap(), Ordering::SeqCst);
+    }
+
+    /// Asks the writer to end what has expired, as the server does in the background.
+    pub(crate) fn expire(&self) {
+        self.writer.expire();
+    }
+
+    /// Waits until something was committed since then.
+    pub(crate) async fn changed_since(&self, before: &Standing) {
+        for _ in 0..10_000 {
+            if self.standing() != *before {
+                return;
+            }
+            actix_web::rt::time::sleep(Duration::from_millis(1)).await;
+        }
+        panic!("nothing was committed");
+    }
+
+    /// Commits a command without a request.
+    pub(crate) async fn commit(&self, command: Command) -> Committed {
+        let submission = Submission::new(Actor::system("test"), Origin::default(), command);
+        self.writer.submit(submission).await.unwrap()
     }
 
     /// The directory of upload sessions.

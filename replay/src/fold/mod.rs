@@ -20,8 +20,8 @@ mod token;
 
 pub use evolve::{IllegalEvent, Illegality};
 pub use fingerprint::Fingerprint;
-pub use immutability::{Demand, Preview, Protection, Reason, Spent};
-pub use live::Live;
+pub use immutability::{Demand, Preview, Protection, Reason, Spent, Why, WhyReason};
+pub use live::{Live, SpentAt};
 pub use manifest::Manifest;
 pub use policy::{Policy, PolicyStatus};
 pub use repository::Repository;

@@ -6,18 +6,24 @@
 //!
 //! **Invariant**: what is served stands in the OpenAPI document, and nothing else; `tests/routes/api_document.rs` asks.
 
+mod erase;
 mod error;
 mod error_type;
+mod expire;
 mod json;
 mod log_head;
 mod openapi;
 mod page;
 mod policies;
 mod rejected;
+mod repository;
+mod restore;
 mod route;
 mod tag;
+mod tags_deletion;
 mod templates;
 mod whoami;
+mod why;
 
 use actix_web::HttpResponse;
 use actix_web::http::Method;
@@ -54,7 +60,32 @@ pub(super) async fn answer(exchange: &Exchange<'_>, route: ApiRoute<'_>, payload
             _ => wrong_method("POST"),
         },
         ApiRoute::Tag { name, tag } => match *exchange.request.method() {
+            Method::PUT => tag::put(exchange, payload, name, tag).await,
             Method::DELETE => tag::delete(exchange, name, tag).await,
+            _ => wrong_method("PUT, DELETE"),
+        },
+        ApiRoute::TagRestore { name, tag } => match *exchange.request.method() {
+            Method::POST => restore::post(exchange, payload, name, tag).await,
+            _ => wrong_method("POST"),
+        },
+        ApiRoute::TagExpiry { name, tag } => match *exchange.request.method() {
+            Method::POST => expire::post(exchange, payload, name, tag).await,
+            _ => wrong_method("POST"),
+        },
+        ApiRoute::TagErasure { name, tag } => match *exchange.request.method() {
+            Method::POST => erase::post(exchange, payload, name, tag).await,
+            _ => wrong_method("POST"),
+        },
+        ApiRoute::TagWhy { name, tag } => match *exchange.request.method() {
+            Method::GET | Method::HEAD => why::get(exchange, name, tag),
+            _ => wrong_method("GET, HEAD"),
+        },
+        ApiRoute::TagsDeletion { name } => match *exchange.request.method() {
+            Method::POST => tags_deletion::post(exchange, payload, name).await,
+            _ => wrong_method("POST"),
+        },
+        ApiRoute::Repository { name } => match *exchange.request.method() {
+            Method::DELETE => repository::delete(exchange, name).await,
             _ => wrong_method("DELETE"),
         },
         ApiRoute::LogHead => match *exchange.request.method() {

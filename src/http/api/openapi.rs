@@ -11,7 +11,7 @@ use super::error::{ApiRefusal, ErrorType};
 use super::error_type::{ErrorForm, Meaning};
 use super::policies::{immutability, preview, prune};
 use super::templates::{Templates, operations};
-use super::{ApiAnswer, error_type, log_head, tag, whoami};
+use super::{ApiAnswer, erase, error_type, expire, log_head, repository, restore, tag, tags_deletion, whoami, why};
 
 /// Every operation below `/api/v1`.
 #[derive(OpenApi)]
@@ -26,7 +26,9 @@ use super::{ApiAnswer, error_type, log_head, tag, whoami};
     paths(
         immutability::list, immutability::create, immutability::get, immutability::change, immutability::delete,
         immutability::activate, preview::preview, prune::list, prune::create, prune::get, prune::change, prune::delete,
-        prune::activate, tag::delete, log_head::get, whoami::get, error_type::get, get,
+        prune::activate,
+        tag::put, tag::delete, restore::post, expire::post, erase::post, why::get, tags_deletion::post,
+        repository::delete, log_head::get, whoami::get, error_type::get, get,
     ),
     components(schemas(ErrorForm, Meaning)),
     modifiers(&Templates, &ErrorResponses),

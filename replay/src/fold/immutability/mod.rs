@@ -19,6 +19,7 @@ mod rules;
 mod spent;
 #[cfg(test)]
 mod tests;
+mod why;
 
 pub use preview::Preview;
 pub use protection::{Protection, Reason};
@@ -26,3 +27,4 @@ pub use rules::Demand;
 pub(super) use rules::Rules;
 pub use spent::Spent;
 pub(super) use spent::SpentNames;
+pub use why::{Why, WhyReason};
