@@ -96,6 +96,14 @@ impl WriterHandle {
         committed.await.unwrap_or(Err(WriteError::Poisoned))
     }
 
+    /// [`WriterHandle::submit`] for a thread of one's own, which waits.
+    pub fn submit_blocking(&self, submission: Submission) -> Result<Committed, WriteError> {
+        let (answer, committed) = oneshot::channel();
+        let waiting = Message::Command(Box::new(Waiting { submission, answer }));
+        self.queue.blocking_send(waiting).map_err(|_| WriteError::Stopped)?;
+        committed.blocking_recv().unwrap_or(Err(WriteError::Poisoned))
+    }
+
     /// Asks the writer to end the tags whose time has come. It does so before every command too; this is for the times
     /// in which there is none. Where the queue is full it has commands enough.
     pub fn expire(&self) {
