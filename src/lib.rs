@@ -6,6 +6,7 @@ pub mod content;
 pub mod http;
 pub mod manifest;
 pub mod metrics;
+mod random_id;
 pub mod registry;
 pub mod serve;
 pub mod settings;

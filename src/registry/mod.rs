@@ -9,6 +9,7 @@ mod decide;
 mod expiry;
 mod prune;
 mod published;
+mod refusals;
 mod rejection;
 mod writer;
 
@@ -20,5 +21,6 @@ pub use command::{
 pub use decide::decide;
 pub use prune::{Listed, Order, PrunedTag, Pruner, Report, RunError, SkippedTag, Stop, Way, WhySkipped};
 pub use published::{Published, Snapshot};
+pub use refusals::{Attempt, Place, RefusalReason, Refusals, RefusedEntry, RefusedList, Tally};
 pub use rejection::{Act, Immutable, Protected, Rejection, SpentName};
 pub use writer::{BatchBytes, Committed, Progress, WriteError, Writer, WriterHandle, WriterSettings};

@@ -16,13 +16,15 @@ use actix_web::{App, Error};
 use tagstone::content::ContentStore;
 use tagstone::http::{self, Parts, ROUTE_LABELS};
 use tagstone::metrics::{Metrics, WriterMetrics};
-use tagstone::registry::{Published, SystemClock, Writer};
+use tagstone::registry::{
+    Command, Committed, Pruner, Published, Submission, SystemClock, WriteError, Writer, WriterHandle,
+};
 use tagstone::serve::{self, ContentBytes, Opened};
 use tagstone::settings::Settings;
 use tagstone_replay::content::Layout;
 use tagstone_replay::fold::{Fingerprint, State};
 use tagstone_replay::log::{AppendError, EmbeddedLog, Log, Options, RecordBytes, StoreError};
-use tagstone_schema::{EncodedRecord, Head, Record, Seq};
+use tagstone_schema::{Actor, EncodedRecord, Event, Head, Origin, Record, Seq};
 use tempfile::TempDir;
 
 use crate::reply::Reply;
@@ -42,6 +44,7 @@ pub(crate) struct Registry {
     service: Box<dyn Fn(TestRequest, Option<actix_web::dev::Payload>) -> Answering>,
     writing: JoinHandle<Box<dyn Log>>,
     failing: Arc<AtomicBool>,
+    writer: WriterHandle,
 }
 
 /// The log of the store, with a disk that can fail.
@@ -111,7 +114,9 @@ impl Registry {
         );
         let writing = std::thread::spawn(move || writer.run());
         let (clock, content_of_site) = (Arc::new(SystemClock), content.clone());
-        let parts = Parts { published: published.clone(), clock, writer: handle, content: content_of_site, metrics };
+        let pruner = Arc::new(Pruner::new(published.clone(), clock.clone(), handle.clone()));
+        let (published_to, writer) = (published.clone(), handle.clone());
+        let parts = Parts { published: published_to, clock, writer: handle, content: content_of_site, metrics, pruner };
         let site = Data::new(http::Entrance::from(serve::site(&settings, parts)));
         let service = actix_web::test::init_service(App::new().configure(http::configure(site))).await;
         let service = Box::new(move |request: TestRequest, payload: Option<actix_web::dev::Payload>| {
@@ -121,7 +126,7 @@ impl Registry {
             }
             Box::pin(service.call(request)) as Answering
         });
-        Self { directory, settings, published, content, service, writing, failing }
+        Self { directory, settings, published, content, service, writing, failing, writer }
     }
 
     /// Stops as the server does, and opens the same directory again.
@@ -137,8 +142,26 @@ impl Registry {
         Self::open(directory, settings).await
     }
 
+    /// Commits a command beside all requests.
+    pub(crate) async fn commit(&self, command: Command) -> Result<Committed, WriteError> {
+        self.writer.submit(Submission::new(Actor::anonymous(), Origin::default(), command)).await
+    }
+
     /// Stops, and reads the log as an investigator does. The fold of the records is the state that was served.
     pub(crate) fn records(self) -> Vec<Record> {
+        let (mut records, served) = self.all_records();
+        // A stop writes down what was refused last.
+        if records.len() as Seq > served.seq
+            && matches!(records.last().map(|last| &*last.events), Some([Event::AttemptsRefused { .. }]))
+        {
+            records.pop();
+        }
+        assert_eq!(records.len() as Seq, served.seq);
+        records
+    }
+
+    /// All records, also the one that a stop writes, and where the registry stood before the stop.
+    pub(crate) fn all_records(self) -> (Vec<Record>, Standing) {
         let served = self.standing();
         let (directory, _) = self.stop();
         let (mut records, mut state) = (Vec::new(), State::default());
@@ -147,13 +170,13 @@ impl Registry {
             state.apply(record)
         })
         .unwrap();
-        assert_eq!((records.len() as Seq, state.fingerprint()), (served.seq, served.fingerprint));
-        records
+        assert_eq!(state.fingerprint(), served.fingerprint);
+        (records, served)
     }
 
     fn stop(self) -> (TempDir, Settings) {
-        let Self { directory, settings, published, content, service, writing, failing: _ } = self;
-        drop((service, published, content));
+        let Self { directory, settings, published, content, service, writing, failing: _, writer } = self;
+        drop((service, published, content, writer));
         drop(writing.join().unwrap());
         (directory, settings)
     }

@@ -8,13 +8,12 @@
 
 mod error;
 mod error_type;
-// Until the first resource has a body, and until the first is a list. The compiler tells when these lines can go.
-#[expect(dead_code, reason = "no resource has a body yet")]
 mod json;
 mod log_head;
 mod openapi;
-#[cfg_attr(not(test), expect(dead_code, reason = "no resource is a list yet"))]
 mod page;
+mod prune_run;
+mod refusals;
 mod rejected;
 mod route;
 mod tag;
@@ -36,8 +35,16 @@ use super::exchange::Exchange;
 pub(super) type ApiAnswer = Result<HttpResponse, ApiRefusal>;
 
 /// Answers a request below `/api/v1`. Whatever can be read with GET can be asked for with HEAD.
-pub(super) async fn answer(exchange: &Exchange<'_>, route: ApiRoute<'_>, _payload: Payload) -> ApiAnswer {
+pub(super) async fn answer(exchange: &Exchange<'_>, route: ApiRoute<'_>, payload: Payload) -> ApiAnswer {
     match route {
+        ApiRoute::PruneRun { scope, id } => match *exchange.request.method() {
+            Method::POST => prune_run::run(exchange, payload, scope, id).await,
+            _ => wrong_method("POST"),
+        },
+        ApiRoute::Refusals => match *exchange.request.method() {
+            Method::GET | Method::HEAD => refusals::list(exchange),
+            _ => wrong_method("GET, HEAD"),
+        },
         ApiRoute::Tag { name, tag } => match *exchange.request.method() {
             Method::DELETE => tag::delete(exchange, name, tag).await,
             _ => wrong_method("DELETE"),
