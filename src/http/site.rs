@@ -11,7 +11,7 @@ use tagstone_schema::Digest;
 use super::api::{Fingerprints, LongQuestions};
 use crate::content::ContentStore;
 use crate::metrics::Metrics;
-use crate::registry::{Clock, Published, Sparse, WriterHandle};
+use crate::registry::{Clock, Pruner, Published, Sparse, WriterHandle};
 
 /// Bounds on requests; all of them are settings.
 #[derive(Clone, Debug)]
@@ -46,6 +46,8 @@ pub struct Parts {
     pub content: Arc<ContentStore>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What runs prune policies.
+    pub pruner: Arc<Pruner>,
 }
 
 /// A registry as its requests see it.
@@ -55,6 +57,7 @@ pub struct Site {
     pub(super) writer: WriterHandle,
     pub(super) content: Arc<ContentStore>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) pruner: Arc<Pruner>,
     pub(super) limits: Limits,
     pub(super) sparse: Sparse,
     pub(super) manifests: Cache<Digest, Bytes, ByBytes>,
@@ -65,12 +68,12 @@ pub struct Site {
 impl Site {
     /// A site over an opened registry. `cache_bytes` bounds the memory for manifests.
     pub fn new(parts: Parts, limits: Limits, sparse: Sparse, cache_bytes: u64) -> Self {
-        let Parts { published, clock, writer, content, metrics } = parts;
+        let Parts { published, clock, writer, content, metrics, pruner } = parts;
         // Most manifests have some hundred bytes up to a few thousand.
         let entries = usize::try_from(cache_bytes / 2048).unwrap_or(usize::MAX).max(16);
         let manifests = Cache::with_weighter(entries, cache_bytes, ByBytes);
         let (fingerprints, questions) = (Fingerprints::default(), LongQuestions::default());
-        Self { published, clock, writer, content, metrics, limits, sparse, manifests, fingerprints, questions }
+        Self { published, clock, writer, content, metrics, pruner, limits, sparse, manifests, fingerprints, questions }
     }
 
     /// The metrics of the site.

@@ -15,7 +15,7 @@ use tagstone_schema::Digest;
 use crate::content::ContentStore;
 use crate::http::{self, Limits, Listening, Parts, ServerError, Site};
 use crate::metrics::{Metrics, WriterMetrics};
-use crate::registry::{BatchBytes, Clock, Published, Sparse, SystemClock, Writer, WriterSettings};
+use crate::registry::{BatchBytes, Clock, Pruner, Published, Sparse, SystemClock, Writer, WriterSettings};
 use crate::settings::Settings;
 
 use background::Background;
@@ -78,12 +78,15 @@ fn recover(layout: &Layout, settings: &Settings) -> Result<(Site, Background), S
     );
     let writing = std::thread::Builder::new().name("writer".to_owned()).spawn(move || drop(writer.run()))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let pruner = Arc::new(Pruner::new(published.clone(), clock.clone(), handle.clone()));
+    let pruning = pruner.stop();
     let periodic = vec![
         background::expire_uploads(content.clone(), settings.uploads.lifetime)?,
-        background::expire_tags(published.clone(), clock.clone(), handle.clone())?,
+        background::wake_writer(published.clone(), clock.clone(), handle.clone())?,
+        background::prune(pruner.clone(), metrics.clone(), settings.prune.interval)?,
     ];
-    let parts = Parts { published, clock, writer: handle, content, metrics };
-    Ok((site(settings, parts), Background { writing, periodic }))
+    let parts = Parts { published, clock, writer: handle, content, metrics, pruner };
+    Ok((site(settings, parts), Background { writing, periodic, pruning }))
 }
 
 /// The content store, as the writer uses it.

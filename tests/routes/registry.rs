@@ -16,13 +16,15 @@ use actix_web::{App, Error};
 use tagstone::content::ContentStore;
 use tagstone::http::{self, Parts, ROUTE_LABELS};
 use tagstone::metrics::{Metrics, WriterMetrics};
-use tagstone::registry::{Clock, Command, Committed, Published, Submission, SystemClock, Writer, WriterHandle};
+use tagstone::registry::{
+    Clock, Command, Committed, Pruner, Published, Submission, SystemClock, WriteError, Writer, WriterHandle,
+};
 use tagstone::serve::{self, ContentBytes, Opened};
 use tagstone::settings::Settings;
 use tagstone_replay::content::Layout;
 use tagstone_replay::fold::{Fingerprint, State};
 use tagstone_replay::log::{AppendError, EmbeddedLog, Log, Options, RecordBytes, StoreError};
-use tagstone_schema::{Actor, EncodedRecord, Head, Origin, Record, Seq, Timestamp};
+use tagstone_schema::{Actor, EncodedRecord, Event, Head, Origin, Record, Seq, Timestamp};
 use tempfile::TempDir;
 
 use crate::reply::Reply;
@@ -39,11 +41,11 @@ pub(crate) struct Registry {
     settings: Settings,
     published: Published,
     clock: Arc<MovableClock>,
-    writer: WriterHandle,
     content: Arc<ContentStore>,
     service: Box<dyn Fn(TestRequest, Option<actix_web::dev::Payload>) -> Answering>,
     writing: JoinHandle<Box<dyn Log>>,
     failing: Arc<AtomicBool>,
+    writer: WriterHandle,
 }
 
 /// The clock of the machine, put forward by so many microseconds.
@@ -123,12 +125,14 @@ impl Registry {
             serve::writer_settings(&settings),
         );
         let writing = std::thread::spawn(move || writer.run());
+        let pruner = Arc::new(Pruner::new(published.clone(), clock.clone(), handle.clone()));
         let parts = Parts {
             published: published.clone(),
             clock: clock.clone(),
             writer: handle.clone(),
             content: content.clone(),
             metrics,
+            pruner,
         };
         let site = Data::new(http::Entrance::from(serve::site(&settings, parts)));
         let service = actix_web::test::init_service(App::new().configure(http::configure(site))).await;
@@ -157,6 +161,19 @@ impl Registry {
 
     /// Stops, and reads the log as an investigator does. The fold of the records is the state that was served.
     pub(crate) fn records(self) -> Vec<Record> {
+        let (mut records, served) = self.all_records();
+        // A stop writes down what was refused last.
+        if records.len() as Seq > served.seq
+            && matches!(records.last().map(|last| &*last.events), Some([Event::AttemptsRefused { .. }]))
+        {
+            records.pop();
+        }
+        assert_eq!(records.len() as Seq, served.seq);
+        records
+    }
+
+    /// All records, also the one that a stop writes, and where the registry stood before the stop.
+    pub(crate) fn all_records(self) -> (Vec<Record>, Standing) {
         let served = self.standing();
         let (directory, _) = self.stop();
         let (mut records, mut state) = (Vec::new(), State::default());
@@ -165,8 +182,8 @@ impl Registry {
             state.apply(record)
         })
         .unwrap();
-        assert_eq!((records.len() as Seq, state.fingerprint()), (served.seq, served.fingerprint));
-        records
+        assert_eq!(state.fingerprint(), served.fingerprint);
+        (records, served)
     }
 
     fn stop(self) -> (TempDir, Settings) {
@@ -188,7 +205,7 @@ impl Registry {
 
     /// Asks the writer to end what has expired, as the server does in the background.
     pub(crate) fn expire(&self) {
-        self.writer.expire();
+        self.writer.wake();
     }
 
     /// Waits until something was committed since then.
@@ -204,8 +221,12 @@ impl Registry {
 
     /// Commits a command without a request.
     pub(crate) async fn commit(&self, command: Command) -> Committed {
-        let submission = Submission::new(Actor::system("test"), Origin::default(), command);
-        self.writer.submit(submission).await.unwrap()
+        self.submit(command).await.unwrap()
+    }
+
+    /// What comes of a command without a request.
+    pub(crate) async fn submit(&self, command: Command) -> Result<Committed, WriteError> {
+        self.writer.submit(Submission::new(Actor::system("test"), Origin::default(), command)).await
     }
 
     /// The directory of upload sessions.

@@ -15,6 +15,8 @@ mod log_head;
 mod openapi;
 mod page;
 mod policies;
+mod prune_run;
+mod refusals;
 mod rejected;
 mod repository;
 mod restore;
@@ -58,6 +60,14 @@ pub(super) async fn answer(exchange: &Exchange<'_>, route: ApiRoute<'_>, payload
         ApiRoute::PruneActivation { scope, id } => match *exchange.request.method() {
             Method::POST => policies::prune::activate(exchange, scope, id).await,
             _ => wrong_method("POST"),
+        },
+        ApiRoute::PruneRun { scope, id } => match *exchange.request.method() {
+            Method::POST => prune_run::run(exchange, payload, scope, id).await,
+            _ => wrong_method("POST"),
+        },
+        ApiRoute::Refusals => match *exchange.request.method() {
+            Method::GET | Method::HEAD => refusals::list(exchange),
+            _ => wrong_method("GET, HEAD"),
         },
         ApiRoute::Tag { name, tag } => match *exchange.request.method() {
             Method::PUT => tag::put(exchange, payload, name, tag).await,

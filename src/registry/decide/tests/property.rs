@@ -5,7 +5,7 @@ use tagstone_replay::fold::Illegality;
 use tagstone_schema::Seq;
 use tagstone_schema::policy::{Pattern, Rule, Scope};
 
-use super::super::super::command::{Because, CreatePolicy, Expiry, Lock, Prunable, PruneTags, SetTag};
+use super::super::super::command::{Because, CreatePolicy, Expiry, FoundTags, Lock, Prunable, PruneTags, SetTag};
 use super::*;
 
 const REPOSITORIES: [&str; 2] = ["a", "team/b"];
@@ -50,12 +50,17 @@ fn command(state: &State, [what, where_, first, second]: [u8; 4]) -> Command {
             policy,
             in_force: state.policy(&policy).and_then(|policy| policy.in_force).map_or(0, |at| at.seq),
             run: Id([7; 16]),
-            tags: standing
-                .into_iter()
-                .flat_map(|found| found.tags_after(None))
-                .map(|(tag, at)| Prunable { tag: tag.clone(), digest: at.digest().clone(), since: at.since().seq })
-                .collect(),
-            repository,
+            found: vec![FoundTags {
+                tags: standing
+                    .into_iter()
+                    .flat_map(|found| found.tags_after(None))
+                    .map(|(tag, at)| {
+                        let (tag, digest, since) = (tag.clone(), at.digest().clone(), at.since().seq);
+                        Prunable { tag, digest, since, subject: None }
+                    })
+                    .collect(),
+                repository,
+            }],
         })),
         16 => Command::RemovePolicy { policy },
         17 => Command::ActivatePolicy { policy },
