@@ -3,6 +3,7 @@
 //! **Invariant**: [`State::apply`] rejects what could never have happened, so replaying a log proves that no registry
 //! with a bug wrote something impossible into it.
 
+mod effect;
 mod evolve;
 mod expiry;
 mod fingerprint;
@@ -18,6 +19,7 @@ mod state;
 mod tag;
 mod token;
 
+pub use effect::{Effect, EndCause, Stood};
 pub use evolve::{IllegalEvent, Illegality};
 pub use fingerprint::Fingerprint;
 pub use immutability::{Protection, Reason, Spent};
