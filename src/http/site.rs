@@ -10,6 +10,7 @@ use tagstone_schema::Digest;
 
 use super::api::Fingerprints;
 use crate::content::ContentStore;
+use crate::history::History;
 use crate::metrics::Metrics;
 use crate::registry::{Clock, Published, Sparse, WriterHandle};
 
@@ -44,6 +45,8 @@ pub struct Parts {
     pub writer: WriterHandle,
     /// The bytes.
     pub content: Arc<ContentStore>,
+    /// The history of tags.
+    pub history: History,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -54,6 +57,7 @@ pub struct Site {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) writer: WriterHandle,
     pub(super) content: Arc<ContentStore>,
+    pub(super) history: History,
     pub(super) metrics: Arc<Metrics>,
     pub(super) limits: Limits,
     pub(super) sparse: Sparse,
@@ -64,12 +68,12 @@ pub struct Site {
 impl Site {
     /// A site over an opened registry. `cache_bytes` bounds the memory for manifests.
     pub fn new(parts: Parts, limits: Limits, sparse: Sparse, cache_bytes: u64) -> Self {
-        let Parts { published, clock, writer, content, metrics } = parts;
+        let Parts { published, clock, writer, content, history, metrics } = parts;
         // Most manifests have some hundred bytes up to a few thousand.
         let entries = usize::try_from(cache_bytes / 2048).unwrap_or(usize::MAX).max(16);
         let manifests = Cache::with_weighter(entries, cache_bytes, ByBytes);
         let fingerprints = Fingerprints::default();
-        Self { published, clock, writer, content, metrics, limits, sparse, manifests, fingerprints }
+        Self { published, clock, writer, content, history, metrics, limits, sparse, manifests, fingerprints }
     }
 
     /// The metrics of the site.

@@ -17,6 +17,6 @@ pub use command::{
     Sparse, Submission,
 };
 pub use decide::decide;
-pub use published::{Published, Snapshot};
+pub use published::{Newer, Published, Snapshot};
 pub use rejection::{Act, Immutable, Protected, Rejection, SpentName};
 pub use writer::{BatchBytes, Committed, Progress, WriteError, Writer, WriterHandle, WriterSettings};

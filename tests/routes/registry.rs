@@ -14,6 +14,7 @@ use actix_web::test::TestRequest;
 use actix_web::web::Data;
 use actix_web::{App, Error};
 use tagstone::content::ContentStore;
+use tagstone::history::Follower;
 use tagstone::http::{self, Parts, ROUTE_LABELS};
 use tagstone::metrics::{Metrics, WriterMetrics};
 use tagstone::registry::{Published, SystemClock, Writer};
@@ -41,6 +42,7 @@ pub(crate) struct Registry {
     content: Arc<ContentStore>,
     service: Box<dyn Fn(TestRequest, Option<actix_web::dev::Payload>) -> Answering>,
     writing: JoinHandle<Box<dyn Log>>,
+    following: JoinHandle<()>,
     failing: Arc<AtomicBool>,
 }
 
@@ -99,7 +101,8 @@ impl Registry {
         let metrics = Metrics::new(&ROUTE_LABELS).unwrap();
         metrics.observe_head(opened.log.head());
         let content = Arc::new(opened.content);
-        let published = Published::new(opened.snapshot);
+        let (published, newer) = Published::followed(opened.snapshot);
+        let (follower, history) = Follower::new(opened.history, newer);
         let failing = Arc::new(AtomicBool::new(false));
         let (writer, handle) = Writer::new(
             Box::new(FailingLog { log: opened.log, failing: failing.clone() }),
@@ -110,8 +113,10 @@ impl Registry {
             serve::writer_settings(&settings),
         );
         let writing = std::thread::spawn(move || writer.run());
+        let following = std::thread::spawn(move || follower.run());
         let (clock, content_of_site) = (Arc::new(SystemClock), content.clone());
-        let parts = Parts { published: published.clone(), clock, writer: handle, content: content_of_site, metrics };
+        let (published_of_site, writer) = (published.clone(), handle);
+        let parts = Parts { published: published_of_site, clock, writer, content: content_of_site, history, metrics };
         let site = Data::new(http::Entrance::from(serve::site(&settings, parts)));
         let service = actix_web::test::init_service(App::new().configure(http::configure(site))).await;
         let service = Box::new(move |request: TestRequest, payload: Option<actix_web::dev::Payload>| {
@@ -121,7 +126,7 @@ impl Registry {
             }
             Box::pin(service.call(request)) as Answering
         });
-        Self { directory, settings, published, content, service, writing, failing }
+        Self { directory, settings, published, content, service, writing, following, failing }
     }
 
     /// Stops as the server does, and opens the same directory again.
@@ -152,9 +157,10 @@ impl Registry {
     }
 
     fn stop(self) -> (TempDir, Settings) {
-        let Self { directory, settings, published, content, service, writing, failing: _ } = self;
+        let Self { directory, settings, published, content, service, writing, following, failing: _ } = self;
         drop((service, published, content));
         drop(writing.join().unwrap());
+        following.join().unwrap();
         (directory, settings)
     }
 

@@ -18,6 +18,8 @@ mod page;
 mod rejected;
 mod route;
 mod tag;
+mod tag_list;
+mod tag_list_query;
 mod templates;
 mod whoami;
 
@@ -38,6 +40,10 @@ pub(super) type ApiAnswer = Result<HttpResponse, ApiRefusal>;
 /// Answers a request below `/api/v1`. Whatever can be read with GET can be asked for with HEAD.
 pub(super) async fn answer(exchange: &Exchange<'_>, route: ApiRoute<'_>, _payload: Payload) -> ApiAnswer {
     match route {
+        ApiRoute::Tags { name } => match *exchange.request.method() {
+            Method::GET | Method::HEAD => tag_list::get(exchange, name).await,
+            _ => wrong_method("GET, HEAD"),
+        },
         ApiRoute::Tag { name, tag } => match *exchange.request.method() {
             Method::DELETE => tag::delete(exchange, name, tag).await,
             _ => wrong_method("DELETE"),

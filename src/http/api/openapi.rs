@@ -10,7 +10,7 @@ use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, ResponseBuilder};
 use super::error::{ApiRefusal, ErrorType};
 use super::error_type::{ErrorForm, Meaning};
 use super::templates::{Templates, operations};
-use super::{ApiAnswer, error_type, log_head, tag, whoami};
+use super::{ApiAnswer, error_type, log_head, tag, tag_list, whoami};
 
 /// Every operation below `/api/v1`.
 #[derive(OpenApi)]
@@ -22,7 +22,7 @@ use super::{ApiAnswer, error_type, log_head, tag, whoami};
                        their slashes. The slash at the end of a path may be left out.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    paths(tag::delete, log_head::get, whoami::get, error_type::get, get),
+    paths(tag_list::get, tag::delete, log_head::get, whoami::get, error_type::get, get),
     components(schemas(ErrorForm, Meaning)),
     modifiers(&Templates, &ErrorResponses),
 )]

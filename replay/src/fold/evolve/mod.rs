@@ -110,8 +110,11 @@ impl State {
     ) -> Result<(), IllegalEvent> {
         let at = Moment { seq: record.seq, time: record.time };
         for (index, event) in record.events.iter().enumerate() {
-            self.evolve_observed(at, event, &mut |effect| observe(index, effect))
-                .map_err(|why| IllegalEvent { seq: record.seq, index, why })?;
+            self.evolve_observed(at, event, &mut |effect| observe(index, effect)).map_err(|why| IllegalEvent {
+                seq: record.seq,
+                index,
+                why,
+            })?;
         }
         Ok(())
     }

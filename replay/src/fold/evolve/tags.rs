@@ -97,9 +97,9 @@ impl State {
         for (tag, state) in standing {
             refuse_protected(&protection, repository, tag, state)?;
         }
-        ended.iter().try_for_each(|ended| {
-            self.end_tag(at, repository, &ended.tag, &ended.was, (Force::Obeys, cause), observe)
-        })
+        ended
+            .iter()
+            .try_for_each(|ended| self.end_tag(at, repository, &ended.tag, &ended.was, (Force::Obeys, cause), observe))
     }
 
     /// A tag ends by an event that names it.
