@@ -14,6 +14,7 @@ mod api_document;
 mod api_errors;
 mod api_log_head;
 mod api_tag;
+mod api_tag_list;
 mod base;
 mod blobs;
 mod body_limits;

@@ -17,13 +17,13 @@ use tagstone::content::ContentStore;
 use tagstone::history::Follower;
 use tagstone::http::{self, Parts, ROUTE_LABELS};
 use tagstone::metrics::{Metrics, WriterMetrics};
-use tagstone::registry::{Published, SystemClock, Writer};
+use tagstone::registry::{Command, Committed, Published, Submission, SystemClock, Writer, WriterHandle};
 use tagstone::serve::{self, ContentBytes, Opened};
 use tagstone::settings::Settings;
 use tagstone_replay::content::Layout;
 use tagstone_replay::fold::{Fingerprint, State};
 use tagstone_replay::log::{AppendError, EmbeddedLog, Log, Options, RecordBytes, StoreError};
-use tagstone_schema::{EncodedRecord, Head, Record, Seq};
+use tagstone_schema::{Actor, EncodedRecord, Head, Origin, Record, Seq};
 use tempfile::TempDir;
 
 use crate::reply::Reply;
@@ -41,6 +41,7 @@ pub(crate) struct Registry {
     published: Published,
     content: Arc<ContentStore>,
     service: Box<dyn Fn(TestRequest, Option<actix_web::dev::Payload>) -> Answering>,
+    writer: WriterHandle,
     writing: JoinHandle<Box<dyn Log>>,
     following: JoinHandle<()>,
     failing: Arc<AtomicBool>,
@@ -115,8 +116,9 @@ impl Registry {
         let writing = std::thread::spawn(move || writer.run());
         let following = std::thread::spawn(move || follower.run());
         let (clock, content_of_site) = (Arc::new(SystemClock), content.clone());
-        let (published_of_site, writer) = (published.clone(), handle);
-        let parts = Parts { published: published_of_site, clock, writer, content: content_of_site, history, metrics };
+        let (published_of_site, writer) = (published.clone(), handle.clone());
+        let parts =
+            Parts { published: published_of_site, clock, writer: handle, content: content_of_site, history, metrics };
         let site = Data::new(http::Entrance::from(serve::site(&settings, parts)));
         let service = actix_web::test::init_service(App::new().configure(http::configure(site))).await;
         let service = Box::new(move |request: TestRequest, payload: Option<actix_web::dev::Payload>| {
@@ -126,7 +128,7 @@ impl Registry {
             }
             Box::pin(service.call(request)) as Answering
         });
-        Self { directory, settings, published, content, service, writing, following, failing }
+        Self { directory, settings, published, content, service, writer, writing, following, failing }
     }
 
     /// Stops as the server does, and opens the same directory again.
@@ -140,6 +142,23 @@ impl Registry {
         let (directory, settings) = self.stop();
         std::fs::remove_dir_all(Layout::new(directory.path()).segments()).unwrap();
         Self::open(directory, settings).await
+    }
+
+    /// [`Registry::restarted`] after something was done to the data directory.
+    pub(crate) async fn restarted_after(self, act: impl FnOnce(&Layout)) -> Self {
+        let (directory, settings) = self.stop();
+        act(&Layout::new(directory.path()));
+        Self::open(directory, settings).await
+    }
+
+    /// Commits a command that has no request yet.
+    pub(crate) async fn commit(&self, command: Command) -> Committed {
+        self.writer.submit(Submission::new(Actor::anonymous(), Origin::default(), command)).await.unwrap()
+    }
+
+    /// The fold of what was committed.
+    pub(crate) fn state(&self) -> State {
+        self.published.snapshot().state.clone()
     }
 
     /// Stops, and reads the log as an investigator does. The fold of the records is the state that was served.
@@ -157,8 +176,8 @@ impl Registry {
     }
 
     fn stop(self) -> (TempDir, Settings) {
-        let Self { directory, settings, published, content, service, writing, following, failing: _ } = self;
-        drop((service, published, content));
+        let Self { directory, settings, published, content, service, writer, writing, following, failing: _ } = self;
+        drop((service, writer, published, content));
         drop(writing.join().unwrap());
         following.join().unwrap();
         (directory, settings)

@@ -13,7 +13,7 @@ mod manifest;
 mod pairs;
 mod policy;
 #[cfg(test)]
-mod properties;
+pub(crate) mod properties;
 mod repository;
 mod state;
 mod tag;

@@ -198,7 +198,7 @@ impl Indexer {
         })
     }
 
-    fn write(&mut self, reached: Option<Position>) -> Result<(), IndexError> {
+    pub(super) fn write(&mut self, reached: Option<Position>) -> Result<(), IndexError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
