@@ -3,6 +3,7 @@
 
 pub mod cli;
 pub mod content;
+pub mod history;
 pub mod http;
 pub mod manifest;
 pub mod metrics;

@@ -10,6 +10,7 @@ use tagstone_schema::Digest;
 
 use super::api::{Fingerprints, LongQuestions};
 use crate::content::ContentStore;
+use crate::history::History;
 use crate::metrics::Metrics;
 use crate::registry::{Clock, Pruner, Published, Sparse, WriterHandle};
 
@@ -44,6 +45,8 @@ pub struct Parts {
     pub writer: WriterHandle,
     /// The bytes.
     pub content: Arc<ContentStore>,
+    /// The history of tags.
+    pub history: History,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// What runs prune policies.
@@ -56,6 +59,7 @@ pub struct Site {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) writer: WriterHandle,
     pub(super) content: Arc<ContentStore>,
+    pub(super) history: History,
     pub(super) metrics: Arc<Metrics>,
     pub(super) pruner: Arc<Pruner>,
     pub(super) limits: Limits,
@@ -68,12 +72,25 @@ pub struct Site {
 impl Site {
     /// A site over an opened registry. `cache_bytes` bounds the memory for manifests.
     pub fn new(parts: Parts, limits: Limits, sparse: Sparse, cache_bytes: u64) -> Self {
-        let Parts { published, clock, writer, content, metrics, pruner } = parts;
+        let Parts { published, clock, writer, content, history, metrics, pruner } = parts;
         // Most manifests have some hundred bytes up to a few thousand.
         let entries = usize::try_from(cache_bytes / 2048).unwrap_or(usize::MAX).max(16);
         let manifests = Cache::with_weighter(entries, cache_bytes, ByBytes);
         let (fingerprints, questions) = (Fingerprints::default(), LongQuestions::default());
-        Self { published, clock, writer, content, metrics, pruner, limits, sparse, manifests, fingerprints, questions }
+        Self {
+            published,
+            clock,
+            writer,
+            content,
+            history,
+            metrics,
+            pruner,
+            limits,
+            sparse,
+            manifests,
+            fingerprints,
+            questions,
+        }
     }
 
     /// The metrics of the site.

@@ -16,6 +16,8 @@ use crate::registry::{Clock, Order, Pruner, Published, Report, RunError, Stop, W
 /// The writer, and what is done now and then.
 pub(super) struct Background {
     pub(super) writing: JoinHandle<()>,
+    /// Keeps the history.
+    pub(super) following: JoinHandle<()>,
     pub(super) periodic: Vec<Periodic>,
     /// Ends prune runs, also those that were asked for by requests.
     pub(super) pruning: Stop,
@@ -28,6 +30,10 @@ impl Background {
         self.periodic.into_iter().for_each(Periodic::end);
         if self.writing.join().is_err() {
             tracing::error!("the writer ended by a panic; what was acknowledged before is safe");
+        }
+        // It ends with the last one that could publish.
+        if self.following.join().is_err() {
+            tracing::error!("the thread of the history ended by a panic; its index is made anew at the next start");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use tagstone_replay::content::Layout;
 use tagstone_replay::fold::State;
+use tagstone_replay::index::CatchUp;
 use tagstone_replay::log::{AppendError, EmbeddedLog, Log, Options};
 use tagstone_schema::policy::{Pattern, Rule, Scope};
 use tagstone_schema::record::{EncodeError, FORMAT_VERSION};
@@ -9,6 +10,7 @@ use tagstone_schema::{Actor, Event, Id, Origin, Record};
 
 use super::{ServeError, bounded};
 use crate::content::{ContentStore, Settings as ContentSettings};
+use crate::history::Behind;
 use crate::random_id::random_id;
 use crate::registry::{Clock, Snapshot, SystemClock};
 use crate::settings::Settings;
@@ -21,6 +23,8 @@ pub struct Opened {
     pub snapshot: Snapshot,
     /// The bytes.
     pub content: ContentStore,
+    /// The index of tag history, as far as the log goes without the record of this start.
+    pub history: Behind,
 }
 
 impl Opened {
@@ -29,10 +33,14 @@ impl Opened {
         // The log comes first: a start that it refuses leaves nothing behind.
         let mut state = State::default();
         let options = Options { cache_bytes: settings.store.cache_bytes };
-        let opened = EmbeddedLog::open(layout, options, &mut |record| state.apply(record))?;
+        let mut index = CatchUp::new(layout.index(), options);
+        let opened = EmbeddedLog::open(layout, options, &mut |record| index.apply(&mut state, record))?;
         if opened.cut_off > 0 {
             tracing::warn!(records = opened.cut_off, "cut off records that were never acknowledged");
         }
+        let reached = Snapshot { state: state.clone(), head: opened.log.head() };
+        let index = index.finish(&opened.log, reached.head);
+        let history = Behind { index, records: opened.log.reader(), reached };
         let mut log: Box<dyn Log> = Box::new(opened.log);
         let content = ContentStore::open(
             layout,
@@ -44,7 +52,7 @@ impl Opened {
         record_start(&mut *log, &mut state, &SystemClock, settings)?;
         let head = log.head();
         tracing::info!(seq = head.seq, hash = %head.hash, repositories = state.repository_count(), "the log is open");
-        Ok(Self { log, snapshot: Snapshot { state, head }, content })
+        Ok(Self { log, snapshot: Snapshot { state, head }, content, history })
     }
 }
 

@@ -17,6 +17,7 @@ mod api_log_head;
 mod api_tag;
 mod api_tag_erasure;
 mod api_tag_expiry;
+mod api_tag_list;
 mod api_tag_put;
 mod api_tag_why;
 mod api_tags_deletion;

@@ -14,6 +14,7 @@ use actix_web::test::TestRequest;
 use actix_web::web::Data;
 use actix_web::{App, Error};
 use tagstone::content::ContentStore;
+use tagstone::history::Follower;
 use tagstone::http::{self, Parts, ROUTE_LABELS};
 use tagstone::metrics::{Metrics, WriterMetrics};
 use tagstone::registry::{
@@ -43,9 +44,10 @@ pub(crate) struct Registry {
     clock: Arc<MovableClock>,
     content: Arc<ContentStore>,
     service: Box<dyn Fn(TestRequest, Option<actix_web::dev::Payload>) -> Answering>,
-    writing: JoinHandle<Box<dyn Log>>,
-    failing: Arc<AtomicBool>,
     writer: WriterHandle,
+    writing: JoinHandle<Box<dyn Log>>,
+    following: JoinHandle<()>,
+    failing: Arc<AtomicBool>,
 }
 
 /// The clock of the machine, put forward by so many microseconds.
@@ -113,7 +115,8 @@ impl Registry {
         let metrics = Metrics::new(&ROUTE_LABELS).unwrap();
         metrics.observe_head(opened.log.head());
         let content = Arc::new(opened.content);
-        let published = Published::new(opened.snapshot);
+        let (published, newer) = Published::followed(opened.snapshot);
+        let (follower, history) = Follower::new(opened.history, newer);
         let failing = Arc::new(AtomicBool::new(false));
         let clock = Arc::new(MovableClock::default());
         let (writer, handle) = Writer::new(
@@ -125,12 +128,14 @@ impl Registry {
             serve::writer_settings(&settings),
         );
         let writing = std::thread::spawn(move || writer.run());
+        let following = std::thread::spawn(move || follower.run());
         let pruner = Arc::new(Pruner::new(published.clone(), clock.clone(), handle.clone()));
         let parts = Parts {
             published: published.clone(),
             clock: clock.clone(),
             writer: handle.clone(),
             content: content.clone(),
+            history,
             metrics,
             pruner,
         };
@@ -143,7 +148,7 @@ impl Registry {
             }
             Box::pin(service.call(request)) as Answering
         });
-        Self { directory, settings, published, clock, writer: handle, content, service, writing, failing }
+        Self { directory, settings, published, clock, content, service, writer: handle, writing, following, failing }
     }
 
     /// Stops as the server does, and opens the same directory again.
@@ -157,6 +162,18 @@ impl Registry {
         let (directory, settings) = self.stop();
         std::fs::remove_dir_all(Layout::new(directory.path()).segments()).unwrap();
         Self::open(directory, settings).await
+    }
+
+    /// [`Registry::restarted`] after something was done to the data directory.
+    pub(crate) async fn restarted_after(self, act: impl FnOnce(&Layout)) -> Self {
+        let (directory, settings) = self.stop();
+        act(&Layout::new(directory.path()));
+        Self::open(directory, settings).await
+    }
+
+    /// The fold of what was committed.
+    pub(crate) fn state(&self) -> State {
+        self.published.snapshot().state.clone()
     }
 
     /// Stops, and reads the log as an investigator does. The fold of the records is the state that was served.
@@ -187,9 +204,11 @@ impl Registry {
     }
 
     fn stop(self) -> (TempDir, Settings) {
-        let Self { directory, settings, published, clock: _, writer, content, service, writing, failing: _ } = self;
-        drop((service, published, content, writer));
+        let Self { directory, settings, published, clock: _, content, service, writer, writing, following, failing: _ } =
+            self;
+        drop((service, writer, published, content));
         drop(writing.join().unwrap());
+        following.join().unwrap();
         (directory, settings)
     }
 

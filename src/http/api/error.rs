@@ -124,7 +124,8 @@ impl ErrorType {
             Self::Unavailable => (
                 "unavailable",
                 StatusCode::SERVICE_UNAVAILABLE,
-                "The registry is starting or stopping; Retry-After says when to try again.",
+                "The registry is starting or stopping, or an index of its history is not usable; where trying again helps, \
+                 Retry-After says when.",
             ),
         }
     }

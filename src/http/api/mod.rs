@@ -22,6 +22,8 @@ mod repository;
 mod restore;
 mod route;
 mod tag;
+mod tag_list;
+mod tag_list_query;
 mod tags_deletion;
 mod templates;
 mod whoami;
@@ -67,6 +69,10 @@ pub(super) async fn answer(exchange: &Exchange<'_>, route: ApiRoute<'_>, payload
         },
         ApiRoute::Refusals => match *exchange.request.method() {
             Method::GET | Method::HEAD => refusals::list(exchange),
+            _ => wrong_method("GET, HEAD"),
+        },
+        ApiRoute::Tags { name } => match *exchange.request.method() {
+            Method::GET | Method::HEAD => tag_list::get(exchange, name).await,
             _ => wrong_method("GET, HEAD"),
         },
         ApiRoute::Tag { name, tag } => match *exchange.request.method() {
