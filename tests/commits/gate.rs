@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tagstone::registry::Submission;
 
@@ -38,7 +39,9 @@ impl Gate {
     pub(crate) fn commit(&self, registry: &Registry, submissions: Vec<Submission>) -> Vec<Answer> {
         self.shut.store(true, Ordering::SeqCst);
         registry.handle.expire();
-        self.arrivals.recv().unwrap();
+        while self.arrivals.recv_timeout(Duration::from_millis(50)).is_err() {
+            assert!(!registry.handle.is_poisoned(), "the writer has died before it came to the gate");
+        }
         let waiting = submissions.into_iter().map(|submission| registry.queue(submission)).collect();
         self.go_on.send(()).unwrap();
         answers(waiting)

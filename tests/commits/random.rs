@@ -13,7 +13,8 @@ use tagstone_schema::{Id, Timestamp};
 use crate::commands::{digest_of, image, name, tag};
 use crate::registry::START;
 
-const REPOSITORIES: [&str; 4] = ["a", "a/b", "a/b", "c"];
+/// Most of it happens in one of them, since things have to meet.
+const REPOSITORIES: [&str; 6] = ["a", "a/b", "a/b", "a/b", "a/b", "c"];
 const BLOBS: [&str; 3] = ["blob 1", "blob 2", "blob 3"];
 /// Images with their blobs.
 const IMAGES: [(&str, &[&str]); 5] = [
@@ -26,7 +27,7 @@ const IMAGES: [(&str, &[&str]); 5] = [
 /// Indexes with their children.
 const INDEXES: [(&str, &[&str]); 2] = [("index 1", &["image 1", "image 4"]), ("index 2", &["image 5"])];
 const SIGNATURE: &str = "sha256-0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a.sig";
-const TAGS: [&str; 5] = ["latest", "v1", "V1", "v2-rc", SIGNATURE];
+const TAGS: [&str; 6] = ["latest", "v1", "v1", "V1", "v2-rc", SIGNATURE];
 
 /// What immutability policies select. No pattern selects `w`, so no two of them are a contradiction.
 const PROTECTED: [(&str, bool); 7] = [
@@ -119,7 +120,7 @@ fn repository() -> impl Strategy<Value = &'static str> {
 fn manifest() -> impl Strategy<Value = (&'static str, &'static [&'static str], ManifestKind)> {
     let images = IMAGES.map(|(manifest, blobs)| (manifest, blobs, ManifestKind::Image));
     let indexes = INDEXES.map(|(manifest, children)| (manifest, children, ManifestKind::Index));
-    prop_oneof![2 => select([&images[..], &indexes[..]].concat()), 1 => select(images[3..].to_vec())]
+    prop_oneof![1 => select([&images[..], &indexes[..]].concat()), 2 => select(images[3..].to_vec())]
 }
 
 fn condition() -> impl Strategy<Value = Condition> {
@@ -149,7 +150,7 @@ fn on_content() -> impl Strategy<Value = Command> {
         }),
         3 => (repository(), blob())
             .prop_map(|(repository, blob)| Command::DeleteBlob { repository: name(repository), digest: digest_of(blob) }),
-        24 => (repository(), manifest(), vec(select(&TAGS[..]), 0..4), condition()).prop_map(
+        24 => (repository(), manifest(), vec(select(&TAGS[..]), 0..5), condition()).prop_map(
             |(repository, (manifest, references, kind), tags, condition)| {
                 let media_type = match kind {
                     ManifestKind::Image => OCI_IMAGE,
@@ -176,7 +177,7 @@ fn on_tags() -> impl Strategy<Value = Command> {
         2 => (START - 50..START + 250).prop_map(|at| Expiry::At(Timestamp(at))),
     ];
     let lock = prop_oneof![3 => Just(Lock::Keep), 1 => Just(Lock::Lock), 2 => Just(Lock::Unlock)];
-    let pointed = proptest::option::weighted(0.3, manifest().prop_map(|(manifest, ..)| digest_of(manifest)));
+    let pointed = proptest::option::weighted(0.5, manifest().prop_map(|(manifest, ..)| digest_of(manifest)));
     prop_oneof![
         3 => (repository(), one(), condition()).prop_map(|(repository, of, condition)| {
             Command::DeleteTag { repository: name(repository), tag: tag(of), condition }
@@ -226,7 +227,7 @@ fn on_policies() -> impl Strategy<Value = Attempt> {
         }),
     ];
     prop_oneof![
-        2 => (scope(), rule(), any::<bool>()).prop_map(|(scope, rule, draft)| {
+        1 => (scope(), rule(), any::<bool>()).prop_map(|(scope, rule, draft)| {
             Attempt::Create(CreatePolicy { policy: Id([0; 16]), scope, rule, draft })
         }),
         3 => (any::<u8>(), what).prop_map(|(number, what)| Attempt::OfPolicy(number, what)),
