@@ -1,10 +1,11 @@
 //! Commands of tests.
 
 use bytes::Bytes;
-use tagstone::registry::{Command, Condition, PutManifest, Sparse, Submission};
+use tagstone::registry::{Command, Condition, CreatePolicy, Expiry, Lock, PutManifest, SetTag, Sparse, Submission};
 use tagstone_replay::content::hash_of;
 use tagstone_schema::media_type::{ManifestKind, OCI_IMAGE};
-use tagstone_schema::{Actor, Algorithm, Digest, Origin, RepositoryName, Tag};
+use tagstone_schema::policy::{Pattern, Rule, Scope};
+use tagstone_schema::{Actor, Algorithm, Digest, Id, Origin, RepositoryName, Tag, Timestamp};
 
 pub(crate) fn name(name: &str) -> RepositoryName {
     name.parse().unwrap()
@@ -70,4 +71,50 @@ pub(crate) fn push(repository: &str, manifest: &str, blobs: &[&str], tags: &[&st
     let mut submission = put(image(repository, manifest, blobs, tags));
     submission.contents.push((digest_of(manifest), Bytes::from(manifest.to_owned())));
     submission
+}
+
+/// Nothing about a tag, to be changed in what matters.
+pub(crate) fn unset(repository: &str, name_of_tag: &str) -> SetTag {
+    let (repository, tag) = (name(repository), tag(name_of_tag));
+    SetTag { repository, tag, manifest: None, expiry: Expiry::Keep, lock: Lock::Keep }
+}
+
+pub(crate) fn set_tag(set: SetTag) -> Submission {
+    submission(Command::SetTag(Box::new(set)))
+}
+
+pub(crate) fn lock(repository: &str, tag: &str) -> Submission {
+    set_tag(SetTag { lock: Lock::Lock, ..unset(repository, tag) })
+}
+
+pub(crate) fn unlock(repository: &str, tag: &str) -> Submission {
+    set_tag(SetTag { lock: Lock::Unlock, ..unset(repository, tag) })
+}
+
+pub(crate) fn expires(repository: &str, tag: &str, at: i64) -> Submission {
+    set_tag(SetTag { expiry: Expiry::At(Timestamp(at)), ..unset(repository, tag) })
+}
+
+/// Tags that match are immutable.
+pub(crate) fn immutable(regex: &str) -> Rule {
+    let pattern = Pattern { regex: regex.to_owned(), matches: true };
+    Rule::Immutability { pattern, include_referrer_tags: false }
+}
+
+/// A draft for the whole registry.
+pub(crate) fn draft(policy: Id, rule: Rule) -> Submission {
+    submission(Command::CreatePolicy(Box::new(CreatePolicy { policy, scope: Scope::Registry, rule, draft: true })))
+}
+
+/// An active policy for the whole registry.
+pub(crate) fn create(policy: Id, rule: Rule) -> Submission {
+    submission(Command::CreatePolicy(Box::new(CreatePolicy { policy, scope: Scope::Registry, rule, draft: false })))
+}
+
+pub(crate) fn activate(policy: Id) -> Submission {
+    submission(Command::ActivatePolicy { policy })
+}
+
+pub(crate) fn retire(policy: Id) -> Submission {
+    submission(Command::RemovePolicy { policy })
 }

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use tagstone::registry::Submission;
 use tagstone_replay::content::Layout;
 use tagstone_replay::log::{Log, OpenError};
 use tagstone_schema::Head;
@@ -27,10 +28,19 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Two commits of two records each; what each step of the second one leaves, by step, and what was true before it.
-fn copies(directory: &Path) -> (BTreeMap<Step, Layout>, (Head, String), (Head, String)) {
+/// What each step of a commit leaves.
+pub(crate) struct Copies {
+    pub(crate) steps: BTreeMap<Step, Layout>,
+    /// What was true before it.
+    pub(crate) before: (Head, String),
+    /// What is true when it is complete.
+    pub(crate) after: (Head, String),
+}
+
+/// Copies the data directory at each step of the commit of the last command.
+pub(crate) fn copies_of(directory: &Path, prepared: Vec<Submission>, last: Submission) -> Copies {
     let data = directory.join("data");
-    fs::create_dir(&data).unwrap();
+    fs::create_dir_all(&data).unwrap();
     let (mut log, _) = open(&Layout::new(&data)).unwrap();
     begin(&mut log);
     drop(log);
@@ -48,21 +58,29 @@ fn copies(directory: &Path) -> (BTreeMap<Step, Layout>, (Head, String), (Head, S
         }))
     };
     let mut registry = Registry::watched(log, snapshot, 10, at);
-    registry.commit(vec![link("a", "1"), push("a", "image 1", &["1"], &["x"])]);
+    let answers = registry.commit(prepared);
+    assert!(answers.iter().all(|answer| matches!(answer, Answer::Committed(_))), "{answers:?}");
     let before = registry.seen();
     *taken.lock().unwrap() = Some(BTreeMap::new());
-    assert_eq!(registry.submit(push("a", "image 2", &["1"], &["x", "y"])), Answer::Committed(4));
+    assert_eq!(registry.submit(last), Answer::Committed(before.0.seq + 1));
     let after = registry.seen();
     registry.stop();
-    let taken = taken.lock().unwrap().take().unwrap();
-    (taken, before, after)
+    let steps = taken.lock().unwrap().take().unwrap();
+    assert_eq!(steps.len(), 4);
+    Copies { steps, before, after }
+}
+
+/// Two commits: of two records, and of one.
+fn copies(directory: &Path) -> (BTreeMap<Step, Layout>, (Head, String), (Head, String)) {
+    let first = vec![link("a", "1"), push("a", "image 1", &["1"], &["x"])];
+    let Copies { steps, before, after } = copies_of(directory, first, push("a", "image 2", &["1"], &["x", "y"]));
+    (steps, before, after)
 }
 
 #[test]
 fn a_crash_at_any_step_leaves_all_of_a_commit_or_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let (copies, before, after) = copies(directory.path());
-    assert_eq!(copies.len(), 4);
     for (step, layout) in copies {
         let expected = if step == Step::Appended { &after } else { &before };
         // A start that dies too changes nothing about it.

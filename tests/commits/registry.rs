@@ -141,16 +141,22 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
 
 /// Writes the first record of a log.
 pub(crate) fn begin(log: &mut impl Log) {
+    write(log, vec![Event::LogStarted { log: Id([1; 16]) }]);
+}
+
+/// Writes one record, as something before this test has.
+pub(crate) fn write(log: &mut impl Log, events: Vec<Event>) {
+    let head = log.head();
     let record = Record {
         format: FORMAT_VERSION,
-        seq: 1,
-        time: Timestamp(START),
-        prev: Head::default().hash,
-        actor: Actor::system("start"),
+        seq: head.seq + 1,
+        time: Timestamp(START).max(head.time.next()),
+        prev: head.hash,
+        actor: Actor::system("test"),
         origin: Origin::default(),
-        events: vec![Event::LogStarted { log: Id([1; 16]) }],
+        events,
     };
-    log.append(&Head::default(), &[record.encode().unwrap()]).unwrap();
+    log.append(&head, &[record.encode().unwrap()]).unwrap();
 }
 
 /// The verified records of a log.

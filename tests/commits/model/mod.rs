@@ -1,0 +1,204 @@
+//! A registry as a beginner would write it: maps of texts, no sharing, no log. It says what should have happened.
+//!
+//! What was ever protected is noted, not asked for afterwards: after every change each tag is looked at, and the digest
+//! at which it is protected is written down beside it.
+
+mod content;
+mod fingerprint;
+mod policies;
+mod tags;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use tagstone::registry::{Command, Condition, PutManifest, Rejection};
+use tagstone_schema::policy::Scope;
+use tagstone_schema::{Digest, Id};
+
+use crate::registry::{Answer, START};
+use policies::Paper;
+pub(crate) use policies::is_full_match;
+use tags::Sign;
+
+/// A registry, how far its log has come, and at what time.
+#[derive(Clone, Debug)]
+pub(crate) struct Model {
+    world: World,
+    now: Moment,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Moment {
+    seq: u64,
+    time: i64,
+}
+
+/// Everything, by name.
+#[derive(Clone, Debug, Default)]
+struct World {
+    shelves: BTreeMap<String, Shelf>,
+    policies: BTreeMap<Id, Paper>,
+    /// Scope, expression, whether it has to match, whether it is for the names of referrers too; and the last end.
+    ended: BTreeMap<(Scope, String, bool, bool), Moment>,
+    /// Repository and tag; the only digest that can return, and when the name was removed.
+    spent: BTreeMap<(String, String), (String, Moment)>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Shelf {
+    blobs: BTreeMap<String, u64>,
+    /// By digest; with the moment of the push.
+    manifests: BTreeMap<String, (PutManifest, Moment)>,
+    tags: BTreeMap<String, Sign>,
+}
+
+/// What should come of a command.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Expected {
+    Committed(u64),
+    Unchanged,
+    Rejected(Why),
+}
+
+/// Why a command should be rejected, as far as immutability goes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Why {
+    /// These tags are protected.
+    Immutable(BTreeSet<String>),
+    /// These names are spent.
+    Spent(BTreeSet<String>),
+    PolicyUnknown,
+    PolicyNotDraft,
+    PolicyChanged,
+    PolicyExists(Id),
+    /// Something that has nothing to do with immutability.
+    Other,
+}
+
+impl Why {
+    fn of(rejection: &Rejection) -> Self {
+        match rejection {
+            Rejection::Immutable(immutable) => {
+                Self::Immutable(immutable.tags.iter().map(|protected| protected.tag.to_string()).collect())
+            }
+            Rejection::Spent { names, .. } => Self::Spent(names.iter().map(|name| name.tag.to_string()).collect()),
+            Rejection::PolicyUnknown { .. } => Self::PolicyUnknown,
+            Rejection::PolicyNotDraft { .. } => Self::PolicyNotDraft,
+            Rejection::PolicyChanged { .. } => Self::PolicyChanged,
+            Rejection::PolicyExists { policy } => Self::PolicyExists(*policy),
+            _ => Self::Other,
+        }
+    }
+}
+
+impl Expected {
+    pub(crate) fn fits(&self, answer: &Answer) -> bool {
+        match (self, answer) {
+            (Self::Committed(seq), Answer::Committed(told)) => seq == told,
+            (Self::Unchanged, Answer::Unchanged) => true,
+            (Self::Rejected(why), Answer::Rejected(rejection)) => *why == Why::of(rejection),
+            _ => false,
+        }
+    }
+}
+
+impl Model {
+    /// A log with its first record.
+    pub(crate) fn new() -> Self {
+        Self { world: World::default(), now: Moment { seq: 1, time: START } }
+    }
+
+    /// What a command does when the clock shows `clock`.
+    pub(crate) fn apply(&mut self, command: &Command, clock: i64) -> Expected {
+        let (mut next, now) = (self.world.clone(), self.now.next(clock));
+        match next.change(command, now) {
+            Err(why) => Expected::Rejected(why),
+            Ok(Changed::Nothing) => Expected::Unchanged,
+            Ok(Changed::Something) => {
+                (self.world, self.now) = (next, now);
+                Expected::Committed(now.seq)
+            }
+        }
+    }
+
+    /// Ends the tags whose time has come when the clock shows `clock`: a record for each repository.
+    pub(crate) fn end_expired(&mut self, clock: i64) {
+        for repository in self.world.shelves.keys().cloned().collect::<Vec<_>>() {
+            let now = self.now.next(clock);
+            if self.world.end_expired(&repository, clock, now) {
+                self.now = now;
+            }
+        }
+    }
+}
+
+/// Whether a command has changed anything.
+enum Changed {
+    Something,
+    Nothing,
+}
+
+impl World {
+    /// Changes the maps, which are to be thrown away where the command is to be rejected.
+    fn change(&mut self, command: &Command, now: Moment) -> Result<Changed, Why> {
+        let changed = match command {
+            Command::LinkBlob { repository, digest, size } => self.link(repository.as_str(), digest, *size),
+            Command::MountBlob { repository, digest, from } => {
+                let size = *self.shelf(from.as_str())?.blobs.get(&digest.to_string()).ok_or(Why::Other)?;
+                self.link(repository.as_str(), digest, size)
+            }
+            Command::DeleteBlob { repository, digest } => self.delete_blob(repository.as_str(), digest)?,
+            Command::PutManifest(image) => self.put(image, now)?,
+            Command::DeleteManifest { repository, digest, condition } => {
+                self.delete_manifest(repository.as_str(), digest, condition, now)?
+            }
+            Command::DeleteRepository { repository } => self.delete_repository(repository.as_str(), now)?,
+            Command::DeleteTag { repository, tag, condition } => {
+                self.delete_tag(repository.as_str(), tag.as_str(), condition, now)?
+            }
+            Command::DeleteTags { repository, tags } => self.delete_tags(repository.as_str(), tags, now)?,
+            Command::EraseTag { repository, tag, .. } => self.erase(repository.as_str(), tag.as_str(), now)?,
+            Command::SetTag(set) => self.set(set, now)?,
+            Command::PruneTags(prune) => self.prune(prune, now)?,
+            Command::CreatePolicy(create) => self.create_policy(create, now)?,
+            Command::ActivatePolicy { policy } => self.activate_policy(*policy, now)?,
+            Command::ChangePolicy { policy, rule } => self.change_policy(*policy, rule, now)?,
+            Command::RemovePolicy { policy } => self.remove_policy(*policy, now)?,
+        };
+        self.look_around();
+        Ok(changed)
+    }
+
+    fn shelf(&self, repository: &str) -> Result<&Shelf, Why> {
+        self.shelves.get(repository).ok_or(Why::Other)
+    }
+
+    fn shelf_mut(&mut self, repository: &str) -> Result<&mut Shelf, Why> {
+        self.shelves.get_mut(repository).ok_or(Why::Other)
+    }
+}
+
+impl Moment {
+    /// The record after this one, when the clock shows `clock`.
+    fn next(self, clock: i64) -> Self {
+        Self { seq: self.seq + 1, time: clock.max(self.time + 1) }
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.seq, self.time)
+    }
+}
+
+fn holds(condition: &Condition, standing: Option<&String>) -> Result<(), Why> {
+    let named = |digests: &[Digest]| digests.iter().any(|digest| Some(&digest.to_string()) == standing);
+    let holds = match condition {
+        Condition::Always => true,
+        Condition::Exists => standing.is_some(),
+        Condition::Absent => standing.is_none(),
+        Condition::PointsAt(digests) => named(digests),
+        Condition::PointsElsewhere(digests) => !named(digests),
+    };
+    if holds { Ok(()) } else { Err(Why::Other) }
+}
