@@ -13,6 +13,9 @@ use super::super::rejection::Rejection;
 pub(super) fn create(state: &State, create: &CreatePolicy) -> Result<Vec<Event>, Rejection> {
     let CreatePolicy { policy, scope, rule, draft } = create;
     let selector = rule.pattern().map(Selector::new).transpose()?;
+    if state.policy(policy).is_some() {
+        return Err(Rejection::PolicyExists { policy: *policy });
+    }
     refuse_same(state, None, scope, rule)?;
     let standing = state.policies().filter(|(_, policy)| policy.status != PolicyStatus::Retired).count();
     if standing >= limits::POLICIES {
