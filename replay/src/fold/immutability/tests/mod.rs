@@ -1,5 +1,6 @@
 //! The rules of immutability: told one by one, and compared with a model that only scans history.
 
 mod naive;
+mod preview;
 mod property;
 mod rules;
