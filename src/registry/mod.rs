@@ -15,8 +15,8 @@ mod writer;
 
 pub use clock::{Clock, SystemClock};
 pub use command::{
-    Because, BecauseError, Command, Condition, CreatePolicy, Expiry, FoundTags, Lock, Prunable, PruneTags, PutManifest, SetTag,
-    Sparse, Submission,
+    Because, BecauseError, Command, Condition, CreatePolicy, Expiry, FoundTags, Lock, Prunable, PruneTags, PutManifest,
+    SetTag, Sparse, Submission,
 };
 pub use decide::decide;
 pub use prune::{Listed, Order, PrunedTag, Pruner, Report, RunError, SkippedTag, Stop, Way, WhySkipped};

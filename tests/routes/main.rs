@@ -13,6 +13,8 @@ mod samples;
 mod api_document;
 mod api_errors;
 mod api_log_head;
+mod api_prune_run;
+mod api_refusals;
 mod api_tag;
 mod base;
 mod blobs;

@@ -12,8 +12,7 @@ pub fn is_referrer_tag(tag: &str) -> bool {
     let Some((digits, ending)) = tag.strip_prefix("sha256-").and_then(|rest| rest.split_at_checked(64)) else {
         return false;
     };
-    digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        && ENDINGS.contains(&ending)
+    digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) && ENDINGS.contains(&ending)
 }
 
 /// The tags that may exist for the referrers of a manifest; none for a digest that the form has no place for.

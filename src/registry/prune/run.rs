@@ -204,8 +204,7 @@ impl Pruner {
         if self.stop.is_asked() {
             return Err(WriteError::Stopped);
         }
-        let in_force =
-            rules.in_force.ok_or(Rejection::PolicyUnknown { policy: rules.policy, retired: None })?;
+        let in_force = rules.in_force.ok_or(Rejection::PolicyUnknown { policy: rules.policy, retired: None })?;
         let prune = PruneTags { policy: rules.policy, in_force, run: report.run, found: found.clone() };
         let command = Command::PruneTags(Box::new(prune));
         let Committed { seq, events } =
