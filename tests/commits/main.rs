@@ -7,6 +7,8 @@ mod fake_disk;
 mod faults;
 mod model;
 mod property;
+mod prune_runs;
 mod races;
+mod refusals;
 mod registry;
 mod time;
