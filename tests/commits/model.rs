@@ -62,6 +62,11 @@ impl Model {
         Expected::Committed(seq)
     }
 
+    /// A stop records what was refused, which changes nothing but the number and time of later records.
+    pub(crate) fn record_refusals(&mut self, clock: i64) {
+        (self.seq, self.time) = (self.seq + 1, clock.max(self.time + 1));
+    }
+
     /// BLAKE3 over the canonical text, as the format's document has it.
     pub(crate) fn fingerprint(&self) -> String {
         let mut text = format!("tagstone state 2\nlog {}\n", Id([1; 16]));

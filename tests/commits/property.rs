@@ -3,14 +3,14 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use tagstone::registry::{Command, Condition, PutManifest};
+use tagstone::registry::{Command, Condition, PutManifest, Rejection};
 use tagstone_replay::content::Layout;
 use tagstone_replay::log::Log;
 use tagstone_schema::media_type::{ManifestKind, OCI_IMAGE, OCI_INDEX};
 
 use crate::commands::{digest_of, image, name, submission, tag};
 use crate::model::Model;
-use crate::registry::{Registry, START, answers, begin, folded, open, told_by};
+use crate::registry::{Answer, Registry, START, answers, begin, folded, open, told_by};
 
 const REPOSITORIES: [&str; 3] = ["a", "a/b", "c"];
 const BLOBS: [&str; 4] = ["blob 1", "blob 2", "blob 3", "blob 4"];
@@ -121,19 +121,27 @@ proptest! {
         let layout = Layout::new(directory.path());
         let mut registry = start(&layout);
         let mut model = Model::new();
+        // Whether something was refused since the last start, and what the clock shows.
+        let (mut has_refused, mut now) = (false, 0);
         for turn in turns {
             match turn {
                 Turn::Commit(commands, clock) => {
                     registry.clock.set(clock);
+                    now = clock;
                     let waiting = commands.iter().map(|command| registry.queue(submission(command.clone()))).collect();
                     for (command, answer) in commands.iter().zip(answers(waiting)) {
                         let expected = model.apply(command, clock);
+                        has_refused |= matches!(answer, Answer::Rejected(Rejection::InUse { .. }));
                         prop_assert!(expected.fits(&answer), "{:?}: {:?}, expected {:?}", command, answer, expected);
                     }
                 }
                 Turn::Restart => {
                     registry.stop();
                     registry = start(&layout);
+                    if std::mem::take(&mut has_refused) {
+                        model.record_refusals(now);
+                    }
+                    now = 0;
                 }
             }
             prop_assert_eq!(registry.seen().1, model.fingerprint());
