@@ -27,14 +27,14 @@ struct Story {
 impl Story {
     fn new() -> Self {
         let mut story = Self { state: State::default(), seconds: 0 };
-        story.happens(Event::LogStarted { log: Id([1; 16]) });
+        story.happens(&Event::LogStarted { log: Id([1; 16]) });
         story
     }
 
-    fn happens(&mut self, event: Event) {
+    fn happens(&mut self, event: &Event) {
         self.seconds += 1;
         let at = Moment { seq: self.seconds, time: self.now() };
-        self.state.evolve(at, &event).unwrap();
+        self.state.evolve(at, event).unwrap();
     }
 
     fn now(&self) -> Timestamp {
@@ -43,7 +43,7 @@ impl Story {
 
     fn manifest(&mut self, digest: &Digest, children: &[Digest]) {
         let media_type = if children.is_empty() { OCI_IMAGE } else { OCI_INDEX };
-        self.happens(Event::ManifestPushed {
+        self.happens(&Event::ManifestPushed {
             repository: app(),
             digest: digest.clone(),
             size: 100,
@@ -60,15 +60,15 @@ impl Story {
             self.manifest(to, &[]);
         }
         let from = self.state.repository("acme/app").and_then(|app| app.tag(name)).map(|tag| tag.digest().clone());
-        self.happens(Event::TagMoved { repository: app(), tag: tag(name), from, to: to.clone() });
+        self.happens(&Event::TagMoved { repository: app(), tag: tag(name), from, to: to.clone() });
     }
 
     fn lock(&mut self, name: &str) {
-        self.happens(Event::TagLocked { repository: app(), tag: tag(name) });
+        self.happens(&Event::TagLocked { repository: app(), tag: tag(name) });
     }
 
     fn policy(&mut self, policy: Id, rule: Rule) {
-        self.happens(Event::PolicyActivated { policy, scope: Scope::Repository(app()), rule });
+        self.happens(&Event::PolicyActivated { policy, scope: Scope::Repository(app()), rule });
     }
 
     /// The names that are to go, and those that are protected.
@@ -94,7 +94,7 @@ impl Story {
         let spared = Judged::of(&self.state, found).spared.into_iter().map(|(_, why)| why).collect();
         let mut deleted = Vec::new();
         for event in events {
-            self.happens(event.clone());
+            self.happens(&event);
             let Event::TagsDeleted { tags, .. } = event else { panic!("{event:?}") };
             deleted.extend(tags.into_iter().map(|ended| ended.tag.to_string()));
         }
@@ -195,7 +195,7 @@ fn expired_tags_are_not_there() {
     for (number, name) in ["a", "b", "c"].into_iter().enumerate() {
         story.tag(name, &digest(number));
     }
-    story.happens(Event::TagExpirySet { repository: app(), tag: tag("c"), at: Some(story.now()) });
+    story.happens(&Event::TagExpirySet { repository: app(), tag: tag("c"), at: Some(story.now()) });
     assert_eq!(story.selected(PruneMethod::NumberOfTags(1), None).0, ["a"]);
 }
 
@@ -278,7 +278,7 @@ fn what_has_changed_since_it_was_found_is_skipped() {
             "a deletion",
             |story| {
                 let tags = vec![tagstone_schema::event::EndedTag { tag: tag("a"), was: digest(0) }];
-                story.happens(Event::TagsDeleted { repository: app(), tags, cause: DeletionCause::Request });
+                story.happens(&Event::TagsDeleted { repository: app(), tags, cause: DeletionCause::Request });
             },
             &[&signature, "b"],
             &[Spared::Gone],
@@ -297,9 +297,9 @@ fn what_has_changed_since_it_was_found_is_skipped() {
 #[test]
 fn a_policy_that_was_changed_or_retired_deletes_nothing() {
     let (mut story, found) = found();
-    story.happens(Event::PolicyChanged { policy: POLICY, rule: keep(2) });
+    story.happens(&Event::PolicyChanged { policy: POLICY, rule: keep(2) });
     assert_eq!(story.delete(&found), Err(Rejection::PolicyChanged { policy: POLICY }));
-    story.happens(Event::PolicyRetired { policy: POLICY });
+    story.happens(&Event::PolicyRetired { policy: POLICY });
     let retired = Some(story.now());
     assert_eq!(story.delete(&found), Err(Rejection::PolicyUnknown { policy: POLICY, retired }));
 }
