@@ -320,6 +320,8 @@ fn encoded(actor: &Actor, origin: &Origin, found: &[FoundTags]) -> u64 {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     /// Every record is as full as it can be, and what comes out is what went in.
     #[test]
     fn records_are_filled(lengths in proptest::collection::vec((1_usize..200, 1_usize..=128, 1_usize..40), 1..40)) {
