@@ -3,9 +3,11 @@
 
 pub mod cli;
 pub mod content;
+pub mod history;
 pub mod http;
 pub mod manifest;
 pub mod metrics;
+mod random_id;
 pub mod registry;
 pub mod serve;
 pub mod settings;

@@ -8,7 +8,7 @@ use prometheus::{
 };
 use tagstone_schema::Head;
 
-use crate::registry::Progress;
+use crate::registry::{Progress, RefusalReason, Report};
 
 /// The metrics of a server.
 pub struct Metrics {
@@ -25,6 +25,11 @@ pub struct Metrics {
     queue: IntGauge,
     uploads: IntGauge,
     poisoned: IntGauge,
+    prune_runs: IntCounter,
+    pruned: IntCounter,
+    prune_skipped: IntCounter,
+    /// By the places in [`RefusalReason::ALL`].
+    refusals: [IntCounter; 3],
 }
 
 impl Metrics {
@@ -45,6 +50,11 @@ impl Metrics {
         )?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(latency.clone()))?;
+        let refusals = IntCounterVec::new(
+            Opts::new("tagstone_refusals_total", "Changes that a rule has forbidden, by reason."),
+            &["reason"],
+        )?;
+        registry.register(Box::new(refusals.clone()))?;
         let sizes = prometheus::exponential_buckets(1.0, 2.0, 10)?;
         let times = prometheus::exponential_buckets(0.0001, 2.0, 14)?;
         let histogram = |name: &str, help: &str, buckets: &[f64]| {
@@ -79,6 +89,13 @@ impl Metrics {
             queue: gauge("tagstone_writer_queue", "Commands that wait for the writer.")?,
             uploads: gauge("tagstone_uploads_open", "Upload sessions that are open.")?,
             poisoned: gauge("tagstone_writer_poisoned", "1 if writes are refused until a restart.")?,
+            prune_runs: counter("tagstone_prune_runs_total", "Runs of prune policies; dry ones do not count.")?,
+            pruned: counter("tagstone_prune_deleted_tags_total", "Tags that prune policies have deleted.")?,
+            prune_skipped: counter(
+                "tagstone_prune_skipped_tags_total",
+                "Tags that runs of prune policies have selected and not deleted, such as immutable ones.",
+            )?,
+            refusals: RefusalReason::ALL.map(|reason| refusals.with_label_values(&[reason.code()])),
             registry,
         };
         Ok(Arc::new(metrics))
@@ -120,6 +137,13 @@ impl Metrics {
         self.uploads.set(i64::try_from(open).unwrap_or(i64::MAX));
     }
 
+    /// A prune policy was run.
+    pub fn prune_run(&self, report: &Report) {
+        self.prune_runs.inc();
+        self.pruned.inc_by(report.deleted.count);
+        self.prune_skipped.inc_by(report.skipped.count);
+    }
+
     /// All metrics as text.
     pub fn text(&self) -> Vec<u8> {
         let mut text = Vec::new();
@@ -143,6 +167,11 @@ impl Progress for WriterMetrics {
         }
         self.0.sync.observe(sync.as_secs_f64());
         self.0.observe_head(head);
+    }
+
+    fn refused(&mut self, reason: RefusalReason) {
+        let counters = RefusalReason::ALL.iter().zip(&self.0.refusals);
+        counters.filter(|(own, _)| **own == reason).for_each(|(_, counter)| counter.inc());
     }
 
     fn poisoned(&mut self) {

@@ -4,6 +4,7 @@
 
 pub mod content;
 pub mod fold;
+pub mod index;
 pub mod log;
 pub mod pattern;
 pub mod source;

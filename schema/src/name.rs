@@ -126,15 +126,24 @@ pub const AS_OF: &str = "as-of";
 impl RepositoryName {
     /// Whether the name lies in the reserved namespace [`AS_OF`], to which nothing can be pushed.
     pub fn is_reserved(&self) -> bool {
-        self.0.strip_prefix(AS_OF).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        lies_in_the_past(&self.0)
     }
 }
 
 impl Namespace {
+    /// Whether all repositories below it are reserved.
+    pub fn is_reserved(&self) -> bool {
+        lies_in_the_past(&self.0)
+    }
+
     /// Whether the repository lies below this namespace.
     pub fn contains(&self, repository: &RepositoryName) -> bool {
         repository.0.strip_prefix(&*self.0).is_some_and(|rest| rest.starts_with('/'))
     }
+}
+
+fn lies_in_the_past(name: &str) -> bool {
+    name.strip_prefix(AS_OF).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn check_repository(text: &str) -> Result<(), NameError> {
@@ -209,6 +218,7 @@ mod tests {
     fn the_past_is_reserved() {
         for (name, reserved) in [("as-of", true), ("as-of/seq-1/a", true), ("as-off/a", false), ("a/as-of", false)] {
             assert_eq!(name.parse::<RepositoryName>().unwrap().is_reserved(), reserved, "{name}");
+            assert_eq!(name.parse::<Namespace>().unwrap().is_reserved(), reserved, "{name}");
         }
     }
 }

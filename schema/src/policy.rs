@@ -167,3 +167,66 @@ pub enum AgeUnit {
     /// `y`, of 365 days
     Years,
 }
+
+impl AgeUnit {
+    const ALL: [Self; 6] = [Self::Seconds, Self::Minutes, Self::Hours, Self::Days, Self::Weeks, Self::Years];
+
+    fn letter(self) -> char {
+        match self {
+            Self::Seconds => 's',
+            Self::Minutes => 'm',
+            Self::Hours => 'h',
+            Self::Days => 'd',
+            Self::Weeks => 'w',
+            Self::Years => 'y',
+        }
+    }
+}
+
+/// As an operator writes it, such as `7d`.
+impl fmt::Display for Age {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.count, self.unit.letter())
+    }
+}
+
+/// The text is no age.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an age is a number from 1 to {} and one of the units s, m, h, d, w and y, such as 7d", u32::MAX)]
+pub struct AgeError;
+
+impl FromStr for Age {
+    type Err = AgeError;
+
+    fn from_str(text: &str) -> Result<Self, AgeError> {
+        let parsed = AgeUnit::ALL.into_iter().find_map(|unit| Some((text.strip_suffix(unit.letter())?, unit)));
+        let (digits, unit) = parsed.filter(|(digits, _)| digits.bytes().all(|b| b.is_ascii_digit())).ok_or(AgeError)?;
+        let count = digits.parse().map_err(|_| AgeError)?;
+        if count == 0 { Err(AgeError) } else { Ok(Self { count, unit }) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages() {
+        for (text, count, unit) in [
+            ("1s", 1, AgeUnit::Seconds),
+            ("90m", 90, AgeUnit::Minutes),
+            ("24h", 24, AgeUnit::Hours),
+            ("7d", 7, AgeUnit::Days),
+            ("2w", 2, AgeUnit::Weeks),
+            ("4294967295y", u32::MAX, AgeUnit::Years),
+        ] {
+            let age: Age = text.parse().unwrap();
+            assert_eq!(age, Age { count, unit });
+            assert_eq!(age.to_string(), text);
+        }
+        for bad in ["", "d", "7", "0d", "-1d", "+1d", "7 d", " 7d", "7d ", "7D", "1.5d", "4294967296y", "7days", "٣d"]
+        {
+            assert_eq!(bad.parse::<Age>(), Err(AgeError), "{bad:?}");
+        }
+    }
+}

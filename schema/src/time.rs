@@ -15,6 +15,20 @@ impl Timestamp {
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
+
+    /// Whole seconds since 1970-01-01T00:00:00Z.
+    pub fn seconds(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
+    /// The form of mail (RFC 2822), to the second: `Thu, 01 Jan 2026 00:00:00 -0000`. An instant outside the years -9999 to
+    /// 9999 prints as its number.
+    pub fn rfc2822(self) -> String {
+        match jiff::Timestamp::from_second(self.seconds()) {
+            Ok(instant) => instant.strftime("%a, %d %b %Y %H:%M:%S -0000").to_string(),
+            Err(_) => self.to_string(),
+        }
+    }
 }
 
 /// RFC 3339 with microseconds, in UTC. An instant outside the years -9999 to 9999 prints as its number.
@@ -53,5 +67,16 @@ mod tests {
         assert_eq!("2023-11-14T23:13:20.000001+01:00".parse(), Ok(Timestamp(1_700_000_000_000_001)));
         assert_eq!(Timestamp(i64::MAX).to_string(), "9223372036854775807us");
         assert!("yesterday".parse::<Timestamp>().is_err());
+    }
+
+    #[test]
+    fn instants_print_as_in_mails() {
+        for (micros, seconds, text) in [
+            (1_767_225_600_999_999, 1_767_225_600, "Thu, 01 Jan 2026 00:00:00 -0000"),
+            (-1, -1, "Wed, 31 Dec 1969 23:59:59 -0000"),
+            (i64::MAX, 9_223_372_036_854, "9223372036854775807us"),
+        ] {
+            assert_eq!((Timestamp(micros).seconds(), Timestamp(micros).rfc2822().as_str()), (seconds, text));
+        }
     }
 }

@@ -200,18 +200,7 @@ fn immutable_detail(immutable: &Immutable) -> Value {
 
 /// Why a tag is protected, as JSON.
 pub(super) fn reason(reason: &Reason) -> Value {
-    match reason {
-        Reason::Policy { policy, scope, pattern, since } => json!({
-            "kind": "policy",
-            "policy": policy,
-            "scope": scope,
-            "pattern": pattern.regex,
-            "matches": pattern.matches,
-            "since": since.time.to_string(),
-            "seq": since.seq,
-        }),
-        Reason::Lock { since } => json!({"kind": "lock", "since": since.time.to_string(), "seq": since.seq}),
-    }
+    json!(reason)
 }
 
 impl From<WriteError> for Refusal {

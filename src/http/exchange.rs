@@ -56,11 +56,14 @@ impl Exchange<'_> {
         Actor::anonymous()
     }
 
-    pub(super) fn submission(&self, command: Command) -> Submission {
+    pub(super) fn origin(&self) -> Origin {
         let address = self.peer().map(|address| address.to_string()).unwrap_or_default();
         let user_agent = self.header(header::USER_AGENT).unwrap_or_default();
-        let origin = Origin::new(self.request_id.to_owned(), address, user_agent);
-        Submission::new(self.actor(), origin, command)
+        Origin::new(self.request_id.to_owned(), address, user_agent)
+    }
+
+    pub(super) fn submission(&self, command: Command) -> Submission {
+        Submission::new(self.actor(), self.origin(), command)
     }
 
     /// Commits a command without bytes.

@@ -112,7 +112,7 @@ fn find(state: &State, name: &RepositoryName, reference: &str, now: Timestamp) -
     let live = match live(state, name, now) {
         Ok(live) => live,
         // A repository that is gone still knows its spent names.
-        Err(refusal) => return Err(spent(state, name, reference).unwrap_or(refusal)),
+        Err(refusal) => return Err(spent(state, name, reference, now).unwrap_or(refusal)),
     };
     if let Some(digest) = digest {
         let manifest = live
@@ -123,7 +123,7 @@ fn find(state: &State, name: &RepositoryName, reference: &str, now: Timestamp) -
     }
     // A text that can be no tag is looked up like any other: it does not exist, which is what is answered.
     let Some((tag, standing)) = live.tag(reference) else {
-        if let Some(refusal) = spent(state, name, reference) {
+        if let Some(refusal) = spent(state, name, reference, now) {
             return Err(refusal);
         }
         return Err(match reference.parse::<Tag>() {
@@ -140,17 +140,19 @@ fn find(state: &State, name: &RepositoryName, reference: &str, now: Timestamp) -
 }
 
 /// The answer for a name that was removed and can only come back as what it was.
-fn spent(state: &State, name: &RepositoryName, tag: &str) -> Option<Refusal> {
-    let spent = state.spent(name.as_str(), tag)?;
-    let (only, removed) = (&spent.only, spent.removed.time.to_string());
+fn spent(state: &State, name: &RepositoryName, tag: &str, now: Timestamp) -> Option<Refusal> {
+    let spent = state.spent_at(name, tag, now)?;
+    let (only, removed) = (&spent.only, spent.since.to_string());
     let message = format!(
         "tag {tag} is not in repository {name}: it was immutable and was removed at {removed}, and only {only} can \
          return under this name"
     );
-    let detail = json!({
+    let mut detail = json!({
         "reason": "TAG_SPENT", "repository": name, "tag": tag, "only_digest": only, "removed": removed,
-        "seq": spent.removed.seq,
     });
+    if let Some(seq) = spent.seq {
+        detail["seq"] = json!(seq);
+    }
     Some(Refusal::not_found(Code::ManifestUnknown, message).with_detail(detail))
 }
 

@@ -8,10 +8,11 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use tagstone_schema::Digest;
 
-use super::api::Fingerprints;
+use super::api::{Fingerprints, LongQuestions};
 use crate::content::ContentStore;
+use crate::history::History;
 use crate::metrics::Metrics;
-use crate::registry::{Clock, Published, Sparse, WriterHandle};
+use crate::registry::{Clock, Pruner, Published, Sparse, WriterHandle};
 
 /// Bounds on requests; all of them are settings.
 #[derive(Clone, Debug)]
@@ -44,8 +45,12 @@ pub struct Parts {
     pub writer: WriterHandle,
     /// The bytes.
     pub content: Arc<ContentStore>,
+    /// The history of tags.
+    pub history: History,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What runs prune policies.
+    pub pruner: Arc<Pruner>,
 }
 
 /// A registry as its requests see it.
@@ -54,22 +59,38 @@ pub struct Site {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) writer: WriterHandle,
     pub(super) content: Arc<ContentStore>,
+    pub(super) history: History,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) pruner: Arc<Pruner>,
     pub(super) limits: Limits,
     pub(super) sparse: Sparse,
     pub(super) manifests: Cache<Digest, Bytes, ByBytes>,
     pub(super) fingerprints: Fingerprints,
+    pub(super) questions: LongQuestions,
 }
 
 impl Site {
     /// A site over an opened registry. `cache_bytes` bounds the memory for manifests.
     pub fn new(parts: Parts, limits: Limits, sparse: Sparse, cache_bytes: u64) -> Self {
-        let Parts { published, clock, writer, content, metrics } = parts;
+        let Parts { published, clock, writer, content, history, metrics, pruner } = parts;
         // Most manifests have some hundred bytes up to a few thousand.
         let entries = usize::try_from(cache_bytes / 2048).unwrap_or(usize::MAX).max(16);
         let manifests = Cache::with_weighter(entries, cache_bytes, ByBytes);
-        let fingerprints = Fingerprints::default();
-        Self { published, clock, writer, content, metrics, limits, sparse, manifests, fingerprints }
+        let (fingerprints, questions) = (Fingerprints::default(), LongQuestions::default());
+        Self {
+            published,
+            clock,
+            writer,
+            content,
+            history,
+            metrics,
+            pruner,
+            limits,
+            sparse,
+            manifests,
+            fingerprints,
+            questions,
+        }
     }
 
     /// The metrics of the site.

@@ -7,16 +7,21 @@ mod command;
 mod conflict;
 mod decide;
 mod expiry;
+mod prune;
 mod published;
+mod refusals;
 mod rejection;
 mod writer;
 
 pub use clock::{Clock, SystemClock};
 pub use command::{
-    Because, BecauseError, Command, Condition, CreatePolicy, Expiry, Lock, Prunable, PruneTags, PutManifest, SetTag,
-    Sparse, Submission,
+    Because, BecauseError, Command, Condition, CreatePolicy, Expiry, FoundTags, Lock, Prunable, PruneTags, PutManifest,
+    SetTag, Sparse, Submission,
 };
-pub use decide::decide;
-pub use published::{Published, Snapshot};
+pub use conflict::{Candidate, Conflict, InForce, Judgement, Party, Warning, judge};
+pub use decide::{decide, judge_policy};
+pub use prune::{Listed, Order, PrunedTag, Pruner, Report, RunError, SkippedTag, Stop, Way, WhySkipped};
+pub use published::{Newer, Published, Snapshot};
+pub use refusals::{Attempt, Place, RefusalReason, Refusals, RefusedEntry, RefusedList, Tally};
 pub use rejection::{Act, Immutable, Protected, Rejection, SpentName};
 pub use writer::{BatchBytes, Committed, Progress, WriteError, Writer, WriterHandle, WriterSettings};

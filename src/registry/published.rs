@@ -1,6 +1,7 @@
 //! The published state: what readers see.
 
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use arc_swap::{ArcSwap, Guard};
 use tagstone_replay::fold::State;
@@ -17,25 +18,58 @@ pub struct Snapshot {
 
 /// The newest durable state. It is swapped whole, so a reader never sees half of a commit, and never waits.
 #[derive(Clone, Debug, Default)]
-pub struct Published(Arc<ArcSwap<Snapshot>>);
+pub struct Published {
+    newest: Arc<ArcSwap<Snapshot>>,
+    /// Wakes whoever follows.
+    follower: Option<SyncSender<()>>,
+}
 
 impl Published {
     /// Publishes the state after a start.
     pub fn new(snapshot: Snapshot) -> Self {
-        Self(Arc::new(ArcSwap::from_pointee(snapshot)))
+        Self { newest: Arc::new(ArcSwap::from_pointee(snapshot)), follower: None }
+    }
+
+    /// Publishes the state after a start, for one that follows too.
+    pub fn followed(snapshot: Snapshot) -> (Self, Newer) {
+        let newest = Arc::new(ArcSwap::from_pointee(snapshot));
+        let (follower, woken) = sync_channel(1);
+        // The state after the start is news as well.
+        let _ = follower.try_send(());
+        (Self { newest: newest.clone(), follower: Some(follower) }, Newer { newest, woken })
     }
 
     /// The newest state, for a moment. It must not be held across an await: it would keep a slot of the swap busy.
     pub fn load(&self) -> Guard<Arc<Snapshot>> {
-        self.0.load()
+        self.newest.load()
     }
 
     /// The newest state, for as long as it is wanted.
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.0.load_full()
+        self.newest.load_full()
     }
 
     pub(super) fn publish(&self, snapshot: Snapshot) {
-        self.0.store(Arc::new(snapshot));
+        self.newest.store(Arc::new(snapshot));
+        if let Some(follower) = &self.follower {
+            // Where a call waits already, it is not heard yet and will find this state. Where nobody hears any more,
+            // nobody follows.
+            let _ = follower.try_send(());
+        }
+    }
+}
+
+/// The newest durable states, for one that waits for each. It may miss states between two others, never the last.
+#[derive(Debug)]
+pub struct Newer {
+    newest: Arc<ArcSwap<Snapshot>>,
+    woken: Receiver<()>,
+}
+
+impl Newer {
+    /// Waits for a state that was published since the last call, or, at first, the one after the start. None when nobody
+    /// can publish any more and the last one was seen.
+    pub fn next(&self) -> Option<Arc<Snapshot>> {
+        self.woken.recv().ok().map(|()| self.newest.load_full())
     }
 }

@@ -17,6 +17,7 @@ use super::command::Submission;
 use super::decide::decide;
 use super::expiry::ExpiryWatch;
 use super::published::{Published, Snapshot};
+use super::refusals::{RefusalReason, Refusals, recorder};
 use super::rejection::Rejection;
 
 /// Where the bytes that travel with a batch are made durable.
@@ -30,6 +31,8 @@ pub trait BatchBytes: Send {
 pub trait Progress: Send {
     /// A batch was committed.
     fn batch(&mut self, commands: usize, records: usize, sync: Duration, head: Head);
+    /// A command was rejected by a rule.
+    fn refused(&mut self, reason: RefusalReason);
     /// The writer accepts nothing more.
     fn poisoned(&mut self);
 }
@@ -71,8 +74,8 @@ pub enum WriteError {
 
 enum Message {
     Command(Box<Waiting>),
-    /// Tags may have expired.
-    Expire,
+    /// Tags may have expired, and refused attempts may be due to be recorded.
+    Wake,
 }
 
 struct Waiting {
@@ -85,6 +88,7 @@ struct Waiting {
 pub struct WriterHandle {
     queue: mpsc::Sender<Message>,
     poisoned: Arc<AtomicBool>,
+    refusals: Arc<Refusals>,
 }
 
 impl WriterHandle {
@@ -96,10 +100,23 @@ impl WriterHandle {
         committed.await.unwrap_or(Err(WriteError::Poisoned))
     }
 
-    /// Asks the writer to end the tags whose time has come. It does so before every command too; this is for the times
-    /// in which there is none. Where the queue is full it has commands enough.
-    pub fn expire(&self) {
-        let _ = self.queue.try_send(Message::Expire);
+    /// [`WriterHandle::submit`] for a thread of one's own, which waits.
+    pub fn submit_blocking(&self, submission: Submission) -> Result<Committed, WriteError> {
+        let (answer, committed) = oneshot::channel();
+        let waiting = Message::Command(Box::new(Waiting { submission, answer }));
+        self.queue.blocking_send(waiting).map_err(|_| WriteError::Stopped)?;
+        committed.blocking_recv().unwrap_or(Err(WriteError::Poisoned))
+    }
+
+    /// Asks the writer to do what only time demands: to end tags, and to record refused attempts. It does so before every
+    /// command too; this is for the times in which there is none. Where the queue is full it has commands enough.
+    pub fn wake(&self) {
+        let _ = self.queue.try_send(Message::Wake);
+    }
+
+    /// The attempts that were refused since the start.
+    pub fn refusals(&self) -> &Refusals {
+        &self.refusals
     }
 
     /// Whether writes are refused until a restart.
@@ -124,6 +141,7 @@ pub struct Writer {
     poisoned: Arc<AtomicBool>,
     batch: usize,
     expiry: ExpiryWatch,
+    refusals: Arc<Refusals>,
 }
 
 impl Writer {
@@ -138,12 +156,13 @@ impl Writer {
     ) -> (Self, WriterHandle) {
         let (sender, queue) = mpsc::channel(settings.queue);
         let poisoned = Arc::new(AtomicBool::new(false));
-        let handle = WriterHandle { queue: sender, poisoned: poisoned.clone() };
+        let refusals = Arc::new(Refusals::default());
+        let handle = WriterHandle { queue: sender, poisoned: poisoned.clone(), refusals: refusals.clone() };
         let (batch, expiry) = (settings.batch, ExpiryWatch::default());
-        (Self { log, bytes, clock, progress, published, queue, poisoned, batch, expiry }, handle)
+        (Self { log, bytes, clock, progress, published, queue, poisoned, batch, expiry, refusals }, handle)
     }
 
-    /// Works until every handle is gone, and returns the log. After a failed write it still answers, and refuses all.
+    /// Works until every handle is gone, records what was refused last, and returns the log. After a failed write it still answers, and refuses all.
     pub fn run(mut self) -> Box<dyn Log> {
         let mut batch = Vec::new();
         while let Some(first) = self.queue.blocking_recv() {
@@ -160,6 +179,10 @@ impl Writer {
                 self.poison(&mut batch, "a panic during a commit");
             }
         }
+        let recorded = catch_unwind(AssertUnwindSafe(|| self.record_refusals(self.clock.now())));
+        if let Err(why) = recorded.unwrap_or_else(|_| Err("a panic".to_owned())) {
+            tracing::error!(why, "the last refused attempts could not be recorded");
+        }
         self.log
     }
 
@@ -170,6 +193,11 @@ impl Writer {
         }
         let now = self.clock.now();
         if let Err(why) = self.end_expired(now) {
+            return self.poison(batch, &why);
+        }
+        if self.refusals.is_due(now)
+            && let Err(why) = self.record_refusals(now)
+        {
             return self.poison(batch, &why);
         }
         let base = self.published.snapshot();
@@ -190,6 +218,7 @@ impl Writer {
                 }
                 let committed = plan.outcomes.iter().filter_map(|outcome| outcome.as_ref().ok());
                 committed.flat_map(|committed| &committed.events).for_each(|event| self.expiry.look_again(event));
+                self.gather_refusals(batch, &plan, now);
                 // Dying here: the change is committed and was seen by readers, but its client has no answer; it may
                 // repeat the request safely.
                 plan.answer(batch);
@@ -217,6 +246,36 @@ impl Writer {
             self.progress.batch(0, plan.records.len(), began.elapsed(), plan.head);
             // Dying here: the records are durable; before, the next start finds the tags due again.
             self.published.publish(Snapshot { state: plan.state, head: plan.head });
+        }
+    }
+
+    /// Writes down what was refused since the last time.
+    fn record_refusals(&mut self, now: Timestamp) -> Result<(), String> {
+        if self.poisoned.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let Some(event) = self.refusals.take_pending() else { return Ok(()) };
+        let base = self.published.snapshot();
+        let mut plan = Plan::empty(&base);
+        if let Err(why) = plan.add(&recorder(), &Origin::default(), vec![event], now)? {
+            return Err(why.to_string());
+        }
+        let began = Instant::now();
+        // Dying before or in here: what was refused in the last minute is forgotten. It changed nothing.
+        self.log.append(&base.head, &plan.records).map_err(|error| error.to_string())?;
+        self.progress.batch(0, plan.records.len(), began.elapsed(), plan.head);
+        self.published.publish(Snapshot { state: plan.state, head: plan.head });
+        Ok(())
+    }
+
+    fn gather_refusals(&mut self, batch: &[Waiting], plan: &Plan, now: Timestamp) {
+        for (waiting, outcome) in batch.iter().zip(&plan.outcomes) {
+            if let Err(WriteError::Rejected(rejection)) = outcome
+                && let Some(reason) = RefusalReason::of(rejection)
+            {
+                self.progress.refused(reason);
+                self.refusals.gather(&waiting.submission, rejection, now);
+            }
         }
     }
 

@@ -6,23 +6,34 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tagstone_schema::Timestamp;
+use tagstone_schema::{Actor, Id, Origin, Timestamp};
 
 use crate::content::ContentStore;
-use crate::registry::{Clock, Published, WriterHandle};
+use crate::metrics::Metrics;
+use crate::random_id::random_id;
+use crate::registry::{Clock, Order, Pruner, Published, Report, RunError, Stop, Way, WriteError, WriterHandle};
 
 /// The writer, and what is done now and then.
 pub(super) struct Background {
     pub(super) writing: JoinHandle<()>,
+    /// Keeps the history.
+    pub(super) following: JoinHandle<()>,
     pub(super) periodic: Vec<Periodic>,
+    /// Ends prune runs, also those that were asked for by requests.
+    pub(super) pruning: Stop,
 }
 
 impl Background {
     /// Ends what is done now and then, and waits for the writer, which ends when nobody holds a handle any more.
     pub(super) fn end(self) {
+        self.pruning.ask();
         self.periodic.into_iter().for_each(Periodic::end);
         if self.writing.join().is_err() {
             tracing::error!("the writer ended by a panic; what was acknowledged before is safe");
+        }
+        // It ends with the last one that could publish.
+        if self.following.join().is_err() {
+            tracing::error!("the thread of the history ended by a panic; its index is made anew at the next start");
         }
     }
 }
@@ -56,14 +67,59 @@ impl Periodic {
 /// How long after its time an expired tag may still be without the event that says so. Readers do not see it meanwhile.
 const TAG_EXPIRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Wakes the writer when tags have expired and no command has come that would have.
-pub(super) fn expire_tags(published: Published, clock: Arc<dyn Clock>, writer: WriterHandle) -> io::Result<Periodic> {
-    Periodic::spawn("tag-expiry", TAG_EXPIRY_PAUSE, move || {
-        let due = published.load().state.expiring(Timestamp(i64::MIN), clock.now()).next().is_some();
-        if due {
-            writer.expire();
+/// Wakes the writer when tags have expired, or refused attempts are due to be recorded, and no command has come that
+/// would have.
+pub(super) fn wake_writer(published: Published, clock: Arc<dyn Clock>, writer: WriterHandle) -> io::Result<Periodic> {
+    Periodic::spawn("writer-wake", TAG_EXPIRY_PAUSE, move || {
+        let now = clock.now();
+        let has_expired = || published.load().state.expiring(Timestamp(i64::MIN), now).next().is_some();
+        if writer.refusals().is_due(now) || has_expired() {
+            writer.wake();
         }
     })
+}
+
+/// Runs the active prune policies.
+pub(super) fn prune(pruner: Arc<Pruner>, metrics: Arc<Metrics>, interval: Duration) -> io::Result<Periodic> {
+    Periodic::spawn("prune", interval, move || {
+        for policy in pruner.due() {
+            if prune_by(&pruner, &metrics, policy).is_err() {
+                return;
+            }
+        }
+    })
+}
+
+/// Runs one policy. The error says that the others need not be tried.
+fn prune_by(pruner: &Pruner, metrics: &Metrics, policy: Id) -> Result<(), ()> {
+    let run = random_id().map_err(|error| tracing::error!(%error, "no id can be drawn for a prune run"))?;
+    // The records tell what was deleted; nobody reads a list here.
+    let mut report = Report::new(run, 0);
+    let order = Order { policy, way: Way::Delete, actor: Actor::system("prune"), origin: Origin::default() };
+    let ended = pruner.run(&order, &mut report);
+    let (deleted, skipped) = (report.deleted.count, report.skipped.count);
+    if matches!(ended, Err(RunError::UnderWay { .. })) {
+        return Ok(());
+    }
+    metrics.prune_run(&report);
+    match ended {
+        Ok(()) if deleted == 0 => tracing::debug!(%policy, %run, skipped, "a prune run found nothing to delete"),
+        Ok(()) => tracing::info!(
+            %policy, %run, considered = report.considered, deleted, skipped, seq = report.seq,
+            incomplete = report.incomplete, "pruned tags"
+        ),
+        Err(RunError::Write(WriteError::Stopped)) => {
+            tracing::info!(%policy, %run, deleted, "a prune run was ended, since the registry stops");
+            return Err(());
+        }
+        Err(RunError::Write(error @ (WriteError::Poisoned | WriteError::Bug(_)))) => {
+            tracing::error!(%policy, %run, deleted, %error, "a prune run broke off");
+            return Err(());
+        }
+        // The policy was changed or retired in this moment.
+        Err(error) => tracing::info!(%policy, %run, deleted, %error, "a prune run was given up"),
+    }
+    Ok(())
 }
 
 /// Removes abandoned uploads.

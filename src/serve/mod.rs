@@ -13,9 +13,10 @@ use tagstone_replay::log::directory::{DirectoryLock, LockError, create_directory
 use tagstone_schema::Digest;
 
 use crate::content::ContentStore;
+use crate::history::Follower;
 use crate::http::{self, Limits, Listening, Parts, ServerError, Site};
 use crate::metrics::{Metrics, WriterMetrics};
-use crate::registry::{BatchBytes, Clock, Published, Sparse, SystemClock, Writer, WriterSettings};
+use crate::registry::{BatchBytes, Clock, Pruner, Published, Sparse, SystemClock, Writer, WriterSettings};
 use crate::settings::Settings;
 
 use background::Background;
@@ -67,7 +68,8 @@ fn recover(layout: &Layout, settings: &Settings) -> Result<(Site, Background), S
     let metrics = Metrics::new(&http::ROUTE_LABELS)?;
     metrics.observe_head(registry.log.head());
     let content = Arc::new(registry.content);
-    let published = Published::new(registry.snapshot);
+    let (published, newer) = Published::followed(registry.snapshot);
+    let (follower, history) = Follower::new(registry.history, newer);
     let (writer, handle) = Writer::new(
         registry.log,
         Box::new(ContentBytes(content.clone())),
@@ -77,13 +79,17 @@ fn recover(layout: &Layout, settings: &Settings) -> Result<(Site, Background), S
         writer_settings(settings),
     );
     let writing = std::thread::Builder::new().name("writer".to_owned()).spawn(move || drop(writer.run()))?;
+    let following = std::thread::Builder::new().name("history".to_owned()).spawn(move || follower.run())?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let pruner = Arc::new(Pruner::new(published.clone(), clock.clone(), handle.clone()));
+    let pruning = pruner.stop();
     let periodic = vec![
         background::expire_uploads(content.clone(), settings.uploads.lifetime)?,
-        background::expire_tags(published.clone(), clock.clone(), handle.clone())?,
+        background::wake_writer(published.clone(), clock.clone(), handle.clone())?,
+        background::prune(pruner.clone(), metrics.clone(), settings.prune.interval)?,
     ];
-    let parts = Parts { published, clock, writer: handle, content, metrics };
-    Ok((site(settings, parts), Background { writing, periodic }))
+    let parts = Parts { published, clock, writer: handle, content, history, metrics, pruner };
+    Ok((site(settings, parts), Background { writing, following, periodic, pruning }))
 }
 
 /// The content store, as the writer uses it.

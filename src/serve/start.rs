@@ -2,6 +2,7 @@
 
 use tagstone_replay::content::Layout;
 use tagstone_replay::fold::State;
+use tagstone_replay::index::CatchUp;
 use tagstone_replay::log::{AppendError, EmbeddedLog, Log, Options};
 use tagstone_schema::policy::{Pattern, Rule, Scope};
 use tagstone_schema::record::{EncodeError, FORMAT_VERSION};
@@ -9,6 +10,8 @@ use tagstone_schema::{Actor, Event, Id, Origin, Record};
 
 use super::{ServeError, bounded};
 use crate::content::{ContentStore, Settings as ContentSettings};
+use crate::history::Behind;
+use crate::random_id::random_id;
 use crate::registry::{Clock, Snapshot, SystemClock};
 use crate::settings::Settings;
 
@@ -20,6 +23,8 @@ pub struct Opened {
     pub snapshot: Snapshot,
     /// The bytes.
     pub content: ContentStore,
+    /// The index of tag history, as far as the log goes without the record of this start.
+    pub history: Behind,
 }
 
 impl Opened {
@@ -28,10 +33,14 @@ impl Opened {
         // The log comes first: a start that it refuses leaves nothing behind.
         let mut state = State::default();
         let options = Options { cache_bytes: settings.store.cache_bytes };
-        let opened = EmbeddedLog::open(layout, options, &mut |record| state.apply(record))?;
+        let mut index = CatchUp::new(layout.index(), options);
+        let opened = EmbeddedLog::open(layout, options, &mut |record| index.apply(&mut state, record))?;
         if opened.cut_off > 0 {
             tracing::warn!(records = opened.cut_off, "cut off records that were never acknowledged");
         }
+        let reached = Snapshot { state: state.clone(), head: opened.log.head() };
+        let index = index.finish(&opened.log, reached.head);
+        let history = Behind { index, records: opened.log.reader(), reached };
         let mut log: Box<dyn Log> = Box::new(opened.log);
         let content = ContentStore::open(
             layout,
@@ -43,7 +52,7 @@ impl Opened {
         record_start(&mut *log, &mut state, &SystemClock, settings)?;
         let head = log.head();
         tracing::info!(seq = head.seq, hash = %head.hash, repositories = state.repository_count(), "the log is open");
-        Ok(Self { log, snapshot: Snapshot { state, head }, content })
+        Ok(Self { log, snapshot: Snapshot { state, head }, content, history })
     }
 }
 
@@ -57,12 +66,12 @@ fn record_start(
     let head = log.head();
     let mut events = Vec::new();
     if head.seq == 0 {
-        events.push(Event::LogStarted { log: random_id()? });
+        events.push(Event::LogStarted { log: fresh_id()? });
     }
     events.push(Event::ServerStarted { version: env!("CARGO_PKG_VERSION").to_owned() });
     // In the same record, so that a start that dies early does not leave a registry that never has the policy.
     if head.seq == 0 && settings.immutability.suffix_convention {
-        events.push(suffix_convention(random_id()?));
+        events.push(suffix_convention(fresh_id()?));
     }
     let record = Record {
         format: FORMAT_VERSION,
@@ -90,10 +99,8 @@ fn suffix_convention(policy: Id) -> Event {
     Event::PolicyActivated { policy, scope: Scope::Registry, rule }
 }
 
-fn random_id() -> Result<Id, ServeError> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|error| ServeError::Record(error.to_string()))?;
-    Ok(Id::from_random(random))
+fn fresh_id() -> Result<Id, ServeError> {
+    random_id().map_err(|error| ServeError::Record(error.to_string()))
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ fn content_without_its_history_is_not_opened() {
     for _ in 0..2 {
         let message = refusal(&layout);
         assert!(message.contains(&layout.root().display().to_string()), "{message}");
-        assert_eq!(names(directory.path()), ["blobs", "segments", "uploads"]);
+        assert_eq!(names(directory.path()), ["blobs", "index", "segments", "uploads"]);
     }
 }
 

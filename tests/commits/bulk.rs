@@ -1,6 +1,6 @@
 //! One command that changes thousands of tags: one record, so that after any failure all of it has happened or nothing.
 
-use tagstone::registry::{Command, Prunable, PruneTags, Rejection, Submission};
+use tagstone::registry::{Command, FoundTags, Prunable, PruneTags, Rejection, Submission};
 use tagstone_replay::fold::State;
 use tagstone_replay::log::Log;
 use tagstone_replay::log::memory::Fault;
@@ -106,13 +106,13 @@ fn bulks() -> [Bulk; 6] {
                     tag: tag(&tag_name(number)),
                     digest: digest_of("image"),
                     since: if number < 500 { 2 } else { 3 },
+                    subject: None,
                 };
                 submission(Command::PruneTags(Box::new(PruneTags {
                     policy: Id([8; 16]),
                     in_force: 6,
                     run: Id([9; 16]),
-                    repository: name("a"),
-                    tags: (0..700).map(found).collect(),
+                    found: vec![FoundTags { repository: name("a"), tags: (0..700).map(found).collect() }],
                 })))
             },
             before: found(1_000, 0, 0),

@@ -86,7 +86,7 @@ fn whoever_asks_without_a_command_ends_them_too() {
     let (registry, log) = with_tags();
     registry.submit(expires("a", "x", START + 100));
     registry.clock.set(START + 100);
-    registry.handle.expire();
+    registry.handle.wake();
     registry.stop();
     assert_eq!(endings(&records(&log)), BTreeMap::from([("x".to_owned(), 1)]));
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tagstone::registry::{BatchBytes, Clock, Progress};
+use tagstone::registry::{BatchBytes, Clock, Progress, RefusalReason};
 use tagstone_replay::log::{AppendError, Log, RecordBytes};
 use tagstone_schema::{Digest, EncodedRecord, Head, Seq, Timestamp};
 
@@ -132,6 +132,8 @@ impl Progress for Tally {
     fn batch(&mut self, _: usize, records: usize, _: Duration, _: Head) {
         self.0.lock().unwrap().0.push(records);
     }
+
+    fn refused(&mut self, _: RefusalReason) {}
 
     fn poisoned(&mut self) {
         self.0.lock().unwrap().1 += 1;

@@ -38,7 +38,7 @@ impl Gate {
     /// while they are queued; so it looks for expired tags once before them.
     pub(crate) fn commit(&self, registry: &Registry, submissions: Vec<Submission>) -> Vec<Answer> {
         self.shut.store(true, Ordering::SeqCst);
-        registry.handle.expire();
+        registry.handle.wake();
         while self.arrivals.recv_timeout(Duration::from_millis(50)).is_err() {
             assert!(!registry.handle.is_poisoned(), "the writer has died before it came to the gate");
         }

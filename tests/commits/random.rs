@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use tagstone::registry::{
-    Command, Condition, CreatePolicy, Expiry, Lock, Prunable, PruneTags, PutManifest, SetTag, Snapshot,
+    Command, Condition, CreatePolicy, Expiry, FoundTags, Lock, Prunable, PruneTags, PutManifest, SetTag, Snapshot,
 };
 use tagstone_schema::media_type::{ManifestKind, OCI_IMAGE, OCI_INDEX};
 use tagstone_schema::policy::{Pattern, PruneMethod, Rule, Scope};
@@ -108,9 +108,11 @@ fn run(known: &Snapshot, policy: Id, repository: &str, tags: &[&str]) -> PruneTa
     let in_force = known.state.policy(&policy).and_then(|policy| policy.in_force).map_or(0, |at| at.seq);
     let found = tags.iter().filter_map(|name| {
         let standing = known.state.repository(repository)?.tag(name)?;
-        Some(Prunable { tag: tag(name), digest: standing.digest().clone(), since: standing.since().seq })
+        let (digest, since) = (standing.digest().clone(), standing.since().seq);
+        Some(Prunable { tag: tag(name), digest, since, subject: None })
     });
-    PruneTags { policy, in_force, run: Id([9; 16]), repository: name(repository), tags: found.collect() }
+    let found = FoundTags { repository: name(repository), tags: found.collect() };
+    PruneTags { policy, in_force, run: Id([9; 16]), found: vec![found] }
 }
 
 fn repository() -> impl Strategy<Value = &'static str> {

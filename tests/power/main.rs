@@ -9,6 +9,7 @@ mod evidence;
 mod failing_calls;
 mod full_disk;
 mod names;
+mod policies;
 mod pushes;
 mod rounds;
 mod server;

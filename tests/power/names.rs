@@ -76,7 +76,8 @@ fn trace_a_new_data_directory(content: Content) {
     let _ = client.join();
 
     let layout = Layout::new(&data);
-    let mut watch = Watch { root, lock: layout.lock(), uploads: layout.uploads(), ..Watch::default() };
+    let mut watch =
+        Watch { root, lock: layout.lock(), uploads: layout.uploads(), index: layout.index(), ..Watch::default() };
     for line in std::fs::read_to_string(trace).unwrap().lines() {
         watch.line(line);
     }
@@ -87,9 +88,10 @@ fn trace_a_new_data_directory(content: Content) {
 #[derive(Default)]
 struct Watch {
     root: PathBuf,
-    /// These need not be durable: the lock, and what is in the directory of the unfinished uploads.
+    /// These need not be durable: the lock, what is in the directory of the unfinished uploads, and the index.
     lock: PathBuf,
     uploads: PathBuf,
+    index: PathBuf,
     /// The line that is being read.
     now: usize,
     /// Names that no sync of their directory has covered, with the line of their making.
@@ -170,6 +172,9 @@ impl Watch {
     }
 
     fn counts(&self, path: &Path) -> bool {
-        path.starts_with(&self.root) && *path != self.lock && path.parent() != Some(&self.uploads)
+        path.starts_with(&self.root)
+            && !path.starts_with(&self.index)
+            && *path != self.lock
+            && path.parent() != Some(&self.uploads)
     }
 }

@@ -9,7 +9,7 @@ use tagstone_schema::{Algorithm, Digest};
 
 use crate::client::send;
 
-const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(crate) const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// What the clients do.
 #[derive(Clone, Copy)]
@@ -105,7 +105,7 @@ fn tell(told: &Sender<Acknowledged>, what: Acknowledged) {
     let _ = told.send(what);
 }
 
-fn manifest(config: &[u8], layer: &[u8]) -> Vec<u8> {
+pub(crate) fn manifest(config: &[u8], layer: &[u8]) -> Vec<u8> {
     let descriptor = |media_type: &str, bytes: &[u8]| {
         let (digest, size) = (digest_of(bytes), bytes.len());
         format!("{{\"mediaType\":\"{media_type}\",\"digest\":\"{digest}\",\"size\":{size}}}")

@@ -31,6 +31,14 @@ impl Server {
         Self::under_strace(data, trace, &["-e", &only, "-e", &fails])
     }
 
+    /// The same; the thread that first makes so many of these calls takes the process with it, before the last of
+    /// them. None if that happens before it listens.
+    pub(crate) fn start_dying(data: &Path, trace: &Path, call: &str, count: u32) -> Option<Self> {
+        let (only, dies) = (format!("trace={call}"), format!("inject={call}:signal=KILL:when={count}"));
+        let mut strace = Self::strace(trace, &["-e", &only, "-e", &dies]);
+        Self::ready(serving(&mut strace, data)).ok()
+    }
+
     /// The same; in each thread the first so many openings of exactly this path find no file descriptor free.
     pub(crate) fn start_without_descriptors(data: &Path, trace: &Path, path: &Path, count: u32) -> Self {
         let fails = format!("inject=openat:error=EMFILE:when=1..{count}");
@@ -38,24 +46,33 @@ impl Server {
     }
 
     fn under_strace(data: &Path, trace: &Path, options: &[&str]) -> Self {
+        Self::listening(serving(&mut Self::strace(trace, options), data))
+    }
+
+    fn strace(trace: &Path, options: &[&str]) -> Command {
         let mut strace = Command::new("strace");
         // With -D the registry is the child, and the tracer beside it; it is done when the child can be waited for.
         strace.args(["-D", "-f", "-qq"]).args(options).arg("-o").arg(trace).arg(BINARY);
-        Self::listening(serving(&mut strace, data))
+        strace
     }
 
-    fn listening(mut child: Child) -> Self {
+    fn listening(child: Child) -> Self {
+        Self::ready(child).unwrap_or_else(|said| panic!("the registry did not start: {said}"))
+    }
+
+    /// Waits until the registry listens, or returns what it said when it ended.
+    fn ready(mut child: Child) -> Result<Self, String> {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let Some(address) = line.trim_end().strip_prefix("tagstone listening on http://") else {
             let output = child.wait_with_output().unwrap();
-            panic!("the registry did not start: {}", String::from_utf8_lossy(&output.stderr));
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
         };
         let address = address.parse().unwrap();
         // What it logs from here on is of no interest, but must not fill the pipe.
         let mut log = child.stderr.take().unwrap();
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Self { child, address }
+        Ok(Self { child, address })
     }
 
     /// Starts a registry and waits for nothing.
@@ -73,7 +90,8 @@ impl Server {
     }
 
     fn end(&mut self) {
-        self.child.kill().unwrap();
+        // It may have died already.
+        let _ = self.child.kill();
         self.child.wait().unwrap();
     }
 }

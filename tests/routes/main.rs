@@ -5,6 +5,7 @@
 //! id; and for every refusal the form of the error, and that head, fingerprint and open uploads are as before.
 
 mod case;
+mod policy;
 mod registry;
 mod reply;
 mod request;
@@ -14,10 +15,18 @@ mod api_document;
 mod api_errors;
 mod api_log_head;
 mod api_tag;
+mod api_tag_erasure;
+mod api_tag_expiry;
+mod api_tag_list;
+mod api_tag_put;
+mod api_tag_why;
+mod api_tags_deletion;
 mod base;
 mod blobs;
 mod body_limits;
 mod conditions;
+mod expiry;
+mod immutability;
 mod lists;
 mod manifest_invalid;
 mod manifest_push;

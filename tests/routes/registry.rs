@@ -5,7 +5,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -14,15 +14,18 @@ use actix_web::test::TestRequest;
 use actix_web::web::Data;
 use actix_web::{App, Error};
 use tagstone::content::ContentStore;
+use tagstone::history::Follower;
 use tagstone::http::{self, Parts, ROUTE_LABELS};
 use tagstone::metrics::{Metrics, WriterMetrics};
-use tagstone::registry::{Published, SystemClock, Writer};
+use tagstone::registry::{
+    Clock, Command, Committed, Pruner, Published, Submission, SystemClock, WriteError, Writer, WriterHandle,
+};
 use tagstone::serve::{self, ContentBytes, Opened};
 use tagstone::settings::Settings;
 use tagstone_replay::content::Layout;
 use tagstone_replay::fold::{Fingerprint, State};
 use tagstone_replay::log::{AppendError, EmbeddedLog, Log, Options, RecordBytes, StoreError};
-use tagstone_schema::{EncodedRecord, Head, Record, Seq};
+use tagstone_schema::{Actor, EncodedRecord, Event, Head, Origin, Record, Seq, Timestamp};
 use tempfile::TempDir;
 
 use crate::reply::Reply;
@@ -38,10 +41,23 @@ pub(crate) struct Registry {
     directory: TempDir,
     settings: Settings,
     published: Published,
+    clock: Arc<MovableClock>,
     content: Arc<ContentStore>,
     service: Box<dyn Fn(TestRequest, Option<actix_web::dev::Payload>) -> Answering>,
+    writer: WriterHandle,
     writing: JoinHandle<Box<dyn Log>>,
+    following: JoinHandle<()>,
     failing: Arc<AtomicBool>,
+}
+
+/// The clock of the machine, put forward by so many microseconds.
+#[derive(Default)]
+struct MovableClock(AtomicI64);
+
+impl Clock for MovableClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(SystemClock.now().0 + self.0.load(Ordering::SeqCst))
+    }
 }
 
 /// The log of the store, with a disk that can fail.
@@ -99,19 +115,30 @@ impl Registry {
         let metrics = Metrics::new(&ROUTE_LABELS).unwrap();
         metrics.observe_head(opened.log.head());
         let content = Arc::new(opened.content);
-        let published = Published::new(opened.snapshot);
+        let (published, newer) = Published::followed(opened.snapshot);
+        let (follower, history) = Follower::new(opened.history, newer);
         let failing = Arc::new(AtomicBool::new(false));
+        let clock = Arc::new(MovableClock::default());
         let (writer, handle) = Writer::new(
             Box::new(FailingLog { log: opened.log, failing: failing.clone() }),
             Box::new(ContentBytes(content.clone())),
-            Arc::new(SystemClock),
+            clock.clone(),
             Box::new(WriterMetrics(metrics.clone())),
             published.clone(),
             serve::writer_settings(&settings),
         );
         let writing = std::thread::spawn(move || writer.run());
-        let (clock, content_of_site) = (Arc::new(SystemClock), content.clone());
-        let parts = Parts { published: published.clone(), clock, writer: handle, content: content_of_site, metrics };
+        let following = std::thread::spawn(move || follower.run());
+        let pruner = Arc::new(Pruner::new(published.clone(), clock.clone(), handle.clone()));
+        let parts = Parts {
+            published: published.clone(),
+            clock: clock.clone(),
+            writer: handle.clone(),
+            content: content.clone(),
+            history,
+            metrics,
+            pruner,
+        };
         let site = Data::new(http::Entrance::from(serve::site(&settings, parts)));
         let service = actix_web::test::init_service(App::new().configure(http::configure(site))).await;
         let service = Box::new(move |request: TestRequest, payload: Option<actix_web::dev::Payload>| {
@@ -121,7 +148,7 @@ impl Registry {
             }
             Box::pin(service.call(request)) as Answering
         });
-        Self { directory, settings, published, content, service, writing, failing }
+        Self { directory, settings, published, clock, content, service, writer: handle, writing, following, failing }
     }
 
     /// Stops as the server does, and opens the same directory again.
@@ -137,8 +164,33 @@ impl Registry {
         Self::open(directory, settings).await
     }
 
+    /// [`Registry::restarted`] after something was done to the data directory.
+    pub(crate) async fn restarted_after(self, act: impl FnOnce(&Layout)) -> Self {
+        let (directory, settings) = self.stop();
+        act(&Layout::new(directory.path()));
+        Self::open(directory, settings).await
+    }
+
+    /// The fold of what was committed.
+    pub(crate) fn state(&self) -> State {
+        self.published.snapshot().state.clone()
+    }
+
     /// Stops, and reads the log as an investigator does. The fold of the records is the state that was served.
     pub(crate) fn records(self) -> Vec<Record> {
+        let (mut records, served) = self.all_records();
+        // A stop writes down what was refused last.
+        if records.len() as Seq > served.seq
+            && matches!(records.last().map(|last| &*last.events), Some([Event::AttemptsRefused { .. }]))
+        {
+            records.pop();
+        }
+        assert_eq!(records.len() as Seq, served.seq);
+        records
+    }
+
+    /// All records, also the one that a stop writes, and where the registry stood before the stop.
+    pub(crate) fn all_records(self) -> (Vec<Record>, Standing) {
         let served = self.standing();
         let (directory, _) = self.stop();
         let (mut records, mut state) = (Vec::new(), State::default());
@@ -147,15 +199,53 @@ impl Registry {
             state.apply(record)
         })
         .unwrap();
-        assert_eq!((records.len() as Seq, state.fingerprint()), (served.seq, served.fingerprint));
-        records
+        assert_eq!(state.fingerprint(), served.fingerprint);
+        (records, served)
     }
 
     fn stop(self) -> (TempDir, Settings) {
-        let Self { directory, settings, published, content, service, writing, failing: _ } = self;
-        drop((service, published, content));
+        let Self { directory, settings, published, clock: _, content, service, writer, writing, following, failing: _ } =
+            self;
+        drop((service, writer, published, content));
         drop(writing.join().unwrap());
+        following.join().unwrap();
         (directory, settings)
+    }
+
+    /// The time by which tags expire.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Puts the clock forward.
+    pub(crate) fn let_pass(&self, time: Duration) {
+        self.clock.0.fetch_add(i64::try_from(time.as_micros()).unwrap(), Ordering::SeqCst);
+    }
+
+    /// Asks the writer to end what has expired, as the server does in the background.
+    pub(crate) fn expire(&self) {
+        self.writer.wake();
+    }
+
+    /// Waits until something was committed since then.
+    pub(crate) async fn changed_since(&self, before: &Standing) {
+        for _ in 0..10_000 {
+            if self.standing() != *before {
+                return;
+            }
+            actix_web::rt::time::sleep(Duration::from_millis(1)).await;
+        }
+        panic!("nothing was committed");
+    }
+
+    /// Commits a command without a request.
+    pub(crate) async fn commit(&self, command: Command) -> Committed {
+        self.submit(command).await.unwrap()
+    }
+
+    /// What comes of a command without a request.
+    pub(crate) async fn submit(&self, command: Command) -> Result<Committed, WriteError> {
+        self.writer.submit(Submission::new(Actor::system("test"), Origin::default(), command)).await
     }
 
     /// The directory of upload sessions.

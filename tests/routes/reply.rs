@@ -25,7 +25,7 @@ const CODES: [&str; 14] = [
 ];
 
 /// The types of errors below `/api/v1`, with their statuses.
-pub(crate) const TYPES: [(&str, u16); 16] = [
+pub(crate) const TYPES: [(&str, u16); 18] = [
     ("invalid_request", 400),
     ("policy_conflict", 400),
     ("not_found", 404),
@@ -36,6 +36,8 @@ pub(crate) const TYPES: [(&str, u16); 16] = [
     ("tag_spent", 409),
     ("policy_not_draft", 409),
     ("policy_changed", 409),
+    ("policy_not_active", 409),
+    ("run_under_way", 409),
     ("precondition_failed", 412),
     ("too_large", 413),
     ("uri_too_long", 414),

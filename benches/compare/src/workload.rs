@@ -10,6 +10,8 @@ pub(crate) enum Unit {
     MegabytesPerSecond,
     Milliseconds,
     Mebibytes,
+    /// How many times as much as without what is measured.
+    Times,
 }
 
 impl Unit {
@@ -19,6 +21,7 @@ impl Unit {
             Self::MegabytesPerSecond => "MB/s",
             Self::Milliseconds => "ms",
             Self::Mebibytes => "MiB",
+            Self::Times => "x",
         }
     }
 
@@ -26,7 +29,7 @@ impl Unit {
     pub(crate) fn times_better(self, ours: f64, theirs: f64) -> f64 {
         match self {
             Self::PerSecond | Self::MegabytesPerSecond => ours / theirs,
-            Self::Milliseconds | Self::Mebibytes => theirs / ours,
+            Self::Milliseconds | Self::Mebibytes | Self::Times => theirs / ours,
         }
     }
 
@@ -103,6 +106,11 @@ pub(crate) struct Scale {
     pub(crate) large: u64,
     /// Manifests deleted in a round.
     pub(crate) deletes: u64,
+    /// Tags of each of the two repositories that policies are measured on.
+    pub(crate) tagged: u64,
+    pub(crate) policies: u64,
+    /// Pushes by 64 clients in each of their turns.
+    pub(crate) moves: u64,
     /// All repositories are below this name, so that a registry that ran before is no obstacle.
     pub(crate) prefix: String,
 }
@@ -120,6 +128,9 @@ impl Scale {
                 repositories_peer: 300,
                 large: 128 << 20,
                 deletes: 20,
+                tagged: 10_000,
+                policies: 100,
+                moves: 800,
                 prefix,
             }
         } else {
@@ -133,6 +144,9 @@ impl Scale {
                 repositories_peer: 1_000,
                 large: 1 << 30,
                 deletes: 50,
+                tagged: 1_000_000,
+                policies: 1_000,
+                moves: 8_000,
                 prefix,
             }
         };

@@ -36,6 +36,11 @@ impl Layout {
         self.root.join("anchor")
     }
 
+    /// The directory of the index of tag history, which can be made anew from the log.
+    pub fn index(&self) -> PathBuf {
+        self.root.join("index")
+    }
+
     /// The directory of the segments, which hold small content.
     pub fn segments(&self) -> PathBuf {
         self.root.join("segments")
@@ -97,6 +102,7 @@ mod tests {
             (layout.lock(), "/data/lock".to_owned()),
             (layout.log(), "/data/log".to_owned()),
             (layout.anchor(), "/data/anchor".to_owned()),
+            (layout.index(), "/data/index".to_owned()),
             (layout.segment(7), "/data/segments/0000000007.seg".to_owned()),
             (layout.sidecar(7), "/data/segments/0000000007.idx".to_owned()),
             (layout.blob(&sha256), format!("/data/blobs/sha256/ab/{}", "ab".repeat(32))),

@@ -2,7 +2,7 @@
 //!
 //! An expired tag is gone from every answer at once, also before the event that says so is written.
 
-use tagstone_schema::{RepositoryName, Tag, Timestamp};
+use tagstone_schema::{Digest, RepositoryName, Seq, Tag, Timestamp};
 
 use super::immutability::Protection;
 use super::repository::Repository;
@@ -19,11 +19,36 @@ pub struct Live<'a> {
     now: Timestamp,
 }
 
+/// A spent name at a moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpentAt {
+    /// The only digest that a tag of this name can point at.
+    pub only: Digest,
+    /// When the tag was last removed.
+    pub since: Timestamp,
+    /// The record that says so; none where the tag has expired and that record is not written yet.
+    pub seq: Option<Seq>,
+}
+
 impl State {
     /// A repository as it is to be shown now, if it exists.
     pub fn live<'a>(&'a self, name: &'a RepositoryName, now: Timestamp) -> Option<Live<'a>> {
         let repository = self.repository(name.as_str())?;
         Some(Live { repository, protection: self.protection(name), now })
+    }
+
+    /// What a name is spent as; also in a repository that is gone.
+    pub fn spent_at(&self, name: &RepositoryName, tag: &str, now: Timestamp) -> Option<SpentAt> {
+        let expired = self.repository(name.as_str()).and_then(|repository| {
+            let (tag, state) = repository.tag_entry(tag)?;
+            let protection = self.protection(name);
+            let since = state.expires().filter(|_| protection.has_expired(tag, state, now))?;
+            Some(SpentAt { only: protection.bound(tag, state)?, since, seq: None })
+        });
+        expired.or_else(|| {
+            let spent = self.spent(name.as_str(), tag)?;
+            Some(SpentAt { only: spent.only.clone(), since: spent.removed.time, seq: Some(spent.removed.seq) })
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 //! **Invariant**: [`State::apply`] rejects what could never have happened, so replaying a log proves that no registry
 //! with a bug wrote something impossible into it.
 
+mod effect;
 mod evolve;
 mod expiry;
 mod fingerprint;
@@ -12,16 +13,17 @@ mod manifest;
 mod pairs;
 mod policy;
 #[cfg(test)]
-mod properties;
+pub(crate) mod properties;
 mod repository;
 mod state;
 mod tag;
 mod token;
 
+pub use effect::{Effect, EndCause, Stood};
 pub use evolve::{IllegalEvent, Illegality};
 pub use fingerprint::Fingerprint;
-pub use immutability::{Protection, Reason, Spent};
-pub use live::Live;
+pub use immutability::{Demand, Preview, Protection, Reason, Spent, Why, WhyReason};
+pub use live::{Live, SpentAt};
 pub use manifest::Manifest;
 pub use policy::{Policy, PolicyStatus};
 pub use repository::Repository;

@@ -174,7 +174,7 @@ fn is_evidence_alone(event: &Event) -> bool {
 }
 
 /// Legal records: the log's start, then the events that the choices stand for, up to three in one record.
-fn history(choices: &[[u8; 4]]) -> Vec<EncodedRecord> {
+pub(crate) fn history(choices: &[[u8; 4]]) -> Vec<EncodedRecord> {
     let mut model = Model::default();
     let mut waiting = vec![Event::LogStarted { log: Id([1; 16]) }];
     let mut state = State::default();
@@ -206,11 +206,11 @@ fn history(choices: &[[u8; 4]]) -> Vec<EncodedRecord> {
     records
 }
 
-fn choices() -> impl Strategy<Value = Vec<[u8; 4]>> {
+pub(crate) fn choices() -> impl Strategy<Value = Vec<[u8; 4]>> {
     proptest::collection::vec(proptest::array::uniform4(proptest::num::u8::ANY), 1..250)
 }
 
-fn decoded(records: &[EncodedRecord]) -> Vec<Record> {
+pub(crate) fn decoded(records: &[EncodedRecord]) -> Vec<Record> {
     records.iter().map(|record| Record::decode(record.bytes()).unwrap()).collect()
 }
 

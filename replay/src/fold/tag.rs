@@ -5,6 +5,7 @@ use std::sync::Arc;
 use imbl::OrdSet;
 use tagstone_schema::{Digest, Tag, Timestamp};
 
+use super::effect::Stood;
 use super::manifest::Manifest;
 use super::state::Moment;
 
@@ -40,6 +41,11 @@ impl TagState {
     /// When it began to point there.
     pub fn since(&self) -> Moment {
         self.since
+    }
+
+    /// Where it points, and since when.
+    pub(super) fn stood(&self) -> Stood<'_> {
+        Stood { digest: self.digest(), since: self.since }
     }
 
     /// When it was locked by hand, if it is.

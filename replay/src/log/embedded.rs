@@ -14,6 +14,7 @@ use super::anchor::{Anchor, AnchorError};
 use super::chain::{Broken, BrokenWhy, Chain};
 use super::directory::{naming, sync_directory};
 use super::open_error::OpenError;
+use super::reader::RecordReader;
 use super::tree::{Options, RecordTree};
 use super::{AppendError, Log, RecordBytes, StoreError};
 use crate::content::Layout;
@@ -70,6 +71,11 @@ impl EmbeddedLog {
             log.anchor.move_to(log.head).map_err(failed)?;
         }
         Ok(Opened { log, cut_off })
+    }
+
+    /// Reads the records beside whoever appends.
+    pub fn reader(&self) -> RecordReader {
+        RecordReader::new(self.tree.clone())
     }
 
     fn verify(&self, visit: &mut Visit<'_>) -> Result<Scanned, OpenError> {

@@ -11,6 +11,7 @@ mod embedded;
 pub mod memory;
 mod open_error;
 mod pages;
+mod reader;
 mod recovery;
 mod tree;
 
@@ -19,8 +20,10 @@ use tagstone_schema::{EncodedRecord, Head, Seq};
 pub use copied::{CopiedLog, CopyError};
 pub use embedded::{EmbeddedLog, Opened, Visit};
 pub use open_error::OpenError;
+pub use reader::RecordReader;
 pub use recovery::recover;
 pub use tree::Options;
+pub(crate) use tree::unwinding;
 
 /// A place where records are kept.
 pub trait Log: Send {

@@ -10,7 +10,7 @@ mod referrer;
 mod selector;
 mod set;
 
-pub use referrer::is_referrer_tag;
+pub use referrer::{is_referrer_tag, referrer_tags};
 pub use selector::{PatternError, Selector};
 pub use set::SelectorSet;
 

@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use tagstone_schema::Digest;
 use tagstone_schema::limits::{PATTERN_CHARS, TAG_BYTES};
 use tagstone_schema::policy::Pattern;
 
@@ -134,6 +135,16 @@ fn tags_of_referrers() {
     for tag in no {
         assert!(!is_referrer_tag(&tag), "{tag}");
     }
+}
+
+#[test]
+fn tags_for_the_referrers_of_a_manifest() {
+    let hex = "ab".repeat(32);
+    let tags = referrer_tags(&Digest::sha256([0xab; 32]));
+    assert_eq!(tags, ["", ".sig", ".att", ".sbom"].map(|ending| format!("sha256-{hex}{ending}")));
+    assert!(tags.iter().all(|tag| is_referrer_tag(tag)));
+    let sha512: Digest = format!("sha512:{}", "ab".repeat(64)).parse().unwrap();
+    assert!(referrer_tags(&sha512).is_empty());
 }
 
 /// What the pattern means, by the crate whose syntax it has.

@@ -26,6 +26,8 @@ pub(super) enum ErrorType {
     PolicyConflict,
     PolicyNotDraft,
     PolicyChanged,
+    PolicyNotActive,
+    RunUnderWay,
     InUse,
     PreconditionFailed,
     TooLarge,
@@ -37,7 +39,7 @@ pub(super) enum ErrorType {
 
 impl ErrorType {
     /// Every type.
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 18] = [
         Self::InvalidRequest,
         Self::NotFound,
         Self::MethodNotAllowed,
@@ -47,6 +49,8 @@ impl ErrorType {
         Self::PolicyConflict,
         Self::PolicyNotDraft,
         Self::PolicyChanged,
+        Self::PolicyNotActive,
+        Self::RunUnderWay,
         Self::InUse,
         Self::PreconditionFailed,
         Self::TooLarge,
@@ -91,6 +95,12 @@ impl ErrorType {
             Self::PolicyChanged => {
                 ("policy_changed", StatusCode::CONFLICT, "The policy was changed while its run was under way.")
             }
+            Self::PolicyNotActive => {
+                ("policy_not_active", StatusCode::CONFLICT, "The policy is a draft, which enforces nothing.")
+            }
+            Self::RunUnderWay => {
+                ("run_under_way", StatusCode::CONFLICT, "A run of the policy is under way; there is one at a time.")
+            }
             Self::InUse => ("in_use", StatusCode::CONFLICT, "Manifests that remain still need what was to go."),
             Self::PreconditionFailed => (
                 "precondition_failed",
@@ -114,7 +124,8 @@ impl ErrorType {
             Self::Unavailable => (
                 "unavailable",
                 StatusCode::SERVICE_UNAVAILABLE,
-                "The registry is starting or stopping; Retry-After says when to try again.",
+                "The registry is starting or stopping, or an index of its history is not usable; where trying again helps, \
+                 Retry-After says when.",
             ),
         }
     }

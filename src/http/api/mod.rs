@@ -6,20 +6,28 @@
 //!
 //! **Invariant**: what is served stands in the OpenAPI document, and nothing else; `tests/routes/api_document.rs` asks.
 
+mod erase;
 mod error;
 mod error_type;
-// Until the first resource has a body, and until the first is a list. The compiler tells when these lines can go.
-#[expect(dead_code, reason = "no resource has a body yet")]
+mod expire;
 mod json;
 mod log_head;
 mod openapi;
-#[cfg_attr(not(test), expect(dead_code, reason = "no resource is a list yet"))]
 mod page;
+mod policies;
+mod prune_run;
+mod refusals;
 mod rejected;
+mod repository;
+mod restore;
 mod route;
 mod tag;
+mod tag_list;
+mod tag_list_query;
+mod tags_deletion;
 mod templates;
 mod whoami;
+mod why;
 
 use actix_web::HttpResponse;
 use actix_web::http::Method;
@@ -27,6 +35,7 @@ use actix_web::web::Payload;
 
 pub(super) use error::ApiRefusal;
 pub(super) use log_head::Fingerprints;
+pub(super) use policies::LongQuestions;
 pub(super) use route::ApiRoute;
 
 use super::error::Refusal;
@@ -36,10 +45,63 @@ use super::exchange::Exchange;
 pub(super) type ApiAnswer = Result<HttpResponse, ApiRefusal>;
 
 /// Answers a request below `/api/v1`. Whatever can be read with GET can be asked for with HEAD.
-pub(super) async fn answer(exchange: &Exchange<'_>, route: ApiRoute<'_>, _payload: Payload) -> ApiAnswer {
+pub(super) async fn answer(exchange: &Exchange<'_>, route: ApiRoute<'_>, payload: Payload) -> ApiAnswer {
     match route {
+        ApiRoute::ImmutabilityPolicies { scope } => policies::immutability_policies(exchange, scope, payload).await,
+        ApiRoute::ImmutabilityPolicy { scope, id } => policies::immutability_policy(exchange, scope, id, payload).await,
+        ApiRoute::ImmutabilityActivation { scope, id } => match *exchange.request.method() {
+            Method::POST => policies::immutability::activate(exchange, scope, id).await,
+            _ => wrong_method("POST"),
+        },
+        ApiRoute::ImmutabilityPreview { scope } => match *exchange.request.method() {
+            Method::POST => policies::preview::preview(exchange, scope, payload).await,
+            _ => wrong_method("POST"),
+        },
+        ApiRoute::PrunePolicies { scope } => policies::prune_policies(exchange, scope, payload).await,
+        ApiRoute::PrunePolicy { scope, id } => policies::prune_policy(exchange, scope, id, payload).await,
+        ApiRoute::PruneActivation { scope, id } => match *exchange.request.method() {
+            Method::POST => policies::prune::activate(exchange, scope, id).await,
+            _ => wrong_method("POST"),
+        },
+        ApiRoute::PruneRun { scope, id } => match *exchange.request.method() {
+            Method::POST => prune_run::run(exchange, payload, scope, id).await,
+            _ => wrong_method("POST"),
+        },
+        ApiRoute::Refusals => match *exchange.request.method() {
+            Method::GET | Method::HEAD => refusals::list(exchange),
+            _ => wrong_method("GET, HEAD"),
+        },
+        ApiRoute::Tags { name } => match *exchange.request.method() {
+            Method::GET | Method::HEAD => tag_list::get(exchange, name).await,
+            _ => wrong_method("GET, HEAD"),
+        },
         ApiRoute::Tag { name, tag } => match *exchange.request.method() {
+            Method::PUT => tag::put(exchange, payload, name, tag).await,
             Method::DELETE => tag::delete(exchange, name, tag).await,
+            _ => wrong_method("PUT, DELETE"),
+        },
+        ApiRoute::TagRestore { name, tag } => match *exchange.request.method() {
+            Method::POST => restore::post(exchange, payload, name, tag).await,
+            _ => wrong_method("POST"),
+        },
+        ApiRoute::TagExpiry { name, tag } => match *exchange.request.method() {
+            Method::POST => expire::post(exchange, payload, name, tag).await,
+            _ => wrong_method("POST"),
+        },
+        ApiRoute::TagErasure { name, tag } => match *exchange.request.method() {
+            Method::POST => erase::post(exchange, payload, name, tag).await,
+            _ => wrong_method("POST"),
+        },
+        ApiRoute::TagWhy { name, tag } => match *exchange.request.method() {
+            Method::GET | Method::HEAD => why::get(exchange, name, tag),
+            _ => wrong_method("GET, HEAD"),
+        },
+        ApiRoute::TagsDeletion { name } => match *exchange.request.method() {
+            Method::POST => tags_deletion::post(exchange, payload, name).await,
+            _ => wrong_method("POST"),
+        },
+        ApiRoute::Repository { name } => match *exchange.request.method() {
+            Method::DELETE => repository::delete(exchange, name).await,
             _ => wrong_method("DELETE"),
         },
         ApiRoute::LogHead => match *exchange.request.method() {

@@ -9,8 +9,12 @@ use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, ResponseBuilder};
 
 use super::error::{ApiRefusal, ErrorType};
 use super::error_type::{ErrorForm, Meaning};
+use super::policies::{immutability, preview, prune};
 use super::templates::{Templates, operations};
-use super::{ApiAnswer, error_type, log_head, tag, whoami};
+use super::{
+    ApiAnswer, erase, error_type, expire, log_head, prune_run, refusals, repository, restore, tag, tag_list,
+    tags_deletion, whoami, why,
+};
 
 /// Every operation below `/api/v1`.
 #[derive(OpenApi)]
@@ -22,7 +26,13 @@ use super::{ApiAnswer, error_type, log_head, tag, whoami};
                        their slashes. The slash at the end of a path may be left out.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    paths(tag::delete, log_head::get, whoami::get, error_type::get, get),
+    paths(
+        immutability::list, immutability::create, immutability::get, immutability::change, immutability::delete,
+        immutability::activate, preview::preview, prune::list, prune::create, prune::get, prune::change, prune::delete,
+        prune::activate, prune_run::run, refusals::list,
+        tag_list::get, tag::put, tag::delete, restore::post, expire::post, erase::post, why::get, tags_deletion::post,
+        repository::delete, log_head::get, whoami::get, error_type::get, get,
+    ),
     components(schemas(ErrorForm, Meaning)),
     modifiers(&Templates, &ErrorResponses),
 )]

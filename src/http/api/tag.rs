@@ -1,12 +1,168 @@
-//! One tag of a repository.
+//! One tag of a repository: changed and deleted.
 
 use actix_web::HttpResponse;
+use actix_web::web::Payload;
+use serde::{Deserialize, Deserializer, Serialize};
+use tagstone_schema::{Digest, RepositoryName, Tag, Timestamp};
+use utoipa::ToSchema;
 
-use super::ApiAnswer;
 use super::error::ApiRefusal;
+use super::{ApiAnswer, json};
 use crate::http::conditions;
 use crate::http::exchange::{Exchange, writable};
-use crate::registry::Command;
+use crate::registry::{Command, Expiry, Lock, Rejection, SetTag};
+
+/// What is to be changed about a tag. What is not named stays as it is.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TagChange {
+    /// When the tag is to expire, in Unix seconds or as RFC 3339; `null` for never.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Instant>)]
+    expiration: Option<Option<Instant>>,
+    /// `true` locks the tag by hand, `false` lifts that lock; what a policy protects stays protected.
+    immutable: Option<bool>,
+    /// Digest of the manifest that the tag is to point at; the tag is made if it does not exist.
+    manifest_digest: Option<String>,
+}
+
+/// An instant.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged, expecting = "expected Unix seconds, or an instant such as \"2027-01-31T12:00:00Z\"")]
+enum Instant {
+    /// Unix seconds.
+    Seconds(f64),
+    /// RFC 3339.
+    Text(String),
+}
+
+/// A tag, as it is now.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TagNow {
+    tag: String,
+    /// Digest of the manifest that it points at.
+    digest: String,
+    /// Whether it is protected: by hand, or by a policy.
+    immutable: bool,
+    /// Whether it is locked by hand.
+    locked: bool,
+    /// When it expires (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    expiration: Option<String>,
+}
+
+/// PUT `/api/v1/repository/<name>/tag/<tag>`: all that is asked for in one record, or nothing.
+#[utoipa::path(
+    put,
+    path = "/api/v1/repository/{repository}/tag/{tag}",
+    operation_id = "change_tag",
+    tag = "tags",
+    summary = "Point a tag at a manifest, lock or unlock it, let it expire",
+    description = "Everything that is asked for is one change, or nothing is changed. What is so already is no change. \
+                   A lock that is lifted is lifted before all else, and a lock that is set is set before the expiration: \
+                   `immutable: true` together with an `expiration` is refused, as an immutable tag does not expire.",
+    request_body = TagChange,
+    responses(
+        (status = 201, description = "The tag as it is now", body = TagNow),
+        (status = 400, description = "`invalid_request`: nothing is asked for, or the expiration is over already"),
+        (status = 404, description = "`not_found`: there is no such repository or manifest; or no such tag, and no \
+                                      `manifest_digest` to make it"),
+        (status = 409, description = "`tag_immutable`: the tag is protected and can neither move nor expire; \
+                                      `tag_spent`: the name can only come back as another digest"),
+    ),
+)]
+pub(super) async fn put(exchange: &Exchange<'_>, payload: Payload, name: &str, tag: &str) -> ApiAnswer {
+    let (repository, tag): (_, Tag) = (writable(name)?, tag.parse().map_err(ApiRefusal::from)?);
+    let change: TagChange = json::read(exchange, payload).await?;
+    if change.expiration.is_none() && change.immutable.is_none() && change.manifest_digest.is_none() {
+        return Err(ApiRefusal::invalid_request(
+            "nothing is asked for: give `expiration`, `immutable` or `manifest_digest`",
+        ));
+    }
+    let expiry = match change.expiration {
+        None => Expiry::Keep,
+        Some(None) => Expiry::Never,
+        Some(Some(instant)) => Expiry::At(instant.in_future(exchange.now())?),
+    };
+    // Everybody is an administrator here. Where there are access rules, whoever may push may lock, and only an
+    // administrator may unlock.
+    let lock = match change.immutable {
+        None => Lock::Keep,
+        Some(true) => Lock::Lock,
+        Some(false) => Lock::Unlock,
+    };
+    let manifest = change.manifest_digest.as_deref().map(digest).transpose()?;
+    let now = set(exchange, SetTag { repository, tag, manifest, expiry, lock }).await?;
+    Ok(HttpResponse::Created().json(now))
+}
+
+/// Changes a tag, and tells how it is afterwards.
+pub(super) async fn set(exchange: &Exchange<'_>, change: SetTag) -> Result<TagNow, ApiRefusal> {
+    let (repository, tag) = (change.repository.clone(), change.tag.clone());
+    exchange.commit(Command::SetTag(Box::new(change))).await?;
+    TagNow::of(exchange, &repository, &tag)
+}
+
+impl TagNow {
+    /// Somebody else may have deleted the tag since it was changed; then that is the answer.
+    fn of(exchange: &Exchange<'_>, repository: &RepositoryName, tag: &Tag) -> Result<Self, ApiRefusal> {
+        let snapshot = exchange.site.published.load();
+        let live = snapshot.state.live(repository, exchange.now());
+        let standing = live.as_ref().and_then(|live| Some((live, live.tag(tag.as_str())?)));
+        let Some((live, (_, standing))) = standing else {
+            return Err(Rejection::TagUnknown { repository: repository.clone(), tag: tag.clone() }.into());
+        };
+        Ok(Self {
+            tag: tag.to_string(),
+            digest: standing.digest().to_string(),
+            immutable: live.protection.protects(tag, standing),
+            locked: standing.locked().is_some(),
+            expiration: standing.expires().map(|at| at.to_string()),
+        })
+    }
+}
+
+impl Instant {
+    /// The first second that has no text in every time zone, hours before the end of the year 9999.
+    const END: f64 = 253_402_207_201.0;
+
+    fn in_future(self, now: Timestamp) -> Result<Timestamp, ApiRefusal> {
+        let at = match self {
+            Self::Text(text) => {
+                text.parse().map_err(|error| ApiRefusal::invalid_request(format!("`expiration`: {error}")))?
+            }
+            Self::Seconds(seconds) if seconds < Self::END => Timestamp(micros(seconds)),
+            Self::Seconds(_) => {
+                return Err(ApiRefusal::invalid_request(
+                    "`expiration` is beyond the year 9999; give Unix seconds, not milliseconds",
+                ));
+            }
+        };
+        if at > now {
+            return Ok(at);
+        }
+        Err(ApiRefusal::invalid_request(format!(
+            "`expiration` is {at}, which is over; now it is {now}; delete the tag if it is to go at once"
+        )))
+    }
+}
+
+/// The number is below the year 10000; one before all time becomes the beginning of time, which is over too.
+#[expect(clippy::cast_possible_truncation, reason = "the cast saturates, and fractions of microseconds are dropped")]
+fn micros(seconds: f64) -> i64 {
+    (seconds * 1e6) as i64
+}
+
+/// Tells a field that is `null` from one that is not there.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Instant>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// The manifest that a body names.
+pub(super) fn digest(text: &str) -> Result<Digest, ApiRefusal> {
+    text.parse().map_err(|error| ApiRefusal::invalid_request(format!("`manifest_digest`: {error}")))
+}
 
 /// DELETE `/api/v1/repository/<name>/tag/<tag>`: the tag goes, the manifest stays.
 #[utoipa::path(
@@ -19,6 +175,7 @@ use crate::registry::Command;
     responses(
         (status = 204, description = "The tag is gone"),
         (status = 404, description = "`not_found`: there is no such tag, or no such repository"),
+        (status = 409, description = "`tag_immutable`: the tag is protected; `tags` says by what"),
         (status = 412, description = "`precondition_failed`: the tag points elsewhere"),
     ),
 )]

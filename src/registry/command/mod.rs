@@ -9,7 +9,7 @@ use tagstone_schema::{Actor, Digest, Id, Origin, RepositoryName, Tag};
 
 pub use manifest::{Condition, PutManifest, Sparse};
 pub use policy::CreatePolicy;
-pub use tags::{Because, BecauseError, Expiry, Lock, Prunable, PruneTags, SetTag};
+pub use tags::{Because, BecauseError, Expiry, FoundTags, Lock, Prunable, PruneTags, SetTag};
 use tagstone_schema::policy::Rule;
 
 /// A command on its way to the writer, with who gave it and the bytes that travel with it.

@@ -40,7 +40,7 @@ pub enum Lock {
     Unlock,
 }
 
-/// Tags of one repository that a prune policy has found.
+/// Tags that a prune policy has found: all of them in one record.
 #[derive(Clone, Debug)]
 pub struct PruneTags {
     /// The policy, which has to be active still.
@@ -49,9 +49,16 @@ pub struct PruneTags {
     pub in_force: Seq,
     /// The run.
     pub run: Id,
+    /// The tags by repository. What has changed about one since it was found saves it.
+    pub found: Vec<FoundTags>,
+}
+
+/// Tags of one repository that a prune policy has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundTags {
     /// Where.
     pub repository: RepositoryName,
-    /// The tags. What has changed about one since it was found saves it.
+    /// The tags; those that go with a subject behind what they go with.
     pub tags: Vec<Prunable>,
 }
 
@@ -64,6 +71,8 @@ pub struct Prunable {
     pub digest: Digest,
     /// The record since which it did.
     pub since: Seq,
+    /// For a tag that exists for referrers, the manifest with whose last tag it goes.
+    pub subject: Option<Digest>,
 }
 
 /// The reason that somebody gives for breaking the glass.

@@ -15,6 +15,9 @@ use tagstone_schema::{Digest, Event, RepositoryName};
 use super::command::{Command, Condition};
 use super::rejection::Rejection;
 
+pub use policies::judge_policy;
+pub(super) use prune::{Judged, Spared};
+
 /// Decides a command. No events mean that the state is already as was asked for.
 pub fn decide(state: &State, command: &Command) -> Result<Vec<Event>, Rejection> {
     match command {

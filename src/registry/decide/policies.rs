@@ -96,14 +96,15 @@ fn refuse_conflict(
     rule: &Rule,
     selector: Option<&Selector>,
 ) -> Result<(), Rejection> {
-    match judge(state, Some(id), scope, rule, selector) {
+    match judge_policy(state, Some(id), scope, rule, selector) {
         Judgement::Conflict(conflict) => Err(Rejection::PolicyConflict(Box::new(conflict))),
         Judgement::Sound | Judgement::Warned(_) => Ok(()),
     }
 }
 
-/// Judges a rule against the policies in force, itself apart.
-pub(in crate::registry) fn judge(
+/// Judges a rule against the policies in force, itself apart. It can take some tens of milliseconds for each pattern that
+/// is hard to compare.
+pub fn judge_policy(
     state: &State,
     itself: Option<Id>,
     scope: &Scope,

@@ -1,6 +1,6 @@
 //! Tags: deleted, erased, changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tagstone_replay::fold::{Moment, State, TagState};
 use tagstone_schema::event::{DeletionCause, EndedTag};
@@ -27,19 +27,20 @@ pub(super) fn delete(
     Ok(vec![Event::TagsDeleted { repository: repository.clone(), tags: ended, cause: DeletionCause::Request }])
 }
 
-/// All or none. A tag that is named twice is deleted once.
+/// All or none. A tag that is named twice is deleted once. Protected tags are told before unknown ones: what cannot be
+/// deleted is worth more to know than what need not be.
 pub(super) fn delete_several(
     state: &State,
     repository: &RepositoryName,
     tags: &[Tag],
 ) -> Result<Vec<Event>, Rejection> {
     let target = known(state, repository)?;
-    let missing: Vec<_> = tags.iter().filter(|tag| target.tag(tag.as_str()).is_none()).cloned().collect();
-    if !missing.is_empty() {
-        return Err(Rejection::TagsUnknown { repository: repository.clone(), tags: missing });
-    }
     let standing: BTreeMap<_, _> = tags.iter().filter_map(|tag| Some((tag, target.tag(tag.as_str())?))).collect();
     protection::refuse_ends(state, repository, standing.iter().map(|(tag, standing)| (*tag, *standing)))?;
+    let missing: BTreeSet<_> = tags.iter().filter(|tag| !standing.contains_key(tag)).cloned().collect();
+    if !missing.is_empty() {
+        return Err(Rejection::TagsUnknown { repository: repository.clone(), tags: missing.into_iter().collect() });
+    }
     let ended = |(tag, standing): (&Tag, &TagState)| EndedTag { tag: tag.clone(), was: standing.digest().clone() };
     let ended: Vec<_> = standing.into_iter().map(ended).collect();
     if ended.is_empty() {

@@ -3,6 +3,8 @@
 mod conditions;
 mod content;
 mod manifests;
+mod policies;
+mod property;
 
 use tagstone_replay::fold::{Moment, State};
 use tagstone_schema::event::{DeletionCause, EndedTag};

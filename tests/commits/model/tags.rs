@@ -178,8 +178,9 @@ impl World {
         if in_force.seq != prune.in_force {
             return Err(Why::PolicyChanged);
         }
-        let (repository, mut changed) = (prune.repository.as_str(), Changed::Nothing);
-        for found in &prune.tags {
+        let mut changed = Changed::Nothing;
+        let found = prune.found.iter().flat_map(|found| found.tags.iter().map(|tag| (found.repository.as_str(), tag)));
+        for (repository, found) in found {
             let tag = found.tag.as_str();
             let Some(sign) = self.shelves.get(repository).and_then(|shelf| shelf.tags.get(tag)) else { continue };
             let unmoved = sign.digest == found.digest.to_string() && sign.since.seq == found.since;

@@ -5,6 +5,7 @@ mod deletes;
 mod lists;
 mod manifests;
 mod memory;
+mod policies;
 
 use crate::workload::{Scale, Size, Workload};
 
@@ -30,5 +31,7 @@ pub(crate) fn all(scale: &Scale) -> Vec<Box<dyn Workload>> {
         Box::new(lists::Catalog::first_page(scale)),
         Box::new(lists::Catalog::middle_page(scale)),
         Box::new(memory::Memory),
+        // Behind the memory, since its millions of tags would be all that is seen there.
+        Box::new(policies::Policies::new(scale)),
     ]
 }

@@ -6,6 +6,7 @@ use tagstone_schema::{Digest, MediaType, RepositoryName, Tag};
 
 use super::Illegality;
 use super::tags::refuse_protected;
+use crate::fold::effect::{Effect, EndCause};
 use crate::fold::manifest::Manifest;
 use crate::fold::repository::{Held, Repository};
 use crate::fold::state::{Moment, State};
@@ -102,6 +103,7 @@ impl State {
         at: Moment,
         repository: &RepositoryName,
         digest: &Digest,
+        observe: &mut impl FnMut(Effect<'_>),
     ) -> Result<(), Illegality> {
         let target = self.repository_of(repository)?;
         refuse_referenced(target, repository, digest)?;
@@ -110,7 +112,7 @@ impl State {
         };
         let ended: Vec<_> =
             tags.iter().filter_map(|tag| Some((tag.clone(), target.tag(tag.as_str())?.clone()))).collect();
-        self.end_tags_unnamed(at, repository, &ended)?;
+        self.end_tags_unnamed(at, repository, &ended, EndCause::ManifestDeleted, observe)?;
         let target = self.existing(repository)?;
         let Some(held) = target.manifests.remove(digest) else { return Ok(()) };
         for tag in held.tags.iter() {
@@ -125,12 +127,17 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn delete_repository(&mut self, at: Moment, repository: &RepositoryName) -> Result<(), Illegality> {
+    pub(super) fn delete_repository(
+        &mut self,
+        at: Moment,
+        repository: &RepositoryName,
+        observe: &mut impl FnMut(Effect<'_>),
+    ) -> Result<(), Illegality> {
         let Some(gone) = self.repositories.get(repository).cloned() else {
             return Err(Illegality::RepositoryUnknown { repository: repository.clone() });
         };
         let ended: Vec<_> = gone.tags_after(None).map(|(tag, state)| (tag.clone(), state.clone())).collect();
-        self.end_tags_unnamed(at, repository, &ended)?;
+        self.end_tags_unnamed(at, repository, &ended, EndCause::RepositoryDeleted, observe)?;
         self.repositories.remove(repository);
         for digest in gone.blobs.keys() {
             self.blob_holders.remove(&(digest.clone(), repository.clone()));
@@ -144,12 +151,15 @@ impl State {
         at: Moment,
         repository: &RepositoryName,
         ended: &[(Tag, TagState)],
+        cause: EndCause,
+        observe: &mut impl FnMut(Effect<'_>),
     ) -> Result<(), Illegality> {
         let protection = self.protection(repository);
         ended.iter().try_for_each(|(tag, state)| refuse_protected(&protection, repository, tag, state))?;
         let bound: Vec<_> = ended.iter().map(|(tag, state)| protection.bound(tag, state)).collect();
         for ((tag, state), bound) in ended.iter().zip(bound) {
             self.forget_tag(at, repository, tag, state, bound);
+            observe(Effect::TagEnded { repository, tag, was: state.stood(), cause });
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ mod tests;
 
 use tagstone_schema::{Digest, Event, Id, Record, RepositoryName, Seq, Tag};
 
+use super::effect::{Effect, EndCause};
 use super::state::{Moment, State};
 use super::token::Token;
 use crate::pattern::PatternError;
@@ -96,15 +97,39 @@ impl State {
     /// Applies one record. Where an event is illegal the state may hold the events before it: whoever can go on
     /// afterwards keeps a clone (which costs a few pointers).
     pub fn apply(&mut self, record: &Record) -> Result<(), IllegalEvent> {
+        self.apply_observed(record, |_, _| {})
+    }
+
+    /// [`State::apply`], which tells what each event did to tags, beside the event's place in the record.
+    ///
+    /// Effects are told as they happen. Where an event is illegal, those of the events before it have been told.
+    pub fn apply_observed(
+        &mut self,
+        record: &Record,
+        mut observe: impl FnMut(usize, Effect<'_>),
+    ) -> Result<(), IllegalEvent> {
         let at = Moment { seq: record.seq, time: record.time };
         for (index, event) in record.events.iter().enumerate() {
-            self.evolve(at, event).map_err(|why| IllegalEvent { seq: record.seq, index, why })?;
+            self.evolve_observed(at, event, &mut |effect| observe(index, effect)).map_err(|why| IllegalEvent {
+                seq: record.seq,
+                index,
+                why,
+            })?;
         }
         Ok(())
     }
 
     /// Applies one event.
     pub fn evolve(&mut self, at: Moment, event: &Event) -> Result<(), Illegality> {
+        self.evolve_observed(at, event, &mut |_| {})
+    }
+
+    fn evolve_observed(
+        &mut self,
+        at: Moment,
+        event: &Event,
+        observe: &mut impl FnMut(Effect<'_>),
+    ) -> Result<(), Illegality> {
         if self.log.is_none() && !matches!(event, Event::LogStarted { .. }) {
             return Err(Illegality::LogNotStarted);
         }
@@ -138,12 +163,16 @@ impl State {
                 };
                 self.push_manifest(repository, manifest)
             }
-            Event::ManifestDeleted { repository, digest } => self.delete_manifest(at, repository, digest),
-            Event::RepositoryDeleted { repository } => self.delete_repository(at, repository),
-            Event::TagMoved { repository, tag, from, to } => self.move_tag(at, repository, tag, from.as_ref(), to),
-            Event::TagsDeleted { repository, tags, cause: _ } => self.end_tags(at, repository, tags),
+            Event::ManifestDeleted { repository, digest } => self.delete_manifest(at, repository, digest, observe),
+            Event::RepositoryDeleted { repository } => self.delete_repository(at, repository, observe),
+            Event::TagMoved { repository, tag, from, to } => {
+                self.move_tag(at, repository, tag, from.as_ref(), to, observe)
+            }
+            Event::TagsDeleted { repository, tags, cause } => {
+                self.end_tags(at, repository, tags, cause.into(), observe)
+            }
             Event::TagErased { repository, tag, was, reason: _ } => {
-                self.end_tag(at, repository, tag, was, Force::BreaksGlass)
+                self.end_tag(at, repository, tag, was, (Force::BreaksGlass, EndCause::Erased), observe)
             }
             Event::TagLocked { repository, tag } => self.lock_tag(at, repository, tag),
             Event::TagUnlocked { repository, tag } => self.unlock_tag(repository, tag),

@@ -4,6 +4,7 @@ use tagstone_schema::event::EndedTag;
 use tagstone_schema::{Digest, RepositoryName, Tag, Timestamp};
 
 use super::{Illegality, Standing};
+use crate::fold::effect::{Effect, EndCause};
 use crate::fold::immutability::Protection;
 use crate::fold::state::{Moment, State};
 use crate::fold::tag::TagState;
@@ -25,6 +26,7 @@ impl State {
         tag: &Tag,
         from: Option<&Digest>,
         to: &Digest,
+        observe: &mut impl FnMut(Effect<'_>),
     ) -> Result<(), Illegality> {
         let standing = self.repository_of(repository)?.tag(tag.as_str());
         let stood = standing.map(TagState::digest);
@@ -66,6 +68,7 @@ impl State {
         match target.tags.get_mut(tag) {
             // An expiry belongs to the name, and stays with it.
             Some(state) => {
+                observe(Effect::TagMoved { repository, tag, from: Some(state.stood()), to: &manifest });
                 state.manifest = manifest;
                 state.since = at;
                 if bound.is_some() {
@@ -73,6 +76,7 @@ impl State {
                 }
             }
             None => {
+                observe(Effect::TagMoved { repository, tag, from: None, to: &manifest });
                 target.tags.insert(tag.clone(), TagState { manifest, since: at, marks: None });
             }
         }
@@ -85,13 +89,17 @@ impl State {
         at: Moment,
         repository: &RepositoryName,
         ended: &[EndedTag],
+        cause: EndCause,
+        observe: &mut impl FnMut(Effect<'_>),
     ) -> Result<(), Illegality> {
         let (target, protection) = (self.repository_of(repository)?, self.protection(repository));
         let standing = ended.iter().filter_map(|ended| Some((&ended.tag, target.tag(ended.tag.as_str())?)));
         for (tag, state) in standing {
             refuse_protected(&protection, repository, tag, state)?;
         }
-        ended.iter().try_for_each(|ended| self.end_tag(at, repository, &ended.tag, &ended.was, Force::Obeys))
+        ended
+            .iter()
+            .try_for_each(|ended| self.end_tag(at, repository, &ended.tag, &ended.was, (Force::Obeys, cause), observe))
     }
 
     /// A tag ends by an event that names it.
@@ -101,7 +109,8 @@ impl State {
         repository: &RepositoryName,
         tag: &Tag,
         was: &Digest,
-        force: Force,
+        (force, cause): (Force, EndCause),
+        observe: &mut impl FnMut(Effect<'_>),
     ) -> Result<(), Illegality> {
         let Some(state) = self.repository_of(repository)?.tag(tag.as_str()) else {
             return Err(Illegality::TagUnknown { repository: repository.clone(), tag: tag.clone() });
@@ -124,6 +133,7 @@ impl State {
         if let Some(held) = target.manifests.get_mut(was) {
             held.tags.remove(tag);
         }
+        observe(Effect::TagEnded { repository, tag, was: state.stood(), cause });
         Ok(())
     }
 

@@ -297,3 +297,6 @@ fn every_event_does_what_it_says() {
         assert!(holds(&given(&events)), "{name}");
     }
 }
+
+#[path = "effects_tests.rs"]
+mod effects;

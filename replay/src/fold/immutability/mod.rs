@@ -13,13 +13,18 @@
 //! **Invariant**: [`State::evolve`](super::State::evolve) asks the same questions as whoever decides on commands, and
 //! rejects an event that breaks an answer. A registry with a bug in its own check cannot write the violation.
 
+mod preview;
 mod protection;
 mod rules;
 mod spent;
 #[cfg(test)]
 mod tests;
+mod why;
 
+pub use preview::Preview;
 pub use protection::{Protection, Reason};
-pub(super) use rules::{Demand, Rules};
+pub use rules::Demand;
+pub(super) use rules::Rules;
 pub use spent::Spent;
 pub(super) use spent::SpentNames;
+pub use why::{Why, WhyReason};

@@ -20,9 +20,18 @@ pub(in crate::fold) struct Rules {
 
 /// What a policy of immutability demands.
 #[derive(Clone, Debug)]
-pub(in crate::fold) struct Demand {
-    pub(in crate::fold) selector: Selector,
-    pub(in crate::fold) include_referrer_tags: bool,
+pub struct Demand {
+    /// The tags that are to be immutable.
+    pub selector: Selector,
+    /// Whether tags that exist for referrers are among them.
+    pub include_referrer_tags: bool,
+}
+
+impl Demand {
+    /// Whether it protects tags of this name.
+    pub fn protects(&self, tag: &str) -> bool {
+        (self.include_referrer_tags || !is_referrer_tag(tag)) && self.selector.selects(tag)
+    }
 }
 
 /// The rules of one scope. They are compiled together when somebody asks for the first time after a change.

@@ -72,7 +72,7 @@ impl Automaton {
             // Once the space is used up the automaton gives up, it does not begin anew.
             .minimum_cache_clear_count(Some(0));
         let lazy = DFA::builder().configure(config).build_from_nfa(states).ok()?;
-        Table::of(&lazy)?.finished(matches)
+        Some(Table::of(&lazy)?.finished(matches))
     }
 
     /// The state that the character at a place of [`CHARACTERS`] leads to.
@@ -175,7 +175,7 @@ impl Table {
     }
 
     /// Adds to each state what lies behind it.
-    fn finished(self, matches: bool) -> Option<Automaton> {
+    fn finished(self, matches: bool) -> Automaton {
         let Self { classes, width, next, matched } = self;
         // Whether a name that is selected, and one that is not, can lie behind a state.
         let mut ahead: Vec<(bool, bool)> =
@@ -190,7 +190,7 @@ impl Table {
             (true, true) if *matched == matches => Fate::Selected,
             (true, true) => Fate::Passed,
         });
-        Some(Automaton { classes, width, fates: fates.collect(), next })
+        Automaton { classes, width, fates: fates.collect(), next }
     }
 }
 

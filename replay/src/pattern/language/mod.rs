@@ -42,14 +42,24 @@ pub fn cover(selected: Option<&Selector>, protecting: &[&Selector]) -> Cover {
     match walk::first_missed(selected, protecting) {
         Ok(None) => Cover::Everything,
         Ok(Some(tag)) => Cover::Misses(tag),
+        Err(walk::TooLarge) if is_covered_by_spelling(selected, protecting) => Cover::Everything,
         Err(walk::TooLarge) => {
             let mut examples = selected.into_iter().chain(protecting.iter().copied()).flat_map(examples::of);
-            let missed = examples.find(|name| {
-                selected.is_none_or(|selected| selected.selects(name.as_str())) && is_missed(name.as_str())
-            });
+            let is_selected = |name: &str| selected.is_none_or(|selected| selected.selects(name));
+            let missed = examples.find(|tag| is_selected(tag.as_str()) && is_missed(tag.as_str()));
             missed.map_or(Cover::TooLarge, Cover::Misses)
         }
     }
+}
+
+/// Whether a selector covers itself, or one covers all that another leaves: what can be said where the names are too
+/// many, since the spelling is the same.
+fn is_covered_by_spelling(selected: Option<&Selector>, protecting: &[&Selector]) -> bool {
+    let (matching, inverted): (Vec<&Selector>, Vec<&Selector>) =
+        protecting.iter().partition(|selector| selector.pattern().matches);
+    let has = |some: &[&Selector], own: &Selector| some.iter().any(|other| other.expression() == own.expression());
+    let itself = selected.is_some_and(|own| has(if own.pattern().matches { &matching } else { &inverted }, own));
+    itself || inverted.iter().any(|own| has(&matching, own))
 }
 
 #[cfg(test)]

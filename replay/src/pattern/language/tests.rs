@@ -126,7 +126,13 @@ fn what_is_selected_may_be_covered_by_less_than_everything() {
 fn what_is_too_large_is_judged_by_examples_or_not_at_all() {
     let evil = "[ab_]*a[ab_]{20}";
     assert_eq!(judged(None, &[evil, "[^v].*", "v.+"]), Cover::Misses("v".parse().unwrap()));
-    assert_eq!(judged(Some(evil), &[evil]), Cover::TooLarge);
+    assert_eq!(judged(Some(evil), &["v", evil]), Cover::Everything, "it covers itself");
+    assert_eq!(
+        judged(None, &[evil, "![ab_]*a(?:[ab_]{20})"]),
+        Cover::Everything,
+        "and leaves to the other what it does not"
+    );
+    assert_eq!(judged(Some(evil), &["[ab_]*aa[ab_]{20}", "[ab_]*[b_]a[ab_]{20}", "a[ab_]{20}"]), Cover::TooLarge);
     let Cover::Misses(example) = judged(Some(evil), &["b.*"]) else { panic!("an example was to be found") };
     assert!(selector(evil).selects(example.as_str()) && !example.as_str().starts_with('b'), "{example}");
     let ninth_last = [".*a.{8}", ".*b.{8}", ".*c.{8}", ".*d.{8}", ".*[^a-d].{8}", ".{1,8}"];

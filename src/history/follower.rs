@@ -1,0 +1,83 @@
+//! The thread that keeps the index up with the log.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use tagstone_replay::index::{FollowError, Indexer, TagIndex};
+use tagstone_replay::log::RecordReader;
+use tokio::sync::watch;
+
+use super::{History, Reached};
+use crate::registry::{Newer, Snapshot};
+
+/// An index that is complete up to a place of an open log, with what it takes to go on from there.
+pub struct Behind {
+    /// The index, or why there is none.
+    pub index: Result<TagIndex, FollowError>,
+    /// The log.
+    pub records: RecordReader,
+    /// The state at the record up to which the index is complete.
+    pub reached: Snapshot,
+}
+
+/// Follows the log into the index.
+///
+/// It holds the state of the record that it has reached, since what ends with a manifest or a repository is known only to the
+/// state before. Once it has caught up it holds the published one, so there is no second state in memory.
+pub struct Follower {
+    indexer: Option<Indexer>,
+    records: RecordReader,
+    reached: Arc<Snapshot>,
+    newer: Newer,
+    told: watch::Sender<Reached>,
+}
+
+impl Follower {
+    /// A follower of what is published, and the history that it writes.
+    pub fn new(behind: Behind, newer: Newer) -> (Self, History) {
+        let Behind { index, records, reached } = behind;
+        let index = index.inspect_err(|error| tracing::error!(%error, "tag history cannot be asked for")).ok();
+        let standing = if index.is_some() { Reached::Record(reached.head.seq) } else { Reached::Failed };
+        let (told, heard) = watch::channel(standing);
+        let history = History { index: index.clone(), reached: heard };
+        let indexer = index.map(Indexer::new);
+        (Self { indexer, records, reached: Arc::new(reached), newer, told }, history)
+    }
+
+    /// Follows until nobody publishes any more, and closes the index.
+    pub fn run(mut self) {
+        let Some(mut indexer) = self.indexer.take() else { return };
+        while let Some(newest) = self.newer.next() {
+            // A panic inside sled must not leave requests waiting for what never comes.
+            let followed = catch_unwind(AssertUnwindSafe(|| self.follow(&mut indexer, newest)));
+            let why = match followed {
+                Ok(Ok(())) => continue,
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "a panic".to_owned(),
+            };
+            tracing::error!(why, "the index of tag history has failed; it is made anew at the next start");
+            self.told.send_replace(Reached::Failed);
+            return;
+        }
+        if let Err(error) = indexer.into_index().close() {
+            tracing::warn!(%error, "the index of tag history was not closed; it may be made anew at the next start");
+        }
+    }
+
+    fn follow(&mut self, indexer: &mut Indexer, newest: Arc<Snapshot>) -> Result<(), FollowError> {
+        let (from, until) = (self.reached.head, newest.head.seq);
+        if from.seq < until {
+            let mut state = self.reached.state.clone();
+            let told = |seq| {
+                self.told.send_replace(Reached::Record(seq));
+            };
+            indexer.follow(self.records.read(from.seq + 1), from, until, &mut state, told)?;
+        }
+        self.reached = newest;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "follower_tests.rs"]
+mod tests;

@@ -1,0 +1,71 @@
+//! The history of tags, as requests ask for it: the index, and the thread that keeps it up with the log.
+//!
+//! The writer knows of none of this. It publishes a state and goes on; the [`Follower`] is woken, reads the new records from the
+//! log and indexes them. However slow the index is, nothing waits for it but the requests that ask for history, and what it has
+//! not taken yet lies in the log, not in memory. When it fails, those requests are refused until a restart makes it anew.
+//!
+//! **Invariant**: a request finds in the index whatever was committed before it came. It waits for that, for a bounded time.
+
+mod follower;
+
+use std::time::Duration;
+
+use tagstone_replay::index::TagIndex;
+use tagstone_schema::Seq;
+use tokio::sync::watch;
+
+pub use follower::{Behind, Follower};
+
+/// How long a request waits for the index. It is behind by some milliseconds, and by more only under a load that the
+/// machine does not keep up with.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The history, to be asked. Clones are cheap.
+#[derive(Clone)]
+pub struct History {
+    index: Option<TagIndex>,
+    reached: watch::Receiver<Reached>,
+}
+
+/// How far the index has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reached {
+    /// It is complete up to this record.
+    Record(Seq),
+    /// It has failed.
+    Failed,
+}
+
+/// Why history cannot be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HistoryError {
+    /// The index failed.
+    #[error(
+        "the index of tag history has failed; it is made anew when the registry is restarted. Pushes and pulls are not affected"
+    )]
+    Failed,
+    /// The index is too far behind.
+    #[error("the index of tag history has not caught up with the latest changes yet; try again in a moment")]
+    Behind,
+}
+
+impl History {
+    /// Waits until the index contains the record `seq`, and returns it.
+    pub async fn up_to(&self, seq: Seq) -> Result<TagIndex, HistoryError> {
+        let mut reached = self.reached.clone();
+        let there = reached.wait_for(|reached| match reached {
+            Reached::Record(reached) => *reached >= seq,
+            Reached::Failed => true,
+        });
+        let standing = match tokio::time::timeout(PATIENCE, there).await {
+            Ok(Ok(reached)) => *reached,
+            // The follower is gone without a word: it has panicked, or the registry stops.
+            Ok(Err(_)) => Reached::Failed,
+            Err(_) => return Err(HistoryError::Behind),
+        };
+        match (standing, &self.index) {
+            (Reached::Record(_), Some(index)) => Ok(index.clone()),
+            _ => Err(HistoryError::Failed),
+        }
+    }
+}

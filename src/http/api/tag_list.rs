@@ -1,0 +1,202 @@
+//! The tags of a repository, those that were as well: Quay's listing, from the index of tag history.
+//!
+//! The index says what tags there were and when; what it cannot know is asked of the state: whether a live tag is immutable
+//! now, and whether it has expired. Pages are numbered as in Quay, so a page costs what it skips; [`MOST_LOOKED_AT`] bounds that.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{self, HeaderValue};
+use serde::Serialize;
+use tagstone_replay::fold::{Live, TagState};
+use tagstone_replay::index::{IndexError, Interval, Listed, Place, TagIndex, Walk};
+use tagstone_schema::{RepositoryName, Tag, Timestamp};
+use utoipa::ToSchema;
+
+use super::ApiAnswer;
+use super::error::{ApiRefusal, ErrorType};
+use super::tag_list_query::{ListQuery, MOST_LOOKED_AT};
+use crate::history::HistoryError;
+use crate::http::exchange::{Exchange, readable};
+use crate::registry::{Rejection, Snapshot};
+
+/// A page of the tags that are and were in a repository.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TagPage {
+    /// The newest first: each is a tag at one digest, for as long as it pointed there.
+    tags: Vec<TagEntry>,
+    /// The number of the page.
+    page: u64,
+    /// Whether more follow on the next page.
+    has_additional: bool,
+}
+
+/// A tag at one digest, from one event to another.
+#[derive(Serialize, ToSchema)]
+struct TagEntry {
+    /// The tag.
+    name: String,
+    /// Whether the tag had pointed at this digest before.
+    reversion: bool,
+    /// Whether the tag is immutable now; never for one that is no more.
+    immutable: bool,
+    /// Since when it pointed there (Unix seconds).
+    start_ts: i64,
+    /// Until when it pointed there, or is going to by its expiry (Unix seconds); absent while no end is in sight.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_ts: Option<i64>,
+    /// The digest.
+    #[schema(example = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
+    manifest_digest: String,
+    /// Whether the manifest is an index.
+    is_manifest_list: bool,
+    /// Bytes of the manifest.
+    size: u64,
+    /// `start_ts` as RFC 2822 text.
+    #[schema(example = "Thu, 01 Jan 2026 00:00:00 -0000")]
+    last_modified: String,
+    /// `end_ts` as RFC 2822 text; where `outlives_expiration` stands, the expiry that has no effect.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiration: Option<String>,
+    /// Stands where an expiry is set and the tag stays all the same, because it is immutable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outlives_expiration: Option<bool>,
+}
+
+/// GET `/api/v1/repository/<name>/tag/`
+#[utoipa::path(
+    get,
+    path = "/api/v1/repository/{repository}/tag/",
+    operation_id = "list_tags",
+    tag = "tags",
+    summary = "List the tags of a repository, those that are no more too, newest first",
+    description = "Each entry is a tag at one digest, for as long as it pointed there. Entries survive the deletion of their \
+                   tag, manifest and repository. A request looks at the newest 100,000 entries; what would need more is \
+                   refused, and `specificTag` finds it.",
+    params(
+        ("specificTag" = Option<String>, Query, description = "Only this tag"),
+        ("filter_tag_name" = Option<String>, Query, description = "`like:` and a part of the name, in lower or upper case, \
+          or `eq:` and all of it"),
+        ("limit" = Option<u32>, Query, description = "Entries of a page: 50, at most 100"),
+        ("page" = Option<u64>, Query, description = "Number of the page, from 1"),
+        ("onlyActiveTags" = Option<bool>, Query, description = "Whether tags that are no more are left out"),
+    ),
+    responses(
+        (status = 200, description = "A page of the list", body = TagPage),
+        (status = 400, description = "`invalid_request`: a parameter is not right, or the page lies too deep"),
+        (status = 404, description = "`not_found`: there never was such a repository"),
+        (status = 503, description = "`unavailable`: the index of tag history is behind or has failed"),
+    ),
+)]
+pub(super) async fn get(exchange: &Exchange<'_>, name: &str) -> ApiAnswer {
+    let repository = readable(name)?;
+    let query = ListQuery::of(&exchange.query())?;
+    let (site, now) = (exchange.site, exchange.now());
+    let seq = site.published.load().head.seq;
+    let index = site.history.up_to(seq).await?;
+    let snapshot = site.published.snapshot();
+    // sled reads from the disk where its cache does not suffice.
+    let page = tokio::task::spawn_blocking(move || page(&index, &snapshot, &repository, &query, now)).await;
+    let page = page.map_err(|error| {
+        tracing::error!(%error, "the index of tag history cannot be read");
+        ApiRefusal::new(ErrorType::InternalError, "the index of tag history cannot be read")
+    })?;
+    Ok(HttpResponse::Ok().json(page?))
+}
+
+fn page(
+    index: &TagIndex,
+    snapshot: &Snapshot,
+    repository: &RepositoryName,
+    query: &ListQuery,
+    now: Timestamp,
+) -> Result<TagPage, ApiRefusal> {
+    let live = snapshot.state.live(repository, now);
+    let listed = listed(index, live.as_ref(), repository, query, now)?;
+    if listed.intervals.is_empty() {
+        if live.is_none() && !index.knows(repository)? {
+            return Err(Rejection::RepositoryUnknown { repository: repository.clone() }.into());
+        }
+        if listed.is_cut_off {
+            return Err(ApiRefusal::invalid_request(format!(
+                "nothing of this page is among the newest {MOST_LOOKED_AT} entries of the repository, and a request looks \
+                 at no more; ask for a tag by `specificTag`"
+            )));
+        }
+    }
+    let tags = listed.intervals.iter().map(|interval| entry(interval, live.as_ref())).collect();
+    Ok(TagPage { tags, page: query.page, has_additional: listed.has_more })
+}
+
+fn listed(
+    index: &TagIndex,
+    live: Option<&Live<'_>>,
+    repository: &RepositoryName,
+    query: &ListQuery,
+    now: Timestamp,
+) -> Result<Listed, IndexError> {
+    let is_there = |tag: &Tag, seq| !standing(live, tag, seq).is_some_and(|state| has_expired(live, tag, state, now));
+    let part = query.part();
+    if !query.only_active {
+        let walk = query.only.as_ref().map_or(Walk::Repository, Walk::Tag);
+        return index.list(repository, walk, |tag, _| query.filter.selects(tag), part, MOST_LOOKED_AT);
+    }
+    let Some(only) = &query.only else {
+        let wanted = |tag: &Tag, start: Place| query.filter.selects(tag) && is_there(tag, start.seq);
+        return index.list(repository, Walk::Live, wanted, part, MOST_LOOKED_AT);
+    };
+    // The newest of a tag is the only one that can be live.
+    let mut newest = index.list(repository, Walk::Tag(only), |tag, _| query.filter.selects(tag), (0, 1), 1)?;
+    let (skip, _) = part;
+    let is_live = |interval: &Interval| interval.stay.end.is_none() && is_there(only, interval.start.seq) && skip == 0;
+    newest.intervals.retain(is_live);
+    Ok(Listed { has_more: false, is_cut_off: false, ..newest })
+}
+
+/// The tag of an interval as the state has it, if the tag stands there still.
+fn standing<'a>(live: Option<&Live<'a>>, tag: &Tag, since: u64) -> Option<&'a TagState> {
+    let (_, state) = live?.repository.tag_entry(tag.as_str())?;
+    (state.since().seq == since).then_some(state)
+}
+
+fn has_expired(live: Option<&Live<'_>>, tag: &Tag, state: &TagState, now: Timestamp) -> bool {
+    live.is_some_and(|live| live.protection.has_expired(tag, state, now))
+}
+
+fn entry(interval: &Interval, live: Option<&Live<'_>>) -> TagEntry {
+    let (tag, stay) = (&interval.tag, &interval.stay);
+    let standing = standing(live, tag, interval.start.seq).filter(|_| stay.end.is_none());
+    let is_protected = |state| live.is_some_and(|live| live.protection.protects(tag, state));
+    let is_immutable = standing.is_some_and(is_protected);
+    let expires = standing.and_then(TagState::expires);
+    let end = stay.end.map(|end| end.time).or(expires.filter(|_| !is_immutable));
+    TagEntry {
+        name: tag.to_string(),
+        reversion: stay.is_reversion,
+        immutable: is_immutable,
+        start_ts: stay.since.seconds(),
+        end_ts: end.map(Timestamp::seconds),
+        manifest_digest: stay.digest.to_string(),
+        is_manifest_list: stay.is_index,
+        size: stay.size,
+        last_modified: stay.since.rfc2822(),
+        expiration: end.or(expires).map(Timestamp::rfc2822),
+        outlives_expiration: (is_immutable && expires.is_some()).then_some(true),
+    }
+}
+
+impl From<HistoryError> for ApiRefusal {
+    fn from(error: HistoryError) -> Self {
+        let refusal = Self::new(ErrorType::Unavailable, error.to_string());
+        match error {
+            // Nothing but a restart helps, so clients are not told when to try again.
+            HistoryError::Failed => refusal,
+            HistoryError::Behind => refusal.with_header(header::RETRY_AFTER, HeaderValue::from_static("1")),
+        }
+    }
+}
+
+impl From<IndexError> for ApiRefusal {
+    fn from(error: IndexError) -> Self {
+        tracing::error!(%error, "tag history cannot be read");
+        Self::new(ErrorType::Unavailable, HistoryError::Failed.to_string())
+    }
+}
