@@ -71,16 +71,15 @@ pub(crate) fn copies_of(directory: &Path, prepared: Vec<Submission>, last: Submi
 }
 
 /// Two commits: of two records, and of one.
-fn copies(directory: &Path) -> (BTreeMap<Step, Layout>, (Head, String), (Head, String)) {
+fn copies(directory: &Path) -> Copies {
     let first = vec![link("a", "1"), push("a", "image 1", &["1"], &["x"])];
-    let Copies { steps, before, after } = copies_of(directory, first, push("a", "image 2", &["1"], &["x", "y"]));
-    (steps, before, after)
+    copies_of(directory, first, push("a", "image 2", &["1"], &["x", "y"]))
 }
 
 #[test]
 fn a_crash_at_any_step_leaves_all_of_a_commit_or_nothing() {
     let directory = tempfile::tempdir().unwrap();
-    let (copies, before, after) = copies(directory.path());
+    let Copies { steps: copies, before, after } = copies(directory.path());
     for (step, layout) in copies {
         let expected = if step == Step::Appended { &after } else { &before };
         // A start that dies too changes nothing about it.
@@ -101,7 +100,7 @@ fn a_crash_at_any_step_leaves_all_of_a_commit_or_nothing() {
 #[test]
 fn a_crash_between_log_and_anchor_keeps_the_commit() {
     let directory = tempfile::tempdir().unwrap();
-    let (copies, _, after) = copies(directory.path());
+    let Copies { steps: copies, after, .. } = copies(directory.path());
     let layout = &copies[&Step::Appended];
     fs::copy(copies[&Step::Appending].anchor(), layout.anchor()).unwrap();
     let (log, _) = open(layout).unwrap();
@@ -115,7 +114,7 @@ fn a_crash_between_log_and_anchor_keeps_the_commit() {
 #[test]
 fn a_log_below_its_anchor_is_refused_every_time() {
     let directory = tempfile::tempdir().unwrap();
-    let (copies, before, after) = copies(directory.path());
+    let Copies { steps: copies, before, after } = copies(directory.path());
     let layout = &copies[&Step::Appending];
     fs::copy(copies[&Step::Appended].anchor(), layout.anchor()).unwrap();
     for _ in 0..3 {

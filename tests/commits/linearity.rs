@@ -13,7 +13,7 @@ use crate::commands::{delete_tag, digest_of, lock, push, unlock};
 use crate::registry::{Answer, Registry, block_on, records, told_by};
 
 const CLIENTS: u64 = 8;
-const TURNS: u64 = 120;
+const TURNS: u64 = 300;
 
 /// What a client does with one tag.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -26,7 +26,8 @@ enum Turn {
 }
 
 fn turn() -> impl Strategy<Value = Turn> {
-    let clock = START - 50..START + 200;
+    // Now and then it is a minute later, and then earlier again.
+    let clock = prop_oneof![9 => START - 50..START + 200, 1 => START + 60_000_000..START + 60_000_200];
     prop_oneof![
         5 => (vec(attempt(), 1..8), clock).prop_map(|(attempts, clock)| Turn::Commit(attempts, clock)),
         1 => Just(Turn::Restart),
@@ -56,9 +57,9 @@ fn commit(registry: &Registry, gate: &Gate, model: &mut Model, commands: &[Comma
     registry.clock.set(clock);
     let submissions = commands.iter().map(|command| submission(command.clone())).collect();
     let mut answers = gate.commit(registry, submissions).into_iter();
-    model.end_expired(clock);
+    model.begin_batch(clock);
     for batch in commands.chunks(BATCH) {
-        model.end_expired(clock);
+        model.begin_batch(clock);
         for (command, answer) in batch.iter().zip(&mut answers) {
             let expected = model.apply(command, clock);
             prop_assert!(expected.fits(&answer), "{:?}: {:?}, expected {:?}", command, answer, expected);
@@ -70,7 +71,7 @@ fn commit(registry: &Registry, gate: &Gate, model: &mut Model, commands: &[Comma
 /// Plays the turns on a registry that `start` opens, and opens again.
 fn play(turns: &[Turn], start: impl Fn() -> (Registry, Gate)) -> TestCaseResult {
     let (mut registry, mut gate) = start();
-    let (mut model, mut knowledge) = (Model::new(), Knowledge::default());
+    let (mut model, mut knowledge, mut shown) = (Model::new(), Knowledge::default(), START);
     for turn in turns.iter().chain([&Turn::Restart]) {
         match turn {
             Turn::Commit(attempts, clock) => {
@@ -78,9 +79,11 @@ fn play(turns: &[Turn], start: impl Fn() -> (Registry, Gate)) -> TestCaseResult 
                 knowledge.before = std::mem::replace(&mut knowledge.now, now);
                 let commands: Vec<_> = attempts.iter().map(|attempt| knowledge.complete(attempt)).collect();
                 commit(&registry, &gate, &mut model, &commands, *clock)?;
+                shown = *clock;
             }
             Turn::Restart => {
                 registry.stop();
+                model.stop(shown);
                 (registry, gate) = start();
             }
         }

@@ -102,7 +102,7 @@ impl World {
             return Err(Why::Immutable(holding));
         }
         if shelf.manifests.values().any(|(image, _)| image.references.contains(digest)) {
-            return Err(Why::Other);
+            return Err(Why::InUse);
         }
         Ok(())
     }

@@ -25,7 +25,12 @@ use tags::Sign;
 pub(crate) struct Model {
     world: World,
     now: Moment,
+    /// When the first attempt was refused by a rule that no record tells of yet.
+    refused: Option<i64>,
 }
+
+/// How long such attempts are gathered, in microseconds.
+const GATHERED_FOR: i64 = 60_000_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Moment {
@@ -71,6 +76,8 @@ pub(crate) enum Why {
     PolicyNotDraft,
     PolicyChanged,
     PolicyExists(Id),
+    /// A manifest needs it.
+    InUse,
     /// Something that has nothing to do with immutability.
     Other,
 }
@@ -86,6 +93,7 @@ impl Why {
             Rejection::PolicyNotDraft { .. } => Self::PolicyNotDraft,
             Rejection::PolicyChanged { .. } => Self::PolicyChanged,
             Rejection::PolicyExists { policy } => Self::PolicyExists(*policy),
+            Rejection::InUse { .. } => Self::InUse,
             _ => Self::Other,
         }
     }
@@ -105,14 +113,19 @@ impl Expected {
 impl Model {
     /// A log with its first record.
     pub(crate) fn new() -> Self {
-        Self { world: World::default(), now: Moment { seq: 1, time: START } }
+        Self { world: World::default(), now: Moment { seq: 1, time: START }, refused: None }
     }
 
     /// What a command does when the clock shows `clock`.
     pub(crate) fn apply(&mut self, command: &Command, clock: i64) -> Expected {
         let (mut next, now) = (self.world.clone(), self.now.next(clock));
         match next.change(command, now) {
-            Err(why) => Expected::Rejected(why),
+            Err(why) => {
+                if matches!(why, Why::Immutable(_) | Why::Spent(_) | Why::InUse) {
+                    self.refused = Some(self.refused.map_or(clock, |first| first.min(clock)));
+                }
+                Expected::Rejected(why)
+            }
             Ok(Changed::Nothing) => Expected::Unchanged,
             Ok(Changed::Something) => {
                 (self.world, self.now) = (next, now);
@@ -121,14 +134,30 @@ impl Model {
         }
     }
 
-    /// Ends the tags whose time has come when the clock shows `clock`: a record for each repository.
-    pub(crate) fn end_expired(&mut self, clock: i64) {
+    /// What is done before a batch when the clock shows `clock`: the tags whose time has come end, in a record for each
+    /// repository, and attempts that were refused a while ago get a record.
+    pub(crate) fn begin_batch(&mut self, clock: i64) {
         for repository in self.world.shelves.keys().cloned().collect::<Vec<_>>() {
             let now = self.now.next(clock);
             if self.world.end_expired(&repository, clock, now) {
                 self.now = now;
             }
         }
+        if self.refused.is_some_and(|first| clock - first >= GATHERED_FOR) {
+            self.record_refused(clock);
+        }
+    }
+
+    /// A clean stop: all that was refused gets its record.
+    pub(crate) fn stop(&mut self, clock: i64) {
+        if self.refused.is_some() {
+            self.record_refused(clock);
+        }
+    }
+
+    fn record_refused(&mut self, clock: i64) {
+        self.now = self.now.next(clock);
+        self.refused = None;
     }
 }
 

@@ -107,11 +107,11 @@ impl World {
     pub(super) fn delete_tags(&mut self, repository: &str, tags: &[Tag], now: Moment) -> Result<Changed, Why> {
         let shelf = self.shelf(repository)?;
         let tags: BTreeSet<_> = tags.iter().map(ToString::to_string).collect();
-        if tags.iter().any(|tag| !shelf.tags.contains_key(tag)) {
+        let live: Vec<_> = tags.iter().filter(|tag| shelf.tags.contains_key(*tag)).cloned().collect();
+        self.check_ends(repository, &live)?;
+        if live.len() < tags.len() {
             return Err(Why::Other);
         }
-        let tags: Vec<_> = tags.into_iter().collect();
-        self.check_ends(repository, &tags)?;
         for tag in &tags {
             self.end(repository, tag, now);
         }
