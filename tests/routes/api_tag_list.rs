@@ -29,7 +29,7 @@ async fn names(registry: &Registry, query: &str) -> Vec<String> {
 
 fn set(tag: &str, expiry: Expiry, lock: Lock) -> Command {
     let (repository, tag) = (REPO.parse().unwrap(), tag.parse().unwrap());
-    Command::SetTag(SetTag { repository, tag, manifest: None, expiry, lock })
+    Command::SetTag(Box::new(SetTag { repository, tag, manifest: None, expiry, lock }))
 }
 
 /// Both forms of the second in which the last record was written.
