@@ -78,7 +78,7 @@ fn an_entry_is_a_tag_at_a_digest() {
             .check_all([
                 case(get(&path), ok(200).json(body.clone())),
                 case(get(path.trim_end_matches('/')), ok(200).json(body.clone())),
-                case(head(&path), ok(200).empty_of_length(body.to_string().len())),
+                case(head(&path), ok(200).header("content-type", "application/json")),
             ])
             .await;
     });

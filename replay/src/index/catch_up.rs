@@ -79,7 +79,7 @@ impl CatchUp {
             Standing::Sound { indexer, .. } => made_anew(indexer.into_index(), self.options, log, head),
             Standing::Foreign(index) => made_anew(index, self.options, log, head),
             Standing::Failed(error) => Err(error.into()),
-            Standing::Unopened => Err(IndexError::new("opening", "it was not opened").into()),
+            Standing::Unopened => Err(IndexError::new("opening", &"it was not opened").into()),
         }
     }
 

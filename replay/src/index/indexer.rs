@@ -6,8 +6,7 @@ use std::ops::Bound;
 use tagstone_schema::record::Position;
 use tagstone_schema::{Digest, Head, Record, RepositoryName, Seq, Tag};
 
-use super::interval::Stay;
-use super::interval::{decoded, encoded};
+use super::interval::{Stay, decoded, encoded};
 use super::store::calling;
 use super::{End, Ending, IndexError, Place, TagIndex, keys};
 use crate::fold::{Effect, IllegalEvent, Moment, State};
@@ -17,6 +16,9 @@ use crate::log::chain::{Broken, BrokenWhy, Chain};
 /// Changes that are held in memory before they are written: some megabytes. The deletion of a large repository is written in parts.
 const MOST_WAITING: usize = 10_000;
 
+/// A key and its value.
+type Entry = (Vec<u8>, Vec<u8>);
+
 /// Writes the index of a log, record by record.
 pub struct Indexer {
     index: TagIndex,
@@ -25,7 +27,7 @@ pub struct Indexer {
     failed: Option<IndexError>,
 }
 
-/// Why a log can not be followed any further.
+/// Why a log cannot be followed any further.
 #[derive(Debug, thiserror::Error)]
 pub enum FollowError {
     /// The index failed.
@@ -90,14 +92,13 @@ impl Indexer {
     /// position that is complete.
     pub fn follow(
         &mut self,
-        records: RecordBytes<'_>,
+        mut records: RecordBytes<'_>,
         from: Head,
         until: Seq,
         state: &mut State,
         mut told: impl FnMut(Seq),
     ) -> Result<(), FollowError> {
         let mut chain = Chain::after(from);
-        let mut records = records;
         while chain.head().seq < until {
             let seq = chain.head().seq;
             let Some(stored) = records.next() else { return Err(FollowError::Short { found: seq, expected: until }) };
@@ -115,7 +116,7 @@ impl Indexer {
     }
 
     fn note(&mut self, at: Moment, index: usize, effect: Effect<'_>) -> Result<(), IndexError> {
-        let index = u32::try_from(index).map_err(|error| IndexError::new("numbering an event for", error))?;
+        let index = u32::try_from(index).map_err(|error| IndexError::new("numbering an event for", &error))?;
         let place = Place { seq: at.seq, index };
         match effect {
             Effect::TagMoved { repository, tag, from, to } => {
@@ -151,9 +152,9 @@ impl Indexer {
         // What stands at the place itself was indexed before, and cut off before its record was complete.
         let behind = keys::at(prefix.clone(), end.place);
         let Some((key, value)) = self.first_behind(&behind, &prefix)? else {
-            return Err(IndexError::new("ending an interval of", format!("{repository}:{tag} has none")));
+            return Err(IndexError::new("ending an interval of", &format!("{repository}:{tag} has none")));
         };
-        let start = keys::place(&key).ok_or_else(|| IndexError::new("reading", "a key is too short"))?;
+        let start = keys::place(&key).ok_or_else(|| IndexError::new("reading", &"a key is too short"))?;
         let mut stay: Stay = decoded(&value)?;
         stay.end = Some(end);
         self.waiting.insert(key, Some(encoded(&stay)?));
@@ -182,14 +183,14 @@ impl Indexer {
     }
 
     /// The first entry behind a key with a prefix, among those that are written and those that wait.
-    fn first_behind(&self, behind: &[u8], prefix: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, IndexError> {
+    fn first_behind(&self, behind: &[u8], prefix: &[u8]) -> Result<Option<Entry>, IndexError> {
         let from = (Bound::Excluded(behind), Bound::Unbounded);
         let waiting = self.waiting.range::<[u8], _>(from).next();
         let waiting = waiting.and_then(|(key, value)| Some((key.clone(), value.clone()?)));
         let range = (Bound::Excluded(behind.to_vec()), Bound::Unbounded);
         let written = calling("reading", || self.index.tree.range(range).next().transpose())?;
         let written = written.map(|(key, value)| (key.to_vec(), value.to_vec()));
-        let with_prefix = |entry: &(Vec<u8>, Vec<u8>)| entry.0.starts_with(prefix);
+        let with_prefix = |entry: &Entry| entry.0.starts_with(prefix);
         let (waiting, written) = (waiting.filter(with_prefix), written.filter(with_prefix));
         Ok(match (waiting, written) {
             // The one that waits is the newer of two with the same key.

@@ -69,12 +69,12 @@ const VALUE_BYTES: u64 = 1024;
 
 /// The bytes of a stored value.
 pub(super) fn encoded<T: Serialize>(value: &T) -> Result<Vec<u8>, IndexError> {
-    codec().serialize(value).map_err(|error| IndexError::new("encoding an entry of", error))
+    codec().serialize(value).map_err(|error| IndexError::new("encoding an entry of", &error))
 }
 
 /// The value that stored bytes hold.
 pub(super) fn decoded<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, IndexError> {
-    codec().deserialize(bytes).map_err(|error| IndexError::new("reading an entry of", error))
+    codec().deserialize(bytes).map_err(|error| IndexError::new("reading an entry of", &error))
 }
 
 fn codec() -> impl Options {

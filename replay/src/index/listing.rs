@@ -52,7 +52,7 @@ impl TagIndex {
                 (listed.has_more, listed.is_cut_off) = (true, true);
                 break;
             }
-            let start = keys::place(&key).ok_or_else(|| IndexError::new("reading", "a key is too short"))?;
+            let start = keys::place(&key).ok_or_else(|| IndexError::new("reading", &"a key is too short"))?;
             let tag = match walk {
                 Walk::Tag(tag) => tag.clone(),
                 Walk::Repository | Walk::Live => named(&value)?,
@@ -72,7 +72,7 @@ impl TagIndex {
                 Walk::Tag(_) => Some(decoded(&value)?),
                 Walk::Repository | Walk::Live => self.stay(repository, &tag, start)?,
             };
-            let stay = stay.ok_or_else(|| IndexError::new("reading", "an interval is missing"))?;
+            let stay = stay.ok_or_else(|| IndexError::new("reading", &"an interval is missing"))?;
             listed.intervals.push(Interval { tag, start, stay });
         }
         Ok(listed)
@@ -91,6 +91,6 @@ impl TagIndex {
 }
 
 fn named(value: &[u8]) -> Result<Tag, IndexError> {
-    let text = str::from_utf8(value).map_err(|error| IndexError::new("reading", error))?;
-    text.parse().map_err(|error| IndexError::new("reading", error))
+    let text = str::from_utf8(value).map_err(|error| IndexError::new("reading", &error))?;
+    text.parse().map_err(|error| IndexError::new("reading", &error))
 }

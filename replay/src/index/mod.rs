@@ -34,7 +34,7 @@ pub struct IndexError {
 }
 
 impl IndexError {
-    fn new(doing: &'static str, why: impl ToString) -> Self {
+    fn new(doing: &'static str, why: &dyn std::fmt::Display) -> Self {
         Self { doing, why: why.to_string() }
     }
 }

@@ -92,16 +92,16 @@ impl TagIndex {
 
     fn open_sound(path: &Path, options: Options) -> Result<Self, IndexError> {
         if !path.exists() {
-            return Err(IndexError::new("opening", "there is none"));
+            return Err(IndexError::new("opening", &"there is none"));
         }
         let index = Self::open_any(path, options)?;
         let about = index.get(keys::ABOUT)?;
         let about: About = about
             .map(|bytes| decoded(&bytes))
             .transpose()?
-            .ok_or_else(|| IndexError::new("opening", "it does not say what it is"))?;
+            .ok_or_else(|| IndexError::new("opening", &"it does not say what it is"))?;
         if about.version != VERSION || !(about.is_closed || about.boot == boot()) {
-            return Err(IndexError::new("opening", "it is of another version, or was cut off"));
+            return Err(IndexError::new("opening", &"it is of another version, or was cut off"));
         }
         index.reached()?;
         Ok(index)
@@ -110,7 +110,7 @@ impl TagIndex {
     fn made_anew(path: &Path, options: Options) -> Result<Self, IndexError> {
         match std::fs::remove_dir_all(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(IndexError::new("removing", error));
+                return Err(IndexError::new("removing", &error));
             }
             _ => {}
         }
@@ -141,15 +141,15 @@ impl TagIndex {
     fn sync(&self) -> Result<(), IndexError> {
         calling("flushing", || self.db.flush())?;
         let synced = File::options().write(true).open(self.path.join("db")).and_then(|file| file.sync_all());
-        synced.map_err(|error| IndexError::new("syncing", error))
+        synced.map_err(|error| IndexError::new("syncing", &error))
     }
 }
 
 /// Calls sled, which panics on some damaged files.
 pub(super) fn calling<T>(doing: &'static str, call: impl FnOnce() -> sled::Result<T>) -> Result<T, IndexError> {
     match unwinding(call) {
-        Ok(called) => called.map_err(|error| IndexError::new(doing, error)),
-        Err(panic) => Err(IndexError::new(doing, panic)),
+        Ok(called) => called.map_err(|error| IndexError::new(doing, &error)),
+        Err(panic) => Err(IndexError::new(doing, &panic)),
     }
 }
 

@@ -160,9 +160,9 @@ proptest! {
         index.tree.insert(MARK, b"").unwrap();
         // Followed, and cut off when a part of what is to come was written without its position.
         let mut indexer = Indexer::new(index);
-        let middle = head.seq + (late - early) as u64 / 2;
-        indexer.follow(log.reader().read(head.seq + 1), head, middle, &mut state, |_| {}).unwrap();
-        for record in decoded(&records[middle as usize..late]) {
+        let middle = early + (late - early) / 2;
+        indexer.follow(log.reader().read(head.seq + 1), head, middle as u64, &mut state, |_| {}).unwrap();
+        for record in decoded(&records[middle..late]) {
             indexer.apply(&mut state, &record).unwrap();
         }
         indexer.write(None).unwrap();
