@@ -72,7 +72,7 @@ fn command(state: &State, [what, where_, first, second]: [u8; 4]) -> Command {
             match state.policy(&policy) {
                 Some(_) if what % 2 == 0 => Command::ChangePolicy { policy, rule },
                 // A retired policy is never again, so another takes its place.
-                Some(_) => create(Id([second | 4; 16]), scope, rule, first > 200),
+                Some(_) => create(fresh(state), scope, rule, first > 200),
                 None => create(policy, scope, rule, first > 200),
             }
         }
@@ -81,6 +81,12 @@ fn command(state: &State, [what, where_, first, second]: [u8; 4]) -> Command {
 
 fn create(policy: Id, scope: Scope, rule: Rule, draft: bool) -> Command {
     Command::CreatePolicy(Box::new(CreatePolicy { policy, scope, rule, draft }))
+}
+
+/// An id that no policy has.
+fn fresh(state: &State) -> Id {
+    let highest = state.policies().map(|(id, _)| u128::from_be_bytes(id.0)).max().unwrap_or_default();
+    Id((highest + 1).to_be_bytes())
 }
 
 /// The events that a registry would write that has forgotten to look at immutability.

@@ -168,6 +168,16 @@ proptest! {
                 };
                 let reasons = found.map_or(0, |found| protection.reasons(tag, Some(found)).len());
                 prop_assert_eq!(reasons > 0, scanned.protected);
+                // Before all time nothing has expired.
+                if let Some(why) = state.why(repository, tag, Timestamp(i64::MIN)) {
+                    let spent = usize::from(why.spent);
+                    prop_assert_eq!((&why.digest, why.spent), (&scanned.at, scanned.only.is_some()));
+                    prop_assert_eq!(&why.only_digest, &scanned.only);
+                    prop_assert_eq!(why.protected, why.reasons.len() > spent);
+                    prop_assert!(why.digest.is_none() || why.protected == scanned.protected);
+                } else {
+                    prop_assert!(state.repository(repository.as_str()).is_none() && scanned.only.is_none());
+                }
                 prop_assert_eq!(&folded, &scanned, "{}:{}", repository, tag);
                 told.insert((repository.clone(), tag.clone()), scanned);
             }
