@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::Value;
+use tagstone_replay::content::Layout;
 
 use crate::client::send;
 use crate::names::can_trace;
@@ -25,14 +26,20 @@ fn a_policy_holds_for_all_its_tags_or_is_not_there() {
         return;
     }
     let (mut unanswered_there, mut unanswered_absent) = (0, 0);
-    // The thread of the start makes two syncs and ten writes; behind these counts it is the writer's turn.
-    let commits = (3..=8).map(|count| ("fdatasync", count)).chain((11..=18).map(|count| ("pwrite64", count)));
-    let answers = (2..=4).flat_map(|count| [("writev", count), ("sendto", count)]);
-    for (call, count) in commits.chain(answers) {
+    // The thread of the start makes two syncs and some writes; behind these counts it is the writer's turn. The log is
+    // written by threads of sled, each of which has its turn now and then.
+    let syncs = (3..=6).map(|count| (None, "fdatasync", count));
+    let log_writes = (1..=6).map(|count| (Some("db"), "pwrite64", count));
+    let anchor_writes = (10..=12).map(|count| (None, "pwrite64", count));
+    let answers = (2..=3).map(|count| (None, "sendto", count));
+    for (file, call, count) in syncs.chain(log_writes).chain(anchor_writes).chain(answers) {
         let directory = tempfile::tempdir().unwrap();
-        let data = directory.path().join("data");
+        let root = directory.path().canonicalize().unwrap();
+        let data = root.join("data");
         fill(&data);
-        let Some(server) = Server::start_dying(&data, &directory.path().join("trace"), call, count) else { continue };
+        let file = file.map(|name| Layout::new(&data).log().join(name));
+        let dying = Server::start_dying(&data, &root.join("trace"), file.as_deref(), call, count);
+        let Some(server) = dying else { continue };
         let acknowledged = (0..GROUPS).take_while(|group| make_policy(server.address(), *group)).count();
         server.kill();
         let held = examine(&data, &format!("{call} {count}"));

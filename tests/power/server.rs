@@ -31,11 +31,15 @@ impl Server {
         Self::under_strace(data, trace, &["-e", &only, "-e", &fails])
     }
 
-    /// The same; the thread that first makes so many of these calls takes the process with it, before the last of
-    /// them. None if that happens before it listens.
-    pub(crate) fn start_dying(data: &Path, trace: &Path, call: &str, count: u32) -> Option<Self> {
+    /// The same; the thread that first makes so many of these calls, on this file if one is given, takes the process
+    /// with it before the last of them. None if that happens before it listens.
+    pub(crate) fn start_dying(data: &Path, trace: &Path, file: Option<&Path>, call: &str, count: u32) -> Option<Self> {
         let (only, dies) = (format!("trace={call}"), format!("inject={call}:signal=KILL:when={count}"));
-        let mut strace = Self::strace(trace, &["-e", &only, "-e", &dies]);
+        let mut options = vec!["-e", &only, "-e", &dies];
+        if let Some(file) = file {
+            options.extend(["-P", file.to_str().unwrap()]);
+        }
+        let mut strace = Self::strace(trace, &options);
         Self::ready(serving(&mut strace, data)).ok()
     }
 
