@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::output::table;
-use super::state_view::{PolicyView, RepositoryView, StateView, TokenView};
+use super::state_view::{PolicyView, RepositoryView, SpentView, StateView, TokenView};
 
 /// Writes the whole state; what is empty is left out.
 pub(super) fn write(out: &mut dyn Write, view: &StateView<'_>) -> io::Result<()> {
@@ -12,6 +12,9 @@ pub(super) fn write(out: &mut dyn Write, view: &StateView<'_>) -> io::Result<()>
     writeln!(out, "time         {}", point.time.as_deref().unwrap_or("before the first record"))?;
     writeln!(out, "fingerprint  {}", point.fingerprint)?;
     view.repositories.iter().try_for_each(|repository| write_repository(out, repository))?;
+    if !view.spent.is_empty() {
+        writeln!(out, "\nspent names\n{}", spent(&view.spent))?;
+    }
     if !view.policies.is_empty() {
         writeln!(out, "\npolicies\n{}", policies(&view.policies))?;
     }
@@ -24,13 +27,14 @@ pub(super) fn write(out: &mut dyn Write, view: &StateView<'_>) -> io::Result<()>
 fn write_repository(out: &mut dyn Write, repository: &RepositoryView<'_>) -> io::Result<()> {
     writeln!(out, "\nrepository {}", repository.name)?;
     if !repository.tags.is_empty() {
-        let mut tags = table(&["tag", "digest", "since", "seq", "locked", "expires"]);
+        let mut tags = table(&["tag", "digest", "since", "seq", "immutable", "locked", "expires"]);
         for tag in &repository.tags {
             tags.add_row([
                 tag.name.to_string(),
                 tag.digest.to_string(),
                 tag.since.clone(),
                 tag.seq.to_string(),
+                if tag.immutable { "yes" } else { "-" }.to_owned(),
                 or_dash(tag.locked.as_deref()),
                 or_dash(tag.expires.as_deref()),
             ]);
@@ -60,6 +64,15 @@ fn write_repository(out: &mut dyn Write, repository: &RepositoryView<'_>) -> io:
         writeln!(out, "{blobs}")?;
     }
     Ok(())
+}
+
+fn spent(spent: &[SpentView<'_>]) -> comfy_table::Table {
+    let mut table = table(&["repository", "tag", "can only return as", "removed", "seq"]);
+    for name in spent {
+        let (repository, tag, only) = (name.repository.to_string(), name.tag.to_string(), name.only_digest.to_string());
+        table.add_row([repository, tag, only, name.removed.clone(), name.seq.to_string()]);
+    }
+    table
 }
 
 fn policies(policies: &[PolicyView<'_>]) -> comfy_table::Table {

@@ -1,7 +1,9 @@
 //! A state in the form of reports: what JSON shows, and what the tables are made of.
 
 use serde::Serialize;
-use tagstone_replay::fold::{Fingerprint, Manifest, Moment, Policy, PolicyStatus, Repository, State, TagState, Token};
+use tagstone_replay::fold::{
+    Fingerprint, Manifest, Moment, Policy, PolicyStatus, Protection, Repository, Spent, State, TagState, Token,
+};
 use tagstone_schema::event::TokenScope;
 use tagstone_schema::policy::{Rule, Scope};
 use tagstone_schema::{Digest, Head, Id, MediaType, References, RepositoryName, Seq, Tag};
@@ -19,6 +21,8 @@ pub(super) struct StateView<'a> {
     #[serde(flatten)]
     pub(super) point: PointView,
     pub(super) repositories: Vec<RepositoryView<'a>>,
+    /// Names that can only come back as one digest; also those of repositories that are gone.
+    pub(super) spent: Vec<SpentView<'a>>,
     pub(super) policies: Vec<PolicyView<'a>>,
     pub(super) tokens: Vec<TokenView<'a>>,
 }
@@ -51,6 +55,8 @@ pub(super) struct TagView<'a> {
     /// When it began to point at the digest.
     pub(super) since: String,
     pub(super) seq: Seq,
+    /// Whether a policy or a lock protects it.
+    pub(super) immutable: bool,
     /// When it was locked by hand.
     pub(super) locked: Option<String>,
     pub(super) expires: Option<String>,
@@ -72,6 +78,16 @@ pub(super) struct ManifestView<'a> {
 pub(super) struct BlobView<'a> {
     pub(super) digest: &'a Digest,
     pub(super) size: u64,
+}
+
+#[derive(Serialize)]
+pub(super) struct SpentView<'a> {
+    pub(super) repository: &'a RepositoryName,
+    pub(super) tag: &'a Tag,
+    /// The only digest that a tag of this name can point at.
+    pub(super) only_digest: &'a Digest,
+    pub(super) removed: String,
+    pub(super) seq: Seq,
 }
 
 #[derive(Serialize)]
@@ -110,7 +126,8 @@ impl<'a> StateView<'a> {
         };
         Self {
             point: PointView { head: head.into(), time, log: state.log(), fingerprint },
-            repositories: shown.map(repository).collect(),
+            repositories: shown.map(|(name, shown)| repository(state, name, shown)).collect(),
+            spent: state.spent_names().filter(|(name, ..)| only.is_none_or(|only| only == *name)).map(spent).collect(),
             policies,
             tokens,
         }
@@ -123,6 +140,7 @@ impl<'a> StateView<'a> {
 pub(super) enum Line<'a> {
     State(&'a PointView),
     Repository(&'a RepositoryView<'a>),
+    Spent(&'a SpentView<'a>),
     Policy(&'a PolicyView<'a>),
     Token(&'a TokenView<'a>),
 }
@@ -130,6 +148,7 @@ pub(super) enum Line<'a> {
 pub(super) fn lines<'a>(view: &'a StateView<'a>) -> impl Iterator<Item = Line<'a>> {
     std::iter::once(Line::State(&view.point))
         .chain(view.repositories.iter().map(Line::Repository))
+        .chain(view.spent.iter().map(Line::Spent))
         .chain(view.policies.iter().map(Line::Policy))
         .chain(view.tokens.iter().map(Line::Token))
 }
@@ -138,24 +157,31 @@ fn time(moment: Moment) -> String {
     moment.time.to_string()
 }
 
-fn repository<'a>((name, repository): (&'a RepositoryName, &'a Repository)) -> RepositoryView<'a> {
+fn repository<'a>(state: &'a State, name: &'a RepositoryName, repository: &'a Repository) -> RepositoryView<'a> {
+    let protection = state.protection(name);
     RepositoryView {
         name,
-        tags: repository.tags_after(None).map(tag).collect(),
+        tags: repository.tags_after(None).map(|(name, state)| tag(&protection, name, state)).collect(),
         manifests: repository.manifests().map(|shared| manifest(shared)).collect(),
         blobs: repository.blobs().map(|(digest, size)| BlobView { digest, size }).collect(),
     }
 }
 
-fn tag<'a>((name, state): (&'a Tag, &'a TagState)) -> TagView<'a> {
+fn tag<'a>(protection: &Protection<'_>, name: &'a Tag, state: &'a TagState) -> TagView<'a> {
     TagView {
         name,
         digest: state.digest(),
         since: time(state.since()),
         seq: state.since().seq,
+        immutable: protection.protects(name, state),
         locked: state.locked().map(time),
         expires: state.expires().map(|at| at.to_string()),
     }
+}
+
+fn spent<'a>((repository, tag, spent): (&'a RepositoryName, &'a Tag, &'a Spent)) -> SpentView<'a> {
+    let (removed, seq) = (time(spent.removed), spent.removed.seq);
+    SpentView { repository, tag, only_digest: &spent.only, removed, seq }
 }
 
 fn manifest(manifest: &Manifest) -> ManifestView<'_> {

@@ -98,7 +98,15 @@ pub(crate) fn history() -> Vec<Vec<Event>> {
                 at: Some(Timestamp(BEGIN + 60 * SECOND)),
             },
         ],
-        vec![Event::RepositoryDeleted { repository: lib.parse().unwrap() }],
+        vec![
+            Event::TagErased {
+                repository: lib.parse().unwrap(),
+                tag: "v1".parse().unwrap(),
+                was: digest("other"),
+                reason: "a leak".to_owned(),
+            },
+            Event::RepositoryDeleted { repository: lib.parse().unwrap() },
+        ],
     ]
 }
 

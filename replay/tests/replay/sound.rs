@@ -81,7 +81,7 @@ fn the_state_is_shown_as_it_stands() {
         "name": "acme/app",
         "tags": [{
             "name": "latest", "digest": digest("two"), "since": "2026-01-01T00:00:05.000000Z", "seq": 6,
-            "locked": null, "expires": "2026-01-01T00:01:00.000000Z",
+            "immutable": false, "locked": null, "expires": "2026-01-01T00:01:00.000000Z",
         }],
         "manifests": manifests(&[("one", 4, &["config", "layer"]), ("two", 6, &["config"])]),
         "blobs": sorted(vec![
@@ -89,6 +89,10 @@ fn the_state_is_shown_as_it_stands() {
         ]),
     });
     assert_eq!(report["repositories"], json!([app]));
+    let spent = json!({
+        "repository": "lib", "tag": "v1", "only_digest": digest("other"), "removed": "2026-01-01T00:00:08.000000Z", "seq": 9,
+    });
+    assert_eq!(report["spent"], json!([spent]));
     assert_eq!(report["policies"][0]["status"], "active");
     assert_eq!(report["policies"][0]["rule"]["immutability"]["pattern"]["regex"], "v.*");
     assert_eq!(report["tokens"][0]["subject"], "robot");
@@ -147,6 +151,7 @@ fn one_repository_or_the_fingerprint_alone_can_be_asked_for() {
     assert_eq!(run.json()["repositories"][0]["name"], "lib");
     assert_eq!(run.json()["repositories"].as_array().unwrap().len(), 1);
     assert_eq!(run.json()["repositories"][0]["tags"][0]["locked"], "2026-01-01T00:00:07.000000Z");
+    assert_eq!(run.json()["repositories"][0]["tags"][0]["immutable"], true);
     assert_eq!(run.json()["fingerprint"], fingerprint);
 
     let gone = state(directory.path(), &["--repository", "lib"]);
@@ -169,6 +174,7 @@ fn text_and_lines_tell_the_same() {
     for part in ["repository acme/app", "repository lib", "latest", "v1", "robot", "active"] {
         assert!(text.out.contains(part), "{part}: {}", text.out);
     }
+    assert!(replay(["state", root]).out.contains("spent names"));
     let lines = replay(["state", root, "--at", "8", "--format", "ndjson"]);
     let lines: Vec<serde_json::Value> = lines.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let kinds: Vec<_> = lines.iter().map(|line| line["kind"].as_str().unwrap()).collect();
