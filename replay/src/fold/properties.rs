@@ -210,7 +210,7 @@ pub(crate) fn choices() -> impl Strategy<Value = Vec<[u8; 4]>> {
     proptest::collection::vec(proptest::array::uniform4(proptest::num::u8::ANY), 1..250)
 }
 
-pub(crate) /// A log and its fold. Threads of sled may hold the lock of a log for a moment after it was dropped.
+/// A log and its fold. Threads of sled may hold the lock of a log for a moment after it was dropped.
 fn opened(layout: &Layout) -> (EmbeddedLog, State) {
     loop {
         let mut folded = State::default();
@@ -222,7 +222,7 @@ fn opened(layout: &Layout) -> (EmbeddedLog, State) {
     }
 }
 
-fn decoded(records: &[EncodedRecord]) -> Vec<Record> {
+pub(crate) fn decoded(records: &[EncodedRecord]) -> Vec<Record> {
     records.iter().map(|record| Record::decode(record.bytes()).unwrap()).collect()
 }
 
