@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 const NO_LIMIT: Duration = Duration::from_secs(600);
 
 /// Tags that one push of the preparation makes.
-const TAGS_A_PUSH: u64 = 64;
+/// Each comes back in a header of its own, of which the parser of answers takes so many.
+const TAGS_A_PUSH: u64 = 32;
 
 /// Pushes move as many different tags, one after another.
 const MOVED: u64 = 1_000;

@@ -31,12 +31,18 @@ pub enum Cover {
 pub fn cover(selected: Option<&Selector>, protecting: &[&Selector]) -> Cover {
     let is_missed = |name: &str| !protecting.iter().any(|selector| selector.selects(name));
     // Most questions end here, and the shortest names are quick to find: for every tag, the names of one character.
-    let shortest = match selected {
-        None => Some(automaton::first_characters().map(|character| char::from(character).to_string()).collect()),
-        Some(selected) => selected.automaton().map(Automaton::shortest_names),
+    let missed: Option<Tag> = match selected {
+        None => automaton::first_characters().find_map(|character| {
+            let mut name = [0];
+            let name = char::from(character).encode_utf8(&mut name);
+            is_missed(name).then(|| name.parse().ok())?
+        }),
+        Some(selected) => {
+            let shortest = selected.automaton().map(Automaton::shortest_names).unwrap_or_default();
+            shortest.into_iter().find(|name| is_missed(name)).and_then(|name| name.parse().ok())
+        }
     };
-    let missed = shortest.unwrap_or_default().into_iter().find(|name| is_missed(name));
-    if let Some(tag) = missed.and_then(|name| name.parse().ok()) {
+    if let Some(tag) = missed {
         return Cover::Misses(tag);
     }
     match walk::first_missed(selected, protecting) {
