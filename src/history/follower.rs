@@ -1,14 +1,26 @@
 //! The thread that keeps the index up with the log.
 
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tagstone_replay::index::{FollowError, Indexer, TagIndex};
 use tagstone_replay::log::RecordReader;
+use tagstone_schema::Seq;
 use tokio::sync::watch;
 
-use super::{History, Reached};
+use super::{Demand, History, Reached};
 use crate::registry::{Newer, Snapshot};
+
+/// How many times as long as it has worked it rests.
+const REST: u32 = 9;
+
+/// However long one piece of work has taken.
+const LONGEST_REST: Duration = Duration::from_secs(2);
+
+/// How soon it finds that the registry stops.
+const PART_OF_REST: Duration = Duration::from_millis(50);
 
 /// An index that is complete up to a place of an open log, with what it takes to go on from there.
 pub struct Behind {
@@ -30,6 +42,7 @@ pub struct Follower {
     reached: Arc<Snapshot>,
     newer: Newer,
     told: watch::Sender<Reached>,
+    demand: Arc<Demand>,
 }
 
 impl Follower {
@@ -39,9 +52,10 @@ impl Follower {
         let index = index.inspect_err(|error| tracing::error!(%error, "tag history cannot be asked for")).ok();
         let standing = if index.is_some() { Reached::Record(reached.head.seq) } else { Reached::Failed };
         let (told, heard) = watch::channel(standing);
-        let history = History { index: index.clone(), reached: heard };
+        let demand = Arc::new(Demand::default());
+        let history = History { index: index.clone(), reached: heard, demand: demand.clone() };
         let indexer = index.map(Indexer::new);
-        (Self { indexer, records, reached: Arc::new(reached), newer, told }, history)
+        (Self { indexer, records, reached: Arc::new(reached), newer, told, demand }, history)
     }
 
     /// Follows until nobody publishes any more, and closes the index.
@@ -64,17 +78,35 @@ impl Follower {
         }
     }
 
+    /// Follows up to a state, or until nobody publishes any more: the next start goes on from where this ends.
     fn follow(&mut self, indexer: &mut Indexer, newest: Arc<Snapshot>) -> Result<(), FollowError> {
         let (from, until) = (self.reached.head, newest.head.seq);
         if from.seq < until {
             let mut state = self.reached.state.clone();
+            let mut began = Instant::now();
             let told = |seq| {
                 self.told.send_replace(Reached::Record(seq));
+                let goes_on = self.rest(seq, began.elapsed());
+                began = Instant::now();
+                goes_on
             };
             indexer.follow(self.records.read(from.seq + 1), from, until, &mut state, told)?;
         }
         self.reached = newest;
         Ok(())
+    }
+
+    /// Leaves the machine to others, unless somebody waits.
+    fn rest(&self, reached: Seq, worked: Duration) -> ControlFlow<()> {
+        let mut left = (worked * REST).min(LONGEST_REST);
+        while !left.is_zero() && !self.newer.is_over() {
+            let part = left.min(PART_OF_REST);
+            if self.demand.rest(reached, part) {
+                break;
+            }
+            left -= part;
+        }
+        if self.newer.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
 

@@ -4,20 +4,26 @@
 //! log and indexes them. However slow the index is, nothing waits for it but the requests that ask for history, and what it has
 //! not taken yet lies in the log, not in memory. When it fails, those requests are refused until a restart makes it anew.
 //!
+//! Nobody may ask for a long time, and pushes want the machine for themselves: unless a request waits, the follower rests nine
+//! times as long as it works. Under a load that lasts, the index then falls behind, and the first request after it may be told to come
+//! again.
+//!
 //! **Invariant**: a request finds in the index whatever was committed before it came. It waits for that, for a bounded time.
 
+mod demand;
 mod follower;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tagstone_replay::index::TagIndex;
 use tagstone_schema::Seq;
 use tokio::sync::watch;
 
+use demand::Demand;
 pub use follower::{Behind, Follower};
 
-/// How long a request waits for the index. It is behind by some milliseconds, and by more only under a load that the
-/// machine does not keep up with.
+/// How long a request waits for the index. It is behind by some milliseconds, and by more only under a load that lasts.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The history, to be asked. Clones are cheap.
@@ -25,6 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct History {
     index: Option<TagIndex>,
     reached: watch::Receiver<Reached>,
+    demand: Arc<Demand>,
 }
 
 /// How far the index has come.
@@ -52,6 +59,7 @@ pub enum HistoryError {
 impl History {
     /// Waits until the index contains the record `seq`, and returns it.
     pub async fn up_to(&self, seq: Seq) -> Result<TagIndex, HistoryError> {
+        self.demand.ask(seq);
         let mut reached = self.reached.clone();
         let there = reached.wait_for(|reached| match reached {
             Reached::Record(reached) => *reached >= seq,

@@ -1,7 +1,7 @@
 //! The published state: what readers see.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Weak};
 
 use arc_swap::{ArcSwap, Guard};
 use tagstone_replay::fold::State;
@@ -22,12 +22,14 @@ pub struct Published {
     newest: Arc<ArcSwap<Snapshot>>,
     /// Wakes whoever follows.
     follower: Option<SyncSender<()>>,
+    /// Held by everyone who can publish or ask, so that whoever follows sees the last of them go.
+    _held: Arc<()>,
 }
 
 impl Published {
     /// Publishes the state after a start.
     pub fn new(snapshot: Snapshot) -> Self {
-        Self { newest: Arc::new(ArcSwap::from_pointee(snapshot)), follower: None }
+        Self { newest: Arc::new(ArcSwap::from_pointee(snapshot)), follower: None, _held: Arc::default() }
     }
 
     /// Publishes the state after a start, for one that follows too.
@@ -36,7 +38,9 @@ impl Published {
         let (follower, woken) = sync_channel(1);
         // The state after the start is news as well.
         let _ = follower.try_send(());
-        (Self { newest: newest.clone(), follower: Some(follower) }, Newer { newest, woken })
+        let held = Arc::new(());
+        let holders = Arc::downgrade(&held);
+        (Self { newest: newest.clone(), follower: Some(follower), _held: held }, Newer { newest, woken, holders })
     }
 
     /// The newest state, for a moment. It must not be held across an await: it would keep a slot of the swap busy.
@@ -64,6 +68,7 @@ impl Published {
 pub struct Newer {
     newest: Arc<ArcSwap<Snapshot>>,
     woken: Receiver<()>,
+    holders: Weak<()>,
 }
 
 impl Newer {
@@ -71,5 +76,10 @@ impl Newer {
     /// can publish any more and the last one was seen.
     pub fn next(&self) -> Option<Arc<Snapshot>> {
         self.woken.recv().ok().map(|()| self.newest.load_full())
+    }
+
+    /// Whether nobody can publish or ask any more.
+    pub fn is_over(&self) -> bool {
+        self.holders.strong_count() == 0
     }
 }

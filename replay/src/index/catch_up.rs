@@ -1,5 +1,6 @@
 //! Bringing the index up to the log while the log is folded at a start.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use tagstone_schema::record::Position;
@@ -106,6 +107,6 @@ impl CatchUp {
 fn made_anew(index: TagIndex, options: Options, log: &EmbeddedLog, head: Head) -> Result<TagIndex, FollowError> {
     let mut indexer = Indexer::new(index.emptied(options)?);
     let reader = log.reader();
-    indexer.follow(reader.read(1), Head::default(), head.seq, &mut State::default(), |_| {})?;
+    indexer.follow(reader.read(1), Head::default(), head.seq, &mut State::default(), |_| ControlFlow::Continue(()))?;
     Ok(indexer.into_index())
 }

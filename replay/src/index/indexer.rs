@@ -1,7 +1,7 @@
 //! Writing the index: records are applied to a state, and what they do to tags becomes intervals.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::ops::{Bound, ControlFlow};
 
 use tagstone_schema::record::Position;
 use tagstone_schema::{Digest, Head, Record, RepositoryName, Seq, Tag};
@@ -89,14 +89,14 @@ impl Indexer {
     }
 
     /// Reads the records behind `from`, whose state is `state`, applies and indexes them up to `until`. `told` hears each
-    /// position that is complete.
+    /// position that is complete, and says whether to go on.
     pub fn follow(
         &mut self,
         mut records: RecordBytes<'_>,
         from: Head,
         until: Seq,
         state: &mut State,
-        mut told: impl FnMut(Seq),
+        mut told: impl FnMut(Seq) -> ControlFlow<()>,
     ) -> Result<(), FollowError> {
         let mut chain = Chain::after(from);
         while chain.head().seq < until {
@@ -109,7 +109,9 @@ impl Indexer {
             let Head { seq, hash, .. } = chain.head();
             if seq == until || self.waiting() >= MOST_WAITING / 2 {
                 self.commit(Position { seq, hash })?;
-                told(seq);
+                if told(seq).is_break() {
+                    return Ok(());
+                }
             }
         }
         Ok(())

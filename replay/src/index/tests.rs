@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -161,7 +162,7 @@ proptest! {
         // Followed, and cut off when a part of what is to come was written without its position.
         let mut indexer = Indexer::new(index);
         let middle = early + (late - early) / 2;
-        indexer.follow(log.reader().read(head.seq + 1), head, middle as u64, &mut state, |_| {}).unwrap();
+        indexer.follow(log.reader().read(head.seq + 1), head, middle as u64, &mut state, |_| ControlFlow::Continue(())).unwrap();
         for record in decoded(&records[middle..late]) {
             indexer.apply(&mut state, &record).unwrap();
         }
