@@ -10,5 +10,6 @@ mod helm;
 mod immutability;
 mod oras;
 mod podman;
+mod quay_policies;
 mod regctl;
 mod skopeo;
