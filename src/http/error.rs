@@ -168,8 +168,9 @@ impl From<Rejection> for Refusal {
             }
             Rejection::TagsUnknown { repository, tags } => Self::not_found(Code::ManifestUnknown, message)
                 .with_detail(json!({"repository": repository, "tags": tags})),
-            // Policies are not spoken of below /v2.
-            Rejection::PatternInvalid(_)
+            // Policies and locks are not spoken of below /v2.
+            Rejection::LockedAndExpiring { .. }
+            | Rejection::PatternInvalid(_)
             | Rejection::PolicyUnknown { .. }
             | Rejection::PolicyNotDraft { .. }
             | Rejection::PolicyChanged { .. }

@@ -144,8 +144,8 @@ fn spent(state: &State, name: &RepositoryName, tag: &str, now: Timestamp) -> Opt
     let spent = state.spent_at(name, tag, now)?;
     let (only, removed) = (&spent.only, spent.since.to_string());
     let message = format!(
-        "tag {tag} is not in repository {name}: it was immutable and was removed at {removed}, and only {only} can \
-         return under this name"
+        "tag {tag} is not in repository {name}: the name is spent, its tag was removed at {removed}, and only {only} can \
+         return under it"
     );
     let mut detail = json!({
         "reason": "TAG_SPENT", "repository": name, "tag": tag, "only_digest": only, "removed": removed,

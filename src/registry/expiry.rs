@@ -59,13 +59,18 @@ impl ExpiryWatch {
 
     /// Whether an event may let a tag expire that did not before.
     pub(super) fn look_again(&mut self, event: &Event) {
-        let lifted = match event {
-            Event::PolicyRetired { .. } | Event::PolicyChanged { .. } | Event::TagUnlocked { .. } => true,
-            Event::TagExpirySet { at: Some(at), .. } => *at <= self.judged,
-            _ => false,
-        };
-        if lifted {
+        if lets_expire(event, self.judged) {
             self.judged = Timestamp(i64::MIN);
         }
+    }
+}
+
+/// Whether an event may let tags expire whose time was over by `now`: it sets such a time, or lifts a protection that
+/// they have outlived it by.
+pub(super) fn lets_expire(event: &Event, now: Timestamp) -> bool {
+    match event {
+        Event::PolicyRetired { .. } | Event::PolicyChanged { .. } | Event::TagUnlocked { .. } => true,
+        Event::TagExpirySet { at: Some(at), .. } => *at <= now,
+        _ => false,
     }
 }

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::clock::Clock;
 use super::command::Submission;
 use super::decide::decide;
-use super::expiry::ExpiryWatch;
+use super::expiry::{ExpiryWatch, lets_expire};
 use super::published::{Published, Snapshot};
 use super::refusals::{RefusalReason, Refusals, recorder};
 use super::rejection::Rejection;
@@ -162,7 +162,8 @@ impl Writer {
         (Self { log, bytes, clock, progress, published, queue, poisoned, batch, expiry, refusals }, handle)
     }
 
-    /// Works until every handle is gone, records what was refused last, and returns the log. After a failed write it still answers, and refuses all.
+    /// Works until every handle is gone, records what was refused last, and returns the log. After a failed write it
+    /// still answers, and refuses all.
     pub fn run(mut self) -> Box<dyn Log> {
         let mut batch = Vec::new();
         while let Some(first) = self.queue.blocking_recv() {
@@ -173,10 +174,15 @@ impl Writer {
                 }
                 next = if batch.len() < self.batch { self.queue.try_recv().ok() } else { None };
             }
-            // A panic below (in the store, in a decision) leaves unknown what was written, like a failed write. The
-            // writer must not die of it: readers and probes would see a registry that merely never answers.
-            if catch_unwind(AssertUnwindSafe(|| self.commit(&mut batch))).is_err() {
-                self.poison(&mut batch, "a panic during a commit");
+            loop {
+                // A panic below (in the store, in a decision) leaves unknown what was written, like a failed write. The
+                // writer must not die of it: readers and probes would see a registry that merely never answers.
+                if catch_unwind(AssertUnwindSafe(|| self.commit(&mut batch))).is_err() {
+                    self.poison(&mut batch, "a panic during a commit");
+                }
+                if batch.is_empty() {
+                    break;
+                }
             }
         }
         let recorded = catch_unwind(AssertUnwindSafe(|| self.record_refusals(self.clock.now())));
@@ -186,6 +192,7 @@ impl Writer {
         self.log
     }
 
+    /// Commits the batch, or the first part of it.
     fn commit(&mut self, batch: &mut Vec<Waiting>) {
         if self.poisoned.load(Ordering::Acquire) {
             batch.drain(..).for_each(|waiting| reply(waiting, Err(WriteError::Poisoned)));
@@ -318,8 +325,8 @@ impl Plan {
         Self { state: base.state.clone(), head: base.head, records: Vec::new(), outcomes: Vec::new() }
     }
 
-    /// Decides a batch: command N+1 sees the state that N leaves. The error names the command whose events are
-    /// illegal.
+    /// Decides a batch: command N+1 sees the state that N leaves. It ends early behind a command that may let tags
+    /// expire, so that they are gone before the next one is decided. The error names the command whose events are illegal.
     fn of(batch: &[Waiting], base: &Snapshot, now: Timestamp) -> Result<Self, (usize, String)> {
         let mut plan = Self::empty(base);
         for (index, waiting) in batch.iter().enumerate() {
@@ -331,7 +338,13 @@ impl Plan {
                 }
                 Err(rejection) => Err(rejection.into()),
             };
+            let lets_expire = outcome
+                .as_ref()
+                .is_ok_and(|committed: &Committed| committed.events.iter().any(|event| lets_expire(event, now)));
             plan.outcomes.push(outcome);
+            if lets_expire {
+                break;
+            }
         }
         Ok(plan)
     }
@@ -368,7 +381,7 @@ impl Plan {
     }
 
     fn answer(self, batch: &mut Vec<Waiting>) {
-        for (waiting, outcome) in batch.drain(..).zip(self.outcomes) {
+        for (waiting, outcome) in batch.drain(..self.outcomes.len()).zip(self.outcomes) {
             reply(waiting, outcome);
         }
     }

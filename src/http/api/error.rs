@@ -83,7 +83,7 @@ impl ErrorType {
             Self::TagSpent => (
                 "tag_spent",
                 StatusCode::CONFLICT,
-                "The name was immutable and was removed: it can only come back as the digest that it had.",
+                "The name is spent: its tag was removed, and it can only come back as the digest that is named.",
             ),
             Self::PolicyConflict => (
                 "policy_conflict",

@@ -40,6 +40,12 @@ impl From<Rejection> for ApiRefusal {
                 }
                 refusal
             }
+            Rejection::LockedAndExpiring { repository, tag } => {
+                Self::new(ErrorType::TagImmutable, format!("Cannot set an expiration on immutable tag '{tag}'"))
+                    .with("explanation", json!(message))
+                    .with("repository", json!(repository))
+                    .with("tags", json!([{"tag": tag}]))
+            }
             Rejection::Spent { repository, names } => {
                 let spent = |name: &SpentName| json!({"tag": name.tag, "only_digest": name.only, "removed": name.removed.to_string()});
                 Self::new(ErrorType::TagSpent, message)

@@ -50,6 +50,10 @@ pub(super) struct TagNow {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     expiration: Option<String>,
+    /// Stands here, as `true`, where the tag is gone again: its time was over and only its protection, which was lifted,
+    /// had kept it; or somebody has deleted it since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gone: Option<bool>,
 }
 
 /// PUT `/api/v1/repository/<name>/tag/<tag>`: all that is asked for in one record, or nothing.
@@ -100,25 +104,35 @@ pub(super) async fn put(exchange: &Exchange<'_>, payload: Payload, name: &str, t
 /// Changes a tag, and tells how it is afterwards.
 pub(super) async fn set(exchange: &Exchange<'_>, change: SetTag) -> Result<TagNow, ApiRefusal> {
     let (repository, tag) = (change.repository.clone(), change.tag.clone());
+    let before = TagNow::of(exchange, &repository, &tag).map(|before| before.digest);
+    let digest = change.manifest.as_ref().map(Digest::to_string).or(before);
     exchange.commit(Command::SetTag(Box::new(change))).await?;
-    TagNow::of(exchange, &repository, &tag)
+    let gone = |digest| TagNow {
+        tag: tag.to_string(),
+        digest,
+        immutable: false,
+        locked: false,
+        expiration: None,
+        gone: Some(true),
+    };
+    let now = TagNow::of(exchange, &repository, &tag).or_else(|| digest.map(gone));
+    now.ok_or_else(|| Rejection::TagUnknown { repository, tag }.into())
 }
 
 impl TagNow {
-    /// Somebody else may have deleted the tag since it was changed; then that is the answer.
-    fn of(exchange: &Exchange<'_>, repository: &RepositoryName, tag: &Tag) -> Result<Self, ApiRefusal> {
+    /// The tag as it is, if it is there.
+    fn of(exchange: &Exchange<'_>, repository: &RepositoryName, tag: &Tag) -> Option<Self> {
         let snapshot = exchange.site.published.load();
         let live = snapshot.state.live(repository, exchange.now());
-        let standing = live.as_ref().and_then(|live| Some((live, live.tag(tag.as_str())?)));
-        let Some((live, (_, standing))) = standing else {
-            return Err(Rejection::TagUnknown { repository: repository.clone(), tag: tag.clone() }.into());
-        };
-        Ok(Self {
+        let live = live.as_ref()?;
+        let (_, standing) = live.tag(tag.as_str())?;
+        Some(Self {
             tag: tag.to_string(),
             digest: standing.digest().to_string(),
             immutable: live.protection.protects(tag, standing),
             locked: standing.locked().is_some(),
             expiration: standing.expires().map(|at| at.to_string()),
+            gone: None,
         })
     }
 }

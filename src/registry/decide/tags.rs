@@ -85,7 +85,8 @@ pub(super) fn set(state: &State, set: &SetTag) -> Result<Vec<Event>, Rejection> 
         let from = standing.map(|standing| standing.digest().clone());
         after.happens(Event::TagMoved { repository: repository.clone(), tag: tag.clone(), from, to: to.clone() });
     }
-    if set.lock == Lock::Lock && !locked {
+    let locks = set.lock == Lock::Lock && !locked;
+    if locks {
         after.happens(Event::TagLocked { repository: repository.clone(), tag: tag.clone() });
     }
     let expires = after.tag(set).and_then(TagState::expires);
@@ -95,7 +96,9 @@ pub(super) fn set(state: &State, set: &SetTag) -> Result<Vec<Event>, Rejection> 
         Expiry::At(at) => Some(at),
     };
     if wanted != expires {
-        // A lock that is set by the same command counts: the tag could not expire.
+        if locks && wanted.is_some() {
+            return Err(Rejection::LockedAndExpiring { repository: repository.clone(), tag: tag.clone() });
+        }
         if let (Some(_), Some(standing)) = (wanted, after.tag(set)) {
             protection::refuse_expiry(&after.state, repository, tag, standing)?;
         }

@@ -174,8 +174,8 @@ pub(super) fn spent_message(repository: &RepositoryName, names: &[SpentName]) ->
     for name in names.iter().take(SHOWN) {
         let SpentName { tag, only, removed } = name;
         text.push_str(&format!(
-            "tag {tag} of repository {repository} was immutable and was removed at {removed}: only {only} can return \
-             under this name; "
+            "the name {tag} of repository {repository} is spent, its tag was removed at {removed}: only {only} can return \
+             under it; "
         ));
     }
     if names.len() > SHOWN {

@@ -45,6 +45,11 @@ pub enum Rejection {
     PreconditionFailed { repository: RepositoryName, reference: String, standing: Option<Digest> },
     #[error(transparent)]
     Immutable(Box<Immutable>),
+    #[error(
+        "tag {tag} of repository {repository} cannot be locked and given an expiration at once: an immutable tag does not \
+         expire; ask for one of both"
+    )]
+    LockedAndExpiring { repository: RepositoryName, tag: Tag },
     #[error("{}", immutability::spent_message(repository, names))]
     Spent { repository: RepositoryName, names: Vec<SpentName> },
     #[error(

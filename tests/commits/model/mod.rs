@@ -11,7 +11,7 @@ mod tags;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use tagstone::registry::{Command, Condition, PutManifest, Rejection};
+use tagstone::registry::{Command, Condition, Lock, PutManifest, Rejection};
 use tagstone_schema::policy::Scope;
 use tagstone_schema::{Digest, Id};
 
@@ -27,6 +27,7 @@ pub(crate) struct Model {
     now: Moment,
     /// When the first attempt was refused by a rule that no record tells of yet.
     refused: Option<i64>,
+    lets_expire: bool,
 }
 
 /// How long such attempts are gathered, in microseconds.
@@ -113,12 +114,13 @@ impl Expected {
 impl Model {
     /// A log with its first record.
     pub(crate) fn new() -> Self {
-        Self { world: World::default(), now: Moment { seq: 1, time: START }, refused: None }
+        Self { world: World::default(), now: Moment { seq: 1, time: START }, refused: None, lets_expire: false }
     }
 
     /// What a command does when the clock shows `clock`.
     pub(crate) fn apply(&mut self, command: &Command, clock: i64) -> Expected {
         let (mut next, now) = (self.world.clone(), self.now.next(clock));
+        self.lets_expire = false;
         match next.change(command, now) {
             Err(why) => {
                 if matches!(why, Why::Immutable(_) | Why::Spent(_) | Why::InUse) {
@@ -128,10 +130,16 @@ impl Model {
             }
             Ok(Changed::Nothing) => Expected::Unchanged,
             Ok(Changed::Something) => {
+                self.lets_expire = self.world.may_expire_by(&next, command, clock);
                 (self.world, self.now) = (next, now);
                 Expected::Committed(now.seq)
             }
         }
+    }
+
+    /// Whether the last command may have let tags expire: what waits behind it begins like a batch of its own.
+    pub(crate) fn lets_expire(&self) -> bool {
+        self.lets_expire
     }
 
     /// What is done before a batch when the clock shows `clock`: the tags whose time has come end, in a record for each
@@ -168,6 +176,23 @@ enum Changed {
 }
 
 impl World {
+    /// Whether a command that led from here to `next` has lifted a protection, or set an expiry that is over.
+    fn may_expire_by(&self, next: &Self, command: &Command, clock: i64) -> bool {
+        match command {
+            Command::ChangePolicy { .. } => true,
+            Command::RemovePolicy { policy } => next.policies.get(policy).is_some_and(|paper| paper.retired.is_some()),
+            Command::SetTag(set) => {
+                let sign =
+                    |world: &Self| world.shelves.get(set.repository.as_str())?.tags.get(set.tag.as_str()).cloned();
+                let (before, after) = (sign(self), sign(next));
+                let lifted = before.as_ref().is_some_and(|sign| sign.locked.is_some()) && set.lock == Lock::Unlock;
+                let expires = after.and_then(|sign| sign.expires);
+                lifted || (expires != before.and_then(|sign| sign.expires) && expires.is_some_and(|at| at <= clock))
+            }
+            _ => false,
+        }
+    }
+
     /// Changes the maps, which are to be thrown away where the command is to be rejected.
     fn change(&mut self, command: &Command, now: Moment) -> Result<Changed, Why> {
         let changed = match command {

@@ -120,7 +120,9 @@ impl World {
 
     pub(super) fn erase(&mut self, repository: &str, tag: &str, now: Moment) -> Result<Changed, Why> {
         let sign = self.shelf_mut(repository)?.tags.remove(tag).ok_or(Why::Other)?;
-        self.spent.insert((repository.to_owned(), tag.to_owned()), (sign.digest, now));
+        // What was never protected is spent as what it was.
+        let only = sign.protected_at.unwrap_or(sign.digest);
+        self.spent.insert((repository.to_owned(), tag.to_owned()), (only, now));
         Ok(Changed::Something)
     }
 
@@ -152,7 +154,8 @@ impl World {
             changed = Changed::Something;
         }
         let sign = self.shelf_mut(repository)?.tags.get_mut(&tag).unwrap();
-        if set.lock == Lock::Lock && sign.locked.is_none() {
+        let locks = set.lock == Lock::Lock && sign.locked.is_none();
+        if locks {
             sign.locked = Some(now);
             changed = Changed::Something;
         }
@@ -164,6 +167,9 @@ impl World {
         if wanted != sign.expires {
             sign.expires = wanted;
             changed = Changed::Something;
+            if wanted.is_some() && locks {
+                return Err(Why::Other);
+            }
             if wanted.is_some() {
                 self.check_ends(repository, &[tag])?;
             }

@@ -125,7 +125,8 @@ impl State {
                 refuse_protected(&protection, repository, tag, &state)?;
                 protection.bound(tag, &state)
             }
-            Force::BreaksGlass => Some(was.clone()),
+            // Whoever breaks the glass wants the name gone, also one that was never protected.
+            Force::BreaksGlass => protection.bound(tag, &state).or_else(|| Some(was.clone())),
         };
         self.forget_tag(at, repository, tag, &state, bound);
         let target = self.existing(repository)?;

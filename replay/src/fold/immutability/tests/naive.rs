@@ -51,7 +51,7 @@ impl History {
             }
             if let (Some(was), None) = (&before, &told.at) {
                 if erased {
-                    protected_at = Some(was.clone());
+                    protected_at = protected_at.or_else(|| Some(was.clone()));
                 }
                 told.only = protected_at.take().or(told.only);
                 told.locked = false;

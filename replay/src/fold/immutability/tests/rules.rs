@@ -175,6 +175,12 @@ fn what_may_follow_and_what_may_not() {
             Err(spent("v1", 1)),
         ),
         (
+            "erased where it moved to when it was free: as the last that was protected",
+            vec![v(), retired(), moved("v1", Some(1), 2), erased("v1", 2)],
+            moved("v1", None, 2),
+            Err(spent("v1", 1)),
+        ),
+        (
             "protected at several: as the last",
             vec![v(), retired(), moved("v1", Some(1), 2), activated_again("v.*"), erased("v1", 2)],
             moved("v1", None, 1),
