@@ -10,14 +10,10 @@
 mod explained;
 
 use tagstone_replay::pattern::Selector;
-use tagstone_replay::pattern::language::{self, Cover};
+use tagstone_replay::pattern::language::{self, Budget, Cover};
 use tagstone_schema::policy::{Id, Rule, Scope};
 
 pub use explained::{Conflict, Party, Warning};
-
-/// How often a question may turn out too large before the rest of them counts as too large unasked. Each can take some
-/// tens of milliseconds, and there may be one for every repository.
-const TOO_LARGE: usize = 4;
 
 /// A policy that is in force.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +53,7 @@ pub enum Judgement {
 /// Judges a policy beside all others that are in force. A policy that is to be changed is the candidate, in its new
 /// form, and is not among the others.
 pub fn judge(candidate: &Candidate<'_>, others: &[InForce<'_>]) -> Judgement {
-    let mut judge = Judge { too_large: 0, warnings: Vec::new() };
+    let mut judge = Judge { budget: Budget::default(), warnings: Vec::new() };
     let (immutability, prune): (Vec<InForce<'_>>, Vec<_>) = others.iter().partition(|other| protects(other.rule));
     let [immutability, prune] =
         [immutability, prune].map(|policies| policies.iter().map(Judged::from).collect::<Vec<_>>());
@@ -105,34 +101,40 @@ impl<'a> From<&InForce<'a>> for Judged<'a> {
 
 impl Judged<'_> {
     /// Whether the policy alone selects every tag.
-    fn is_clear_wish(&self) -> bool {
-        self.selector.is_none_or(|selector| language::cover(None, &[selector]) == Cover::Everything)
+    fn is_clear_wish(&self, budget: &mut Budget) -> bool {
+        self.selector.is_none_or(|selector| language::cover_within(None, &[selector], budget) == Cover::Everything)
     }
 }
 
 /// One judgement on its way.
 struct Judge {
-    /// How many questions have turned out too large.
-    too_large: usize,
+    /// What it may cost still: it is made by the writer, which others wait for.
+    budget: Budget,
     warnings: Vec<Warning>,
 }
 
 impl Judge {
     /// Of an immutability policy: whether, with others, it would protect everything where none of them does so alone.
     fn immutability(&mut self, candidate: Judged<'_>, others: &[Judged<'_>]) -> Option<Conflict> {
-        if self.warn_of_no_selection(candidate) || candidate.is_clear_wish() {
+        if self.warn_of_no_selection(candidate) || candidate.is_clear_wish(&mut self.budget) {
             return None;
         }
         let meets =
             |other: &&Judged<'_>| contains(other.scope, candidate.scope) || contains(candidate.scope, other.scope);
         let partial: Vec<Judged<'_>> =
-            others.iter().filter(meets).filter(|other| !other.is_clear_wish()).copied().collect();
+            others.iter().filter(meets).filter(|other| !other.is_clear_wish(&mut self.budget)).copied().collect();
         for place in meeting_places(candidate.scope, &partial) {
+            if !self.budget.spend(partial.len()) {
+                self.warn_of_no_judgement(candidate);
+                break;
+            }
             let holding: Vec<Judged<'_>> =
                 partial.iter().filter(|other| contains(other.scope, place)).copied().collect();
             let all: Vec<Judged<'_>> = [candidate].into_iter().chain(holding.iter().copied()).collect();
             match self.cover(None, &all) {
                 Cover::Everything => {
+                    // To find the fewest that explain it is work of its own.
+                    self.budget = Budget::default();
                     let others = self.fewest(None, &[candidate], holding);
                     return Some(self.every_tag(candidate, &others, place));
                 }
@@ -195,13 +197,11 @@ impl Judge {
     }
 
     fn cover(&mut self, selected: Option<&Selector>, protecting: &[Judged<'_>]) -> Cover {
-        if self.too_large >= TOO_LARGE {
+        if !self.budget.spend(protecting.len()) {
             return Cover::TooLarge;
         }
         let protecting: Vec<&Selector> = protecting.iter().filter_map(|policy| policy.selector).collect();
-        let cover = language::cover(selected, &protecting);
-        self.too_large += usize::from(cover == Cover::TooLarge);
-        cover
+        language::cover_within(selected, &protecting, &mut self.budget)
     }
 
     /// Those of `pool` without which `needed` and it would not cover what is selected: one, if one suffices. They are

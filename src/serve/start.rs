@@ -12,7 +12,7 @@ use super::{ServeError, bounded};
 use crate::content::{ContentStore, Settings as ContentSettings};
 use crate::history::Behind;
 use crate::random_id::random_id;
-use crate::registry::{Clock, Snapshot, SystemClock};
+use crate::registry::{Clock, Refusals, Snapshot, SystemClock};
 use crate::settings::Settings;
 
 /// A registry whose log is verified and folded, and records its own start.
@@ -23,6 +23,8 @@ pub struct Opened {
     pub snapshot: Snapshot,
     /// The bytes.
     pub content: ContentStore,
+    /// What was refused before, as far as it was recorded.
+    pub refusals: Refusals,
     /// The index of tag history, as far as the log goes without the record of this start.
     pub history: Behind,
 }
@@ -34,7 +36,11 @@ impl Opened {
         let mut state = State::default();
         let options = Options { cache_bytes: settings.store.cache_bytes };
         let mut index = CatchUp::new(layout.index(), options);
-        let opened = EmbeddedLog::open(layout, options, &mut |record| index.apply(&mut state, record))?;
+        let refusals = Refusals::default();
+        let opened = EmbeddedLog::open(layout, options, &mut |record| {
+            refusals.recall(record);
+            index.apply(&mut state, record)
+        })?;
         if opened.cut_off > 0 {
             tracing::warn!(records = opened.cut_off, "cut off records that were never acknowledged");
         }
@@ -52,7 +58,7 @@ impl Opened {
         record_start(&mut *log, &mut state, &SystemClock, settings)?;
         let head = log.head();
         tracing::info!(seq = head.seq, hash = %head.hash, repositories = state.repository_count(), "the log is open");
-        Ok(Self { log, snapshot: Snapshot { state, head }, content, history })
+        Ok(Self { log, snapshot: Snapshot { state, head }, content, refusals, history })
     }
 }
 

@@ -99,6 +99,25 @@ fn what_a_rule_forbids_is_listed_and_counted() {
 }
 
 #[test]
+fn a_restart_forgets_nothing() {
+    run(async {
+        let registry = Registry::start().await;
+        push_named(&registry, REPO, "v1", "one").await;
+        protect(&registry, "v.*").await;
+        let other = named_image("other");
+        for count in 1..=3 {
+            registry.check(push(&other, "v1"), refused(409, "DENIED", "immutable")).await;
+            assert_eq!(entries(&list(&registry, "").await)[0]["count"], count);
+        }
+        let told = list(&registry, "").await;
+        let registry = registry.restarted().await;
+        assert_eq!(list(&registry, "").await, told);
+        registry.check(push(&other, "v1"), refused(409, "DENIED", "immutable")).await;
+        assert_eq!(entries(&list(&registry, "").await)[0]["count"], 4);
+    });
+}
+
+#[test]
 fn pages_of_refusals() {
     run(async {
         let registry = Registry::start().await;

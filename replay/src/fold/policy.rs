@@ -12,7 +12,8 @@ pub struct Policy {
     pub scope: Scope,
     /// What it demands.
     pub rule: Rule,
-    /// The pattern of the rule, compiled; none for a prune policy that selects every tag.
+    /// The pattern of the rule, compiled; none for a prune policy that selects every tag, and
+    /// for a retired one.
     pub selector: Option<Selector>,
     /// Where in its life it is.
     pub status: PolicyStatus,

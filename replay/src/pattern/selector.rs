@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use regex_automata::meta::Regex;
+use regex_automata::nfa::thompson::NFA;
 use regex_syntax::Parser;
 use regex_syntax::hir::Hir;
 use tagstone_schema::limits::PATTERN_CHARS;
@@ -14,8 +15,12 @@ use super::matcher::compile;
 use super::narrow::full_match;
 
 /// Bytes that one compiled pattern may take. `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`, which spells out a whole tag, takes a
-/// third of it; nested counts such as `((a{99}){99}){99}` would take gigabytes.
+/// third of it.
 pub(super) const PATTERN_BYTES: usize = 64 * 1024;
+
+/// Bytes that a pattern may take as it was written, before it is cut to the names of tags: what the `regex` crate allows.
+/// Nested counts such as `((a{99}){99}){99}` would take gigabytes; whoever writes one means something else.
+const WRITTEN_BYTES: usize = 10 * 1024 * 1024;
 
 /// Why a text is not a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,6 +74,9 @@ impl Selector {
             return Err(PatternError::TooLong { chars });
         }
         let parsed = Parser::new().parse(text).map_err(|error| syntax_error(text, &error))?;
+        let written =
+            NFA::compiler().configure(NFA::config().nfa_size_limit(Some(WRITTEN_BYTES))).build_from_hir(&parsed);
+        written.map_err(|_| PatternError::TooLarge { limit: WRITTEN_BYTES })?;
         let expression = full_match(parsed);
         let too_large = |_| PatternError::TooLarge { limit: PATTERN_BYTES };
         let matcher = compile(&[&expression], PATTERN_BYTES).map_err(too_large)?;

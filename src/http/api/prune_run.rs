@@ -46,10 +46,8 @@ pub(super) struct PruneRunReport {
     /// How many more were skipped than are listed.
     #[serde(skip_serializing_if = "is_none")]
     skipped_more: u64,
-    /// The last record that the run wrote; null if there was nothing to delete. A dry run has none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<u64>)]
-    seq: Option<Option<u64>>,
+    /// The last record that the run wrote; null if there was nothing to delete, and for a dry run.
+    seq: Option<u64>,
     /// Why the run ended before all was done, if it did: the policy was changed or retired.
     #[serde(skip_serializing_if = "Option::is_none")]
     incomplete: Option<String>,
@@ -125,11 +123,11 @@ pub(super) async fn run(exchange: &Exchange<'_>, payload: Payload, scope: ScopeP
         tracing::error!(%error, %policy, "a prune run ended by a panic");
         ApiRefusal::new(ErrorType::InternalError, "the run broke off; what it has deleted stands in the log")
     })??;
-    Ok(HttpResponse::Ok().json(PruneRunReport::new(report, &scope, way)))
+    Ok(HttpResponse::Ok().json(PruneRunReport::new(report, &scope)))
 }
 
 impl PruneRunReport {
-    fn new(report: Report, scope: &Scope, way: Way) -> Self {
+    fn new(report: Report, scope: &Scope) -> Self {
         let place = |repository: &tagstone_schema::RepositoryName| match scope {
             Scope::Repository(_) => None,
             Scope::Registry | Scope::Namespace(_) => Some(repository.to_string()),
@@ -151,7 +149,7 @@ impl PruneRunReport {
             deleted: listed(&report.deleted, deleted),
             skipped_more: report.skipped.more(),
             skipped: listed(&report.skipped, skipped),
-            seq: (way == Way::Delete).then_some(report.seq),
+            seq: report.seq,
             incomplete: report.incomplete,
         }
     }

@@ -16,7 +16,7 @@ use crate::registry::{Place, RefusedEntry};
 pub(super) struct RefusalList {
     /// The newest first.
     refusals: Vec<RefusedAttempt>,
-    /// Attempts since the start that are no longer, or were never, in an entry of the list: it keeps the 10,000 that were
+    /// Attempts that are no longer, or were never, in an entry of the list: it keeps the 10,000 that were
     /// made last.
     others: u64,
     /// To be given back as `?next=` for the page behind this one.
@@ -82,7 +82,7 @@ struct Parameters {
     path = "/api/v1/refusals",
     operation_id = "list_refusals",
     tag = "log",
-    summary = "What was tried and a rule has forbidden, since the start of the server; the newest first",
+    summary = "What was tried and a rule has forbidden; the newest first",
     description = "Equal attempts are one entry with a count. An attempt that is made again moves to the front. Once a \
                    minute, and at a clean stop, what came together is also recorded in the log, where it stays.",
     params(Parameters),

@@ -10,9 +10,9 @@ use tagstone_schema::{Digest, References, RepositoryName, Tag};
 
 use super::super::rejection::{Act, Immutable, Protected, Rejection, SpentName};
 
-/// Tags that one refusal lists; more are counted. Enough for every tag of a manifest that a release script makes, and
-/// some hundred kilobytes of answer at most.
-const LISTED: usize = 2_000;
+/// Tags that one refusal lists; more are counted. Enough for every tag of any manifest that a script has made so far, and
+/// some megabytes of answer at most.
+const LISTED: usize = 10_000;
 
 /// Manifests that are searched for a tag that reaches content through them. What even one of them references cannot be
 /// deleted anyway; the search is for the better reason, and must not hold up the writer on a layer that a million images

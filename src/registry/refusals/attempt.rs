@@ -1,5 +1,7 @@
 //! What a refused command has tried.
 
+use std::sync::Arc;
+
 use tagstone_schema::event::RefusedAttempt;
 use tagstone_schema::{Actor, Digest, RepositoryName, Tag, Timestamp, limits};
 
@@ -75,6 +77,13 @@ impl Tally {
         Self { first: at, last: at, count: 1 }
     }
 
+    /// Made more often, in another time.
+    pub(super) fn add(&mut self, more: Self) {
+        self.first = self.first.min(more.first);
+        self.last = self.last.max(more.last);
+        self.count += more.count;
+    }
+
     /// Made once more.
     pub(super) fn again(&mut self, at: Timestamp) {
         self.last = self.last.max(at);
@@ -83,6 +92,13 @@ impl Tally {
 }
 
 impl Attempt {
+    /// What a record tells; none where another version has refused for a reason that this one does not know.
+    pub(super) fn recalled(recorded: &RefusedAttempt) -> Option<(Arc<Self>, Tally)> {
+        let RefusedAttempt { first, last, actor, address, repository, tag, digest, reason, count } = recorded.clone();
+        let reason = RefusalReason::ALL.into_iter().find(|known| known.code() == reason)?;
+        Some((Arc::new(Self { actor, address, repository, tag, digest, reason }), Tally { first, last, count }))
+    }
+
     /// The entry of a record.
     pub(super) fn recorded(&self, tally: Tally) -> RefusedAttempt {
         let Tally { first, last, count } = tally;

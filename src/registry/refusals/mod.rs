@@ -3,8 +3,7 @@
 //! They are evidence, and an attack must neither flood the log nor the memory with it. So equal attempts are one entry
 //! with a count; the newest entries are kept to be listed; and once a minute what came together becomes one record, of
 //! some entries and the number of the others. A clean stop writes what is pending.
-//!
-//! Known weakness: the list begins with the start of the server. What was refused before is in the log alone.
+//! A start reads back what was recorded.
 
 mod attempt;
 mod pending;
@@ -14,7 +13,7 @@ mod tests;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tagstone_schema::{Actor, Event, Timestamp};
+use tagstone_schema::{Actor, Event, Record, Timestamp};
 
 pub use attempt::{Attempt, RefusalReason, Tally};
 
@@ -26,7 +25,7 @@ use pending::Pending;
 /// Entries that are kept to be listed: some megabytes.
 const KEPT: usize = 10_000;
 
-/// The refused attempts since the start.
+/// The refused attempts.
 #[derive(Debug, Default)]
 pub struct Refusals(Mutex<Gathered>);
 
@@ -59,7 +58,7 @@ pub struct RefusedEntry {
 pub struct RefusedList {
     /// The entries, the newest first.
     pub entries: Vec<RefusedEntry>,
-    /// Attempts since the start that are in no entry of the whole list.
+    /// Attempts that are in no entry of the whole list.
     pub others: u64,
 }
 
@@ -78,6 +77,22 @@ impl Refusals {
             Some(RefusedEntry { place: *place, attempt: attempt.clone(), tally: *tally })
         });
         RefusedList { entries: entries.collect(), others: gathered.others }
+    }
+
+    /// Keeps what a record tells of attempts that were refused when it was written.
+    pub fn recall(&self, record: &Record) {
+        for event in &record.events {
+            if let Event::AttemptsRefused { entries, others, .. } = event {
+                let mut gathered = self.locked();
+                entries.iter().filter_map(Attempt::recalled).for_each(|(attempt, tally)| gathered.keep(attempt, tally));
+                gathered.others += others;
+            }
+        }
+    }
+
+    /// Takes the place of these, which are new, with what was recalled.
+    pub fn begin_with(&self, recalled: Self) {
+        *self.locked() = recalled.0.into_inner().unwrap_or_else(PoisonError::into_inner);
     }
 
     /// Whether it is time to record what is pending.
@@ -109,17 +124,22 @@ impl Gathered {
     fn add(&mut self, attempt: Attempt, at: Timestamp) {
         let attempt = Arc::new(attempt);
         self.pending.add(&attempt, at);
+        self.keep(attempt, Tally::once(at));
+    }
+
+    /// Adds to the list.
+    fn keep(&mut self, attempt: Arc<Attempt>, more: Tally) {
         let place = self.next;
         self.next += 1;
         match self.kept.get_mut(&attempt) {
             Some((standing, tally)) => {
                 self.order.remove(standing);
                 *standing = place;
-                tally.again(at);
+                tally.add(more);
             }
             None => {
                 self.make_room();
-                self.kept.insert(attempt.clone(), (place, Tally::once(at)));
+                self.kept.insert(attempt.clone(), (place, more));
             }
         }
         self.order.insert(place, attempt);

@@ -62,8 +62,11 @@ impl World {
     /// A tag ends. If it was ever protected its name is spent.
     pub(super) fn end(&mut self, repository: &str, tag: &str, now: Moment) {
         let sign = self.shelves.get_mut(repository).unwrap().tags.remove(tag).unwrap();
-        if let Some(only) = sign.protected_at {
-            self.spent.insert((repository.to_owned(), tag.to_owned()), (only, now));
+        let name = (repository.to_owned(), tag.to_owned());
+        // A name that is spent already is removed once more.
+        let only = sign.protected_at.or_else(|| self.spent.get(&name).map(|(only, _)| only.clone()));
+        if let Some(only) = only {
+            self.spent.insert(name, (only, now));
         }
     }
 

@@ -50,6 +50,7 @@ impl State {
         policy.status = PolicyStatus::Retired;
         policy.retired = Some(at);
         policy.in_force = None;
+        policy.selector = None;
         let scope = policy.scope.clone();
         self.rules.end(&scope, id, at);
         Ok(())

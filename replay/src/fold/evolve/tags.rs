@@ -147,7 +147,9 @@ impl State {
         ended: &TagState,
         bound: Option<Digest>,
     ) {
-        if let Some(only) = bound {
+        // A name that is spent already is removed once more, also where nothing protected its tag meanwhile.
+        let spent = || self.spent(repository.as_str(), tag.as_str()).map(|spent| spent.only.clone());
+        if let Some(only) = bound.or_else(spent) {
             self.spend(repository, tag, only, at);
         }
         self.forget_expiry(repository, tag, ended);

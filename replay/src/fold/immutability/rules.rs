@@ -42,8 +42,33 @@ pub(super) struct ScopeRules {
     /// Demands that were in force, with the last moment at which one of them ended. Two policies that demanded the same
     /// need one entry: whoever asks wants to know whether any was in force after some moment.
     ended: OrdMap<DemandKey, (Demand, Moment)>,
+    /// The same in the order of their ends, in parts, of which an end touches only the last. A demand that ended again
+    /// stands in an older part too, which changes no answer.
+    past: Vec<Arc<Past>>,
     compiled: OnceLock<Judge>,
-    compiled_ended: OnceLock<Judge>,
+}
+
+/// Demands that ended one after another.
+#[derive(Debug, Default)]
+struct Past {
+    ended: Vec<(Demand, Moment)>,
+    compiled: OnceLock<Judge>,
+}
+
+impl Past {
+    /// Demands that are compiled together: few enough that compiling them holds nobody up for long.
+    const MOST: usize = 128;
+
+    /// Whether one that ended later than `seq` protected tags of this name.
+    fn protected_after(&self, tag: &str, seq: Seq) -> bool {
+        let judge = self.compiled.get_or_init(|| Judge::new(self.ended.iter().map(|(demand, _)| demand)));
+        let places = judge.selecting(tag).into_iter();
+        places.filter_map(|place| self.ended.get(place)).any(|(_, until)| until.seq > seq)
+    }
+
+    fn last_end(&self) -> Seq {
+        self.ended.last().map_or(0, |(_, until)| until.seq)
+    }
 }
 
 /// The text of a demand.
@@ -74,7 +99,12 @@ impl Rules {
     pub(in crate::fold) fn end(&mut self, scope: &Scope, policy: Id, at: Moment) {
         self.change(scope, |rules| {
             if let Some((demand, _)) = rules.in_force.remove(&policy) {
-                rules.ended.insert(DemandKey::of(&demand), (demand, at));
+                rules.ended.insert(DemandKey::of(&demand), (demand.clone(), at));
+                let last = rules.past.pop_if(|last| last.ended.len() < Past::MOST);
+                let mut ended = last.map(|last| last.ended.clone()).unwrap_or_default();
+                ended.retain(|(other, _)| DemandKey::of(other) != DemandKey::of(&demand));
+                ended.push((demand, at));
+                rules.past.push(Arc::new(Past { ended, compiled: OnceLock::new() }));
             }
         });
     }
@@ -116,8 +146,8 @@ impl ScopeRules {
             scope: scope.clone(),
             in_force: from.map(|rules| rules.in_force.clone()).unwrap_or_default(),
             ended: from.map(|rules| rules.ended.clone()).unwrap_or_default(),
+            past: from.map(|rules| rules.past.clone()).unwrap_or_default(),
             compiled: OnceLock::new(),
-            compiled_ended: OnceLock::new(),
         }
     }
 
@@ -136,12 +166,8 @@ impl ScopeRules {
     /// Whether a rule that ended later than `seq` protected tags of this name. What ended in that very record was no
     /// longer in force when the record was complete, and a record is one moment.
     pub(super) fn protected_after(&self, tag: &str, seq: Seq) -> bool {
-        let ends: Vec<_> = self.ended.values().map(|(_, until)| until.seq).collect();
-        if !ends.iter().any(|until| *until > seq) {
-            return false;
-        }
-        let judge = self.compiled_ended.get_or_init(|| Judge::new(self.ended.values().map(|(demand, _)| demand)));
-        judge.selecting(tag).into_iter().any(|place| ends.get(place).is_some_and(|until| *until > seq))
+        let since = self.past.iter().rev().take_while(|past| past.last_end() > seq);
+        since.into_iter().any(|past| past.protected_after(tag, seq))
     }
 
     fn judge(&self) -> &Judge {

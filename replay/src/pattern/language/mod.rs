@@ -29,6 +29,38 @@ pub enum Cover {
 /// Whether `protecting` together select every tag that `selected` selects (none: every tag there can be). What selects
 /// no tag at all is covered, even by nothing.
 pub fn cover(selected: Option<&Selector>, protecting: &[&Selector]) -> Cover {
+    cover_within(selected, protecting, &mut Budget::default())
+}
+
+/// What several questions may cost together: some tens of milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// In steps of single automata.
+    steps: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { steps: walk::STEPS }
+    }
+}
+
+impl Budget {
+    /// Whether so many steps were left, which are gone now.
+    pub fn spend(&mut self, steps: usize) -> bool {
+        let left = self.steps.checked_sub(steps);
+        self.steps = left.unwrap_or(0);
+        left.is_some()
+    }
+
+    /// Whether nothing is left.
+    pub fn is_spent(&self) -> bool {
+        self.steps == 0
+    }
+}
+
+/// The same, within what is left of a budget; beyond it the answer is that the question is too large.
+pub fn cover_within(selected: Option<&Selector>, protecting: &[&Selector], budget: &mut Budget) -> Cover {
     let is_missed = |name: &str| !protecting.iter().any(|selector| selector.selects(name));
     // Most questions end here, and the shortest names are quick to find: for every tag, the names of one character.
     let missed: Option<Tag> = match selected {
@@ -45,7 +77,7 @@ pub fn cover(selected: Option<&Selector>, protecting: &[&Selector]) -> Cover {
     if let Some(tag) = missed {
         return Cover::Misses(tag);
     }
-    match walk::first_missed(selected, protecting) {
+    match walk::first_missed(selected, protecting, budget) {
         Ok(None) => Cover::Everything,
         Ok(Some(tag)) => Cover::Misses(tag),
         Err(walk::TooLarge) if is_covered_by_spelling(selected, protecting) => Cover::Everything,

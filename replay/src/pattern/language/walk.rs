@@ -5,12 +5,13 @@ use std::collections::HashSet;
 use tagstone_schema::Tag;
 use tagstone_schema::limits::TAG_BYTES;
 
+use super::Budget;
 use super::automaton::{Automaton, CHARACTERS, Fate, can_begin};
 use crate::pattern::selector::Selector;
 
 /// What one walk may cost, in steps of single automata: some tens of milliseconds. 1,000 patterns whose names part after
 /// a few characters take a hundredth of it.
-const STEPS: usize = 4_000_000;
+pub(super) const STEPS: usize = 4_000_000;
 
 /// What it costs to look a standing up, and to keep one that is new, in steps of single automata.
 const LOOKING_UP: usize = 4;
@@ -20,18 +21,25 @@ const KEEPING: usize = 32;
 pub(super) struct TooLarge;
 
 /// The first, shortest tag that `selected` selects and none of `protecting` does.
-pub(super) fn first_missed(selected: Option<&Selector>, protecting: &[&Selector]) -> Result<Option<Tag>, TooLarge> {
+pub(super) fn first_missed(
+    selected: Option<&Selector>,
+    protecting: &[&Selector],
+    budget: &mut Budget,
+) -> Result<Option<Tag>, TooLarge> {
+    if budget.is_spent() {
+        return Err(TooLarge);
+    }
     let selected = selected.map(|selector| selector.automaton().ok_or(TooLarge)).transpose()?;
     let protecting =
         protecting.iter().map(|selector| selector.automaton().ok_or(TooLarge)).collect::<Result<_, _>>()?;
-    Walk { selected, protecting, steps: 0 }.first_missed()
+    Walk { selected, protecting, budget }.first_missed()
 }
 
 struct Walk<'a> {
     selected: Option<&'a Automaton>,
     protecting: Vec<&'a Automaton>,
-    /// What the walk has cost so far.
-    steps: usize,
+    /// What the walk may cost still.
+    budget: &'a mut Budget,
 }
 
 /// Where all automata stand after the same characters.
@@ -61,7 +69,7 @@ impl Walk<'_> {
             for (before, standing) in level {
                 for character in characters.iter().filter(|character| length > 0 || can_begin(**character)) {
                     let Some(next) = self.step(&standing, *character) else { continue };
-                    if self.steps > STEPS {
+                    if self.budget.is_spent() {
                         return Err(TooLarge);
                     }
                     if seen.contains(&next) {
@@ -72,7 +80,7 @@ impl Walk<'_> {
                     if self.is_missed(&next) {
                         return name(&origins, place).parse().map(Some).map_err(|_| TooLarge);
                     }
-                    self.steps += KEEPING;
+                    self.budget.spend(KEEPING);
                     seen.insert(next.clone());
                     longer.push((Some(place), next));
                 }
@@ -91,7 +99,7 @@ impl Walk<'_> {
 
     /// After one more character; none if no name that begins so can be missed.
     fn step(&mut self, from: &Standing, character: usize) -> Option<Standing> {
-        self.steps += LOOKING_UP + from.protecting.len();
+        self.budget.spend(LOOKING_UP + from.protecting.len());
         let selected = from.selected.zip(self.selected).map(|(state, automaton)| automaton.next(state, character));
         let moved = from
             .protecting
