@@ -4,7 +4,6 @@
 
 pub mod content;
 pub mod fold;
-pub mod index;
 pub mod log;
 pub mod pattern;
 pub mod source;

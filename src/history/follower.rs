@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tagstone_replay::index::{FollowError, Indexer, TagIndex};
 use tagstone_replay::log::RecordReader;
+use tagstone_replay::log::index::{FollowError, Indexer, TagIndex};
 use tagstone_schema::Seq;
 use tokio::sync::watch;
 

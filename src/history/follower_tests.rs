@@ -4,7 +4,7 @@ use std::thread;
 
 use tagstone_replay::content::Layout;
 use tagstone_replay::fold::State;
-use tagstone_replay::index::CatchUp;
+use tagstone_replay::log::index::CatchUp;
 use tagstone_replay::log::{EmbeddedLog, Log, Options};
 use tagstone_schema::record::FORMAT_VERSION;
 use tagstone_schema::{Actor, Event, Head, Id, Origin, Record, RecordHash, Timestamp};

@@ -16,7 +16,7 @@ mod follower;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tagstone_replay::index::TagIndex;
+use tagstone_replay::log::index::TagIndex;
 use tagstone_schema::Seq;
 use tokio::sync::watch;
 

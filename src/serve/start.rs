@@ -2,7 +2,7 @@
 
 use tagstone_replay::content::Layout;
 use tagstone_replay::fold::State;
-use tagstone_replay::index::CatchUp;
+use tagstone_replay::log::index::CatchUp;
 use tagstone_replay::log::{AppendError, EmbeddedLog, Log, Options};
 use tagstone_schema::policy::{Pattern, Rule, Scope};
 use tagstone_schema::record::{EncodeError, FORMAT_VERSION};

@@ -8,6 +8,7 @@ pub mod chain;
 mod copied;
 pub mod directory;
 mod embedded;
+pub mod index;
 pub mod memory;
 mod open_error;
 mod pages;

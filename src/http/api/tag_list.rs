@@ -7,7 +7,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header::{self, HeaderValue};
 use serde::Serialize;
 use tagstone_replay::fold::{Live, TagState};
-use tagstone_replay::index::{IndexError, Interval, Listed, Place, TagIndex, Walk};
+use tagstone_replay::log::index::{IndexError, Interval, Listed, Place, TagIndex, Walk};
 use tagstone_schema::{RepositoryName, Tag, Timestamp};
 use utoipa::ToSchema;
 
