@@ -84,6 +84,21 @@ impl Log for FailingLog {
     }
 }
 
+/// Opens a log that was open before in this process: threads of sled may hold its lock for a moment after it was dropped.
+/// A process that starts anew never meets that.
+fn opened<T, E: std::fmt::Display>(open: impl Fn() -> Result<T, E>) -> T {
+    for _ in 0..500 {
+        match open() {
+            Ok(opened) => return opened,
+            Err(error) if error.to_string().contains("could not acquire lock") => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    panic!("the lock of the log is held for ever");
+}
+
 /// What a refused request must leave as it was.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Standing {
@@ -111,7 +126,7 @@ impl Registry {
     }
 
     async fn open(directory: TempDir, settings: Settings) -> Self {
-        let opened = Opened::open(&Layout::new(directory.path()), &settings).unwrap();
+        let opened = opened(|| Opened::open(&Layout::new(directory.path()), &settings));
         let metrics = Metrics::new(&ROUTE_LABELS).unwrap();
         metrics.observe_head(opened.log.head());
         let content = Arc::new(opened.content);
@@ -194,12 +209,14 @@ impl Registry {
     pub(crate) fn all_records(self) -> (Vec<Record>, Standing) {
         let served = self.standing();
         let (directory, _) = self.stop();
-        let (mut records, mut state) = (Vec::new(), State::default());
-        EmbeddedLog::open(&Layout::new(directory.path()), Options::default(), &mut |record: &Record| {
-            records.push(record.clone());
-            state.apply(record)
-        })
-        .unwrap();
+        let (records, state) = opened(|| {
+            let (mut records, mut state) = (Vec::new(), State::default());
+            let read = EmbeddedLog::open(&Layout::new(directory.path()), Options::default(), &mut |record: &Record| {
+                records.push(record.clone());
+                state.apply(record)
+            });
+            read.map(|_| (records, state))
+        });
         assert_eq!(state.fingerprint(), served.fingerprint);
         (records, served)
     }
