@@ -2,6 +2,7 @@
 //!
 //! Everything here is synchronous; there is no HTTP server and no network runtime.
 
+pub mod audit;
 pub mod content;
 pub mod fold;
 pub mod log;

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tagstone_replay::audit::index::AuditIndex;
 use tagstone_replay::log::RecordReader;
 use tagstone_replay::log::index::{FollowError, Indexer, TagIndex};
 use tagstone_schema::Seq;
@@ -26,6 +27,8 @@ const PART_OF_REST: Duration = Duration::from_millis(50);
 pub struct Behind {
     /// The index, or why there is none.
     pub index: Result<TagIndex, FollowError>,
+    /// The index of the audit.
+    pub audit: AuditIndex,
     /// The log.
     pub records: RecordReader,
     /// The state at the record up to which the index is complete.
@@ -48,13 +51,20 @@ pub struct Follower {
 impl Follower {
     /// A follower of what is published, and the history that it writes.
     pub fn new(behind: Behind, newer: Newer) -> (Self, History) {
-        let Behind { index, records, reached } = behind;
+        let Behind { index, audit, records, reached } = behind;
         let index = index.inspect_err(|error| tracing::error!(%error, "tag history cannot be asked for")).ok();
         let standing = if index.is_some() { Reached::Record(reached.head.seq) } else { Reached::Failed };
         let (told, heard) = watch::channel(standing);
         let demand = Arc::new(Demand::default());
-        let history = History { index: index.clone(), reached: heard, demand: demand.clone() };
-        let indexer = index.map(Indexer::new);
+        let (index_of_tags, reader) = (index.clone(), records.clone());
+        let history = History {
+            index: index_of_tags,
+            audit: audit.clone(),
+            records: reader,
+            reached: heard,
+            demand: demand.clone(),
+        };
+        let indexer = index.map(|index| Indexer::new(index, audit));
         (Self { indexer, records, reached: Arc::new(reached), newer, told, demand }, history)
     }
 

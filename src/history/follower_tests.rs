@@ -17,7 +17,7 @@ use crate::registry::Published;
 fn behind(root: &std::path::Path, records: u64) -> (EmbeddedLog, Behind, Snapshot) {
     let (layout, options) = (Layout::new(root), Options::default());
     let mut log = EmbeddedLog::open(&layout, options, &mut |_| Ok(())).unwrap().log;
-    let (mut state, mut index) = (State::default(), CatchUp::new(layout.index(), options));
+    let (mut state, mut index) = (State::default(), CatchUp::new(layout.index(), options, Default::default()));
     let mut reached = Snapshot::default();
     let mut found = None;
     for seq in 1..=records {
@@ -33,12 +33,15 @@ fn behind(root: &std::path::Path, records: u64) -> (EmbeddedLog, Behind, Snapsho
         if seq == 1 {
             index.apply(&mut state, &record).unwrap();
             reached = Snapshot { state: state.clone(), head: log.head() };
-            found = Some(std::mem::replace(&mut index, CatchUp::new(layout.index(), options)).finish(&log, log.head()));
+            found = Some(
+                std::mem::replace(&mut index, CatchUp::new(layout.index(), options, Default::default()))
+                    .finish(&log, log.head()),
+            );
         } else {
             state.apply(&record).unwrap();
         }
     }
-    let behind = Behind { index: found.unwrap(), records: log.reader(), reached };
+    let behind = Behind { index: found.unwrap(), audit: Default::default(), records: log.reader(), reached };
     let newest = Snapshot { state, head: log.head() };
     (log, behind, newest)
 }

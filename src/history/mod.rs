@@ -16,6 +16,9 @@ mod follower;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tagstone_replay::audit::Archive;
+use tagstone_replay::audit::index::AuditIndex;
+use tagstone_replay::log::RecordReader;
 use tagstone_replay::log::index::TagIndex;
 use tagstone_schema::Seq;
 use tokio::sync::watch;
@@ -30,6 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct History {
     index: Option<TagIndex>,
+    audit: AuditIndex,
+    records: RecordReader,
     reached: watch::Receiver<Reached>,
     demand: Arc<Demand>,
 }
@@ -57,6 +62,12 @@ pub enum HistoryError {
 }
 
 impl History {
+    /// Waits until the archive contains the record `seq`, and returns it.
+    pub async fn archive(&self, seq: Seq) -> Result<Archive, HistoryError> {
+        self.up_to(seq).await?;
+        Ok(Archive::new(&self.audit, self.records.clone()))
+    }
+
     /// Waits until the index contains the record `seq`, and returns it.
     pub async fn up_to(&self, seq: Seq) -> Result<TagIndex, HistoryError> {
         self.demand.ask(seq);

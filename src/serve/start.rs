@@ -1,5 +1,6 @@
 //! Opening a data directory: the log verified and folded, the start recorded.
 
+use tagstone_replay::audit::index::AuditIndex;
 use tagstone_replay::content::Layout;
 use tagstone_replay::fold::State;
 use tagstone_replay::log::index::CatchUp;
@@ -35,7 +36,8 @@ impl Opened {
         // The log comes first: a start that it refuses leaves nothing behind.
         let mut state = State::default();
         let options = Options { cache_bytes: settings.store.cache_bytes };
-        let mut index = CatchUp::new(layout.index(), options);
+        let audit = AuditIndex::default();
+        let mut index = CatchUp::new(layout.index(), options, audit.clone());
         let refusals = Refusals::default();
         let opened = EmbeddedLog::open(layout, options, &mut |record| {
             refusals.recall(record);
@@ -46,7 +48,7 @@ impl Opened {
         }
         let reached = Snapshot { state: state.clone(), head: opened.log.head() };
         let index = index.finish(&opened.log, reached.head);
-        let history = Behind { index, records: opened.log.reader(), reached };
+        let history = Behind { index, audit, records: opened.log.reader(), reached };
         let mut log: Box<dyn Log> = Box::new(opened.log);
         let content = ContentStore::open(
             layout,

@@ -1,16 +1,17 @@
-//! What an event did to tags, told to whoever keeps their history while records are applied.
+//! What an event did, beyond what it says: told to whoever keeps their history while records are applied.
 //!
 //! Events say what cannot be derived; effects say all of it. The tags that end with their manifest or their repository
 //! are named by no event, and are told here one by one.
 
 use serde::{Deserialize, Serialize};
 use tagstone_schema::event::DeletionCause;
+use tagstone_schema::policy::Scope;
 use tagstone_schema::{Digest, Id, RepositoryName, Tag};
 
 use super::manifest::Manifest;
 use super::state::Moment;
 
-/// Something that happened to a tag.
+/// Something that happened, as the state before it tells.
 #[derive(Clone, Copy, Debug)]
 pub enum Effect<'a> {
     /// A tag began to point at a manifest.
@@ -34,6 +35,13 @@ pub enum Effect<'a> {
         was: Stood<'a>,
         /// Why it ended.
         cause: EndCause,
+    },
+    /// A policy is about to be changed or to end by an event that does not say where it holds.
+    PolicyConcerned {
+        /// The policy.
+        policy: Id,
+        /// Where it holds, or was to hold.
+        scope: &'a Scope,
     },
 }
 

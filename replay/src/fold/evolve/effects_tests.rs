@@ -13,6 +13,7 @@ fn shown(effect: Effect<'_>) -> String {
         Effect::TagEnded { repository, tag, was, cause } => {
             format!("{repository}:{tag} {} ends: {cause:?}", stood(was))
         }
+        Effect::PolicyConcerned { policy, scope } => format!("{policy} of {scope:?}"),
     }
 }
 

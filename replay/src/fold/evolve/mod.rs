@@ -100,7 +100,7 @@ impl State {
         self.apply_observed(record, |_, _| {})
     }
 
-    /// [`State::apply`], which tells what each event did to tags, beside the event's place in the record.
+    /// [`State::apply`], which tells what each event did, beside the event's place in the record.
     ///
     /// Effects are told as they happen. Where an event is illegal, those of the events before it have been told.
     pub fn apply_observed(
@@ -179,9 +179,18 @@ impl State {
             Event::TagExpirySet { repository, tag, at: expires } => self.set_expiry(repository, tag, *expires),
             Event::PolicyDrafted { policy, scope, rule } => self.draft_policy(at, *policy, scope, rule),
             Event::PolicyActivated { policy, scope, rule } => self.activate_policy(at, *policy, scope, rule),
-            Event::PolicyChanged { policy, rule } => self.change_policy(at, *policy, rule),
-            Event::PolicyRetired { policy } => self.retire_policy(at, *policy),
-            Event::DraftRemoved { policy } => self.remove_draft(*policy),
+            Event::PolicyChanged { policy, rule } => {
+                self.tell_scope(*policy, observe);
+                self.change_policy(at, *policy, rule)
+            }
+            Event::PolicyRetired { policy } => {
+                self.tell_scope(*policy, observe);
+                self.retire_policy(at, *policy)
+            }
+            Event::DraftRemoved { policy } => {
+                self.tell_scope(*policy, observe);
+                self.remove_draft(*policy)
+            }
             Event::TokenIssued { token, subject, scopes, secret_hash, expires, label } => {
                 if self.tokens.contains_key(token) {
                     return Err(Illegality::TokenExists { token: *token });

@@ -4,12 +4,20 @@ use tagstone_schema::Id;
 use tagstone_schema::policy::{Rule, Scope};
 
 use super::Illegality;
+use crate::fold::effect::Effect;
 use crate::fold::immutability::Demand;
 use crate::fold::policy::{Policy, PolicyStatus};
 use crate::fold::state::{Moment, State};
 use crate::pattern::Selector;
 
 impl State {
+    /// Tells where a policy holds that an event names by its id alone.
+    pub(super) fn tell_scope(&self, id: Id, observe: &mut impl FnMut(Effect<'_>)) {
+        if let Some(policy) = self.policies.get(&id) {
+            observe(Effect::PolicyConcerned { policy: id, scope: &policy.scope });
+        }
+    }
+
     pub(super) fn draft_policy(&mut self, at: Moment, id: Id, scope: &Scope, rule: &Rule) -> Result<(), Illegality> {
         if self.policies.contains_key(&id) {
             return Err(Illegality::PolicyExists { policy: id });

@@ -7,6 +7,7 @@ use tagstone_schema::record::Position;
 use tagstone_schema::{Head, Record};
 
 use super::{FollowError, IndexError, Indexer, TagIndex};
+use crate::audit::index::AuditIndex;
 use crate::fold::{IllegalEvent, State};
 use crate::log::{EmbeddedLog, Options};
 
@@ -20,6 +21,7 @@ pub struct CatchUp {
     path: PathBuf,
     options: Options,
     standing: Standing,
+    audit: AuditIndex,
 }
 
 enum Standing {
@@ -37,8 +39,8 @@ enum Standing {
 
 impl CatchUp {
     /// The index in this directory.
-    pub fn new(path: PathBuf, options: Options) -> Self {
-        Self { path, options, standing: Standing::Unopened }
+    pub fn new(path: PathBuf, options: Options, audit: AuditIndex) -> Self {
+        Self { path, options, standing: Standing::Unopened, audit }
     }
 
     /// Applies the next record of the log to its state, and indexes it where the index has not reached it yet.
@@ -85,9 +87,10 @@ impl CatchUp {
     }
 
     fn opened(&self) -> Standing {
-        let opened = TagIndex::open(&self.path, self.options).and_then(|index| Ok((index.reached()?, index)));
+        let emptied = TagIndex::open(&self.path, self.options).and_then(|index| index.emptied(self.options));
+        let opened = emptied.and_then(|index| Ok((index.reached()?, index)));
         match opened {
-            Ok((reached, index)) => Standing::Sound { indexer: Indexer::new(index), reached },
+            Ok((reached, index)) => Standing::Sound { indexer: Indexer::new(index, self.audit.clone()), reached },
             Err(error) => Standing::Failed(error),
         }
     }
@@ -105,7 +108,7 @@ impl CatchUp {
 
 /// Throws an index away, and makes it from the whole log.
 fn made_anew(index: TagIndex, options: Options, log: &EmbeddedLog, head: Head) -> Result<TagIndex, FollowError> {
-    let mut indexer = Indexer::new(index.emptied(options)?);
+    let mut indexer = Indexer::new(index.emptied(options)?, AuditIndex::default());
     let reader = log.reader();
     indexer.follow(reader.read(1), Head::default(), head.seq, &mut State::default(), |_| ControlFlow::Continue(()))?;
     Ok(indexer.into_index())

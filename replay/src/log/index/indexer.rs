@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
 
 use tagstone_schema::record::Position;
-use tagstone_schema::{Digest, Head, Record, RepositoryName, Seq, Tag};
+use tagstone_schema::{Digest, Head, Record, RecordHash, RepositoryName, Seq, Tag};
 
 use super::interval::{Stay, decoded, encoded};
 use super::store::calling;
 use super::{End, Ending, IndexError, Place, TagIndex, keys};
+use crate::audit::index::AuditIndex;
+use crate::audit::{Derived, TermKeys, Unfolded};
 use crate::fold::{Effect, IllegalEvent, Moment, State};
 use crate::log::RecordBytes;
 use crate::log::chain::{Broken, BrokenWhy, Chain};
@@ -25,6 +27,8 @@ pub struct Indexer {
     /// What is to be written; none removes.
     waiting: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     failed: Option<IndexError>,
+    audit: AuditIndex,
+    keys: TermKeys,
 }
 
 /// Why a log cannot be followed any further.
@@ -51,8 +55,8 @@ pub enum FollowError {
 
 impl Indexer {
     /// Goes on writing an index.
-    pub fn new(index: TagIndex) -> Self {
-        Self { index, waiting: BTreeMap::new(), failed: None }
+    pub fn new(index: TagIndex, audit: AuditIndex) -> Self {
+        Self { index, waiting: BTreeMap::new(), failed: None, audit, keys: TermKeys::default() }
     }
 
     /// The index.
@@ -69,13 +73,19 @@ impl Indexer {
     /// [`Indexer::commit`], so that a fold goes on without it.
     pub fn apply(&mut self, state: &mut State, record: &Record) -> Result<(), IllegalEvent> {
         let at = Moment { seq: record.seq, time: record.time };
+        let mut derived = Derived::default();
         state.apply_observed(record, |index, effect| {
+            derived.note(index, &effect);
             if self.failed.is_none()
                 && let Err(error) = self.note(at, index, effect)
             {
                 self.failed = Some(error);
             }
-        })
+        })?;
+        let head = Head { seq: record.seq, hash: RecordHash::ZERO, time: record.time };
+        let added = self.audit.add(&Unfolded { record: record.clone(), derived }, head, &mut self.keys);
+        self.failed = self.failed.take().or_else(|| added.err().map(|error| IndexError::new("adding to", &error)));
+        Ok(())
     }
 
     /// Writes what was indexed: the index is complete up to this position now.
@@ -141,6 +151,7 @@ impl Indexer {
             Effect::TagEnded { repository, tag, was: _, cause } => {
                 self.end(repository, tag, End { place, time: at.time, ending: Ending::Ended(cause) })?;
             }
+            Effect::PolicyConcerned { .. } => {}
         }
         if self.waiting.len() >= MOST_WAITING {
             self.write(None)?;

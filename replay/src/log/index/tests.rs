@@ -130,7 +130,8 @@ impl Data {
         let layout = self.layout();
         wait_until_free(&layout.log());
         wait_until_free(&layout.index());
-        let (mut state, mut index) = (State::default(), CatchUp::new(layout.index(), Options::default()));
+        let (mut state, mut index) =
+            (State::default(), CatchUp::new(layout.index(), Options::default(), Default::default()));
         let opened =
             EmbeddedLog::open(&layout, Options::default(), &mut |record: &Record| index.apply(&mut state, record));
         let mut log = opened.unwrap().log;
@@ -160,7 +161,7 @@ proptest! {
         compare(&index, &Naive::of(&records[..early]));
         index.tree.insert(MARK, b"").unwrap();
         // Followed, and cut off when a part of what is to come was written without its position.
-        let mut indexer = Indexer::new(index);
+        let mut indexer = Indexer::new(index, Default::default());
         let middle = early + (late - early) / 2;
         indexer.follow(log.reader().read(head.seq + 1), head, middle as u64, &mut state, |_| ControlFlow::Continue(())).unwrap();
         for record in decoded(&records[middle..late]) {
@@ -271,7 +272,7 @@ fn an_index_that_cannot_be_made_does_not_end_the_fold() {
     wait_until_free(&data.layout().log());
     fs::remove_dir_all(data.layout().index()).unwrap();
     fs::write(data.layout().index(), b"a file").unwrap();
-    let (mut state, mut index) = (State::default(), CatchUp::new(data.layout().index(), Options::default()));
+    let (mut state, mut index) = (State::default(), CatchUp::new(data.layout().index(), Options::default(), Default::default()));
     let opened =
         EmbeddedLog::open(&data.layout(), Options::default(), &mut |record: &Record| index.apply(&mut state, record));
     let log = opened.unwrap().log;

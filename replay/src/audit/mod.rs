@@ -1,0 +1,29 @@
+//! The audit: what happened, one event after the other, as people ask for it.
+//!
+//! A record says what cannot be derived. An audit event is one thing that happened, written or derived: every tag's end is an
+//! event of its own, whether its record names the tag, or only the manifest or the repository that it ended with.
+
+mod archive;
+mod derived;
+mod event;
+mod filter;
+mod form;
+pub mod index;
+mod kind;
+mod place;
+mod query;
+mod term;
+mod touch;
+mod unfolded;
+
+pub use archive::{Archive, ArchiveError};
+pub use derived::Derived;
+pub use event::{AuditEvent, TagEnd, What};
+pub use filter::{ActorName, Filter, FilterError};
+pub use form::EventForm;
+pub use kind::{CauseKind, Kind, UnknownName};
+pub use place::{Place, PlaceError};
+pub use query::{Found, Order, Page, Query};
+pub use term::{Term, TermKey, TermKeys};
+pub use touch::Touch;
+pub use unfolded::Unfolded;
