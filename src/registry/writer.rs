@@ -124,6 +124,12 @@ impl WriterHandle {
         self.poisoned.load(Ordering::Acquire)
     }
 
+    /// Refuses writes until a restart, since something was found that the log must not go on from.
+    pub fn poison(&self, why: &str) {
+        tracing::error!(why, "the registry is read-only until it is restarted");
+        self.poisoned.store(true, Ordering::Release);
+    }
+
     /// How many commands wait.
     pub fn waiting(&self) -> usize {
         self.queue.max_capacity() - self.queue.capacity()
