@@ -3,6 +3,7 @@
 //! Everything here is synchronous; there is no HTTP server and no network runtime.
 
 pub mod content;
+pub mod export;
 pub mod fold;
 pub mod log;
 pub mod pattern;

@@ -164,8 +164,8 @@ impl Record {
 
     /// Whether this record may follow `head`.
     pub fn check_follows(&self, head: &Head) -> Result<(), ChainError> {
-        if self.seq != head.seq + 1 {
-            Err(ChainError::Seq { expected: head.seq + 1, found: self.seq })
+        if self.seq != head.seq.saturating_add(1) {
+            Err(ChainError::Seq { expected: head.seq.saturating_add(1), found: self.seq })
         } else if self.prev != head.hash {
             Err(ChainError::Prev { seq: self.seq, expected: head.hash, found: self.prev })
         } else if head.seq > 0 && self.time <= head.time {
@@ -176,7 +176,7 @@ impl Record {
     }
 }
 
-fn codec() -> impl Options {
+pub(crate) fn codec() -> impl Options {
     bincode::DefaultOptions::new()
         .with_fixint_encoding()
         .with_little_endian()
