@@ -119,6 +119,11 @@ pub struct EncodedRecord {
 }
 
 impl EncodedRecord {
+    /// A record whose stored bytes were verified, and are what `head` names.
+    pub fn stored(head: Head, bytes: Vec<u8>) -> Self {
+        Self { seq: head.seq, time: head.time, hash: head.hash, bytes }
+    }
+
     /// Its place.
     pub fn seq(&self) -> Seq {
         self.seq

@@ -3,10 +3,12 @@
 //! Exit codes: 0 what was asked holds; 1 a violation, corruption or difference was found; 2 the usage is wrong, or the
 //! source cannot be read. The report goes to stdout; everything said about the run itself goes to stderr.
 
+mod export;
 mod invocation;
 mod output;
 mod panics;
 mod progress;
+mod restore;
 mod state;
 mod state_text;
 mod state_view;
@@ -37,6 +39,8 @@ struct Arguments {
 enum Command {
     Verify(verify::Verify),
     State(state::ShowState),
+    Export(export::Export),
+    Restore(restore::Restore),
 }
 
 /// What a command found, when it could do its work.
@@ -83,5 +87,7 @@ fn run(arguments: &Arguments) -> Result<Finding, Unable> {
     match &arguments.command {
         Command::Verify(verify) => verify.run(asked),
         Command::State(state) => state.run(asked),
+        Command::Export(export) => export.run(asked),
+        Command::Restore(restore) => restore.run(asked),
     }
 }
