@@ -7,4 +7,5 @@ pub mod content;
 pub mod fold;
 pub mod log;
 pub mod pattern;
+pub mod question;
 pub mod source;

@@ -15,7 +15,7 @@ use tagstone_schema::{Head, Seq};
 pub use contents::{Linked, check_contents};
 pub use data_directory::DataDirectory;
 pub use point::{Point, PointError, PointParseError, StateAt};
-pub use replay::{Problem, Replay, Step, replay};
+pub use replay::{Problem, Replay, Step, Witness, replay, replay_before};
 
 use crate::log::directory::LockError;
 use crate::log::{CopyError, RecordBytes};
