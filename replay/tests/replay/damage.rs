@@ -136,14 +136,19 @@ fn what_sled_cannot_open_is_read_from_the_bytes_of_its_file() {
     // Records of two and of several pieces among short ones.
     let long = |from: usize, count: usize| (from..from + count).map(|n| blob("acme/app", &format!("b{n}"))).collect();
     let mut events = crate::directory::history();
-    events.extend([long(0, 50), long(50, 400), vec![blob("b", "x")], long(450, 100)]);
+    events.extend([long(0, 100), long(100, 400), vec![blob("b", "x")], long(500, 100)]);
     let records = records(Head::default(), events);
     assert!(records[9].bytes().len() > 4096 && records[10].bytes().len() > 5 * 4096);
     append(directory.path(), &records);
     let genuine = verify(directory.path(), &[]).json();
     let layout = Layout::new(directory.path());
-    // Without its configuration sled takes the file for that of an older version.
-    fs::write(layout.log().join("conf"), b"nonsense").unwrap();
+    // The page that tells sled where its trees are is its first.
+    let file = layout.log().join("db");
+    let mut bytes = fs::read(&file).unwrap();
+    let first = records[0].bytes();
+    let begin = bytes.windows(first.len()).position(|window| window == first).unwrap();
+    bytes[..begin].iter_mut().for_each(|byte| *byte ^= 0x55);
+    fs::write(&file, &bytes).unwrap();
     let before = evidence(directory.path());
     let run = verify(directory.path(), &[]);
     assert_eq!((run.code, run.bad_seqs()[0]), (1, records.len() as u64 + 1), "{run:?}");
