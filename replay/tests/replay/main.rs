@@ -6,5 +6,6 @@ mod damage;
 mod directory;
 mod export;
 mod forged;
+mod registry;
 mod sound;
 mod usage;
