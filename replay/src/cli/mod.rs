@@ -3,6 +3,15 @@
 //! Exit codes: 0 what was asked holds; 1 a violation, corruption or difference was found; 2 the usage is wrong, or the
 //! source cannot be read. The report goes to stdout; everything said about the run itself goes to stderr.
 
+mod asking;
+mod audit;
+mod audit_text;
+mod diff;
+mod diff_text;
+mod events;
+mod history;
+mod invocation;
+mod listing;
 mod output;
 mod panics;
 mod progress;
@@ -10,12 +19,15 @@ mod state;
 mod state_text;
 mod state_view;
 mod verify;
+mod whereabouts;
+mod why;
+mod wording;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use output::Format;
+use invocation::Invocation;
 
 /// Reads the log of a Tagstone registry, verifies it, and answers what happened.
 ///
@@ -25,9 +37,8 @@ use output::Format;
 #[derive(Debug, Parser)]
 #[command(name = "tagstone-replay", version, arg_required_else_help = true)]
 struct Arguments {
-    /// How the report is written to stdout.
-    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[command(flatten)]
+    invocation: Invocation,
     #[command(subcommand)]
     command: Command,
 }
@@ -36,6 +47,12 @@ struct Arguments {
 enum Command {
     Verify(verify::Verify),
     State(state::ShowState),
+    Diff(diff::Diff),
+    History(history::History),
+    Events(Box<events::Events>),
+    Why(why::ShowWhy),
+    Where(whereabouts::Where),
+    Audit(audit::Audit),
 }
 
 /// What a command found, when it could do its work.
@@ -78,8 +95,15 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<Finding, Unable> {
+    let asked = &arguments.invocation;
     match &arguments.command {
-        Command::Verify(verify) => verify.run(arguments.format),
-        Command::State(state) => state.run(arguments.format),
+        Command::Verify(verify) => verify.run(asked.format),
+        Command::State(state) => state.run(asked.format),
+        Command::Diff(diff) => diff.run(asked),
+        Command::History(history) => history.run(asked),
+        Command::Events(events) => events.run(asked),
+        Command::Why(why) => why.run(asked),
+        Command::Where(whereabouts) => whereabouts.run(asked),
+        Command::Audit(audit) => audit.run(asked),
     }
 }

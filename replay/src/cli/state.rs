@@ -86,7 +86,7 @@ fn at_the_end(replayed: &Replay) -> (Head, State) {
 }
 
 /// Says what is wrong with the log on stderr.
-fn said_problems(replayed: &Replay) -> Finding {
+pub(super) fn said_problems(replayed: &Replay) -> Finding {
     for note in &replayed.notes {
         eprintln!("note: {note}");
     }
