@@ -47,10 +47,9 @@ fn heading(out: &mut dyn Write, title: &str, count: usize) -> io::Result<()> {
 fn broken(out: &mut dyn Write, seal: &BrokenSeal) -> io::Result<()> {
     writeln!(out, "{}:{} was protected at {}", seal.repository, seal.tag, seal.digest)?;
     writeln!(out, "  pointed there from {}, record {}", seal.since.time, seal.since.seq)?;
-    for protected in &seal.protected_by {
-        writeln!(out, "  protected by {}", why::protection(protected))?;
-    }
-    writeln!(out, "  {} {}", wording::turn(&seal.broken), wording::by(&seal.broken.deed))
+    seal.protected_by.iter().try_for_each(|protected| why::write_protection(out, "  ", protected))?;
+    writeln!(out, "  broken {}", wording::by(&seal.broken.deed))?;
+    writeln!(out, "    {}", wording::turn(&seal.broken))
 }
 
 fn spent(out: &mut dyn Write, names: &[SpentName]) -> io::Result<()> {

@@ -30,7 +30,7 @@ pub(super) struct Where {
 enum Line<'a> {
     Tag(&'a Stay),
     Held(&'a Held),
-    Removed { removed: &'a Removed },
+    Removed(&'a Removed),
 }
 
 impl Where {
@@ -42,7 +42,7 @@ impl Where {
             Format::Ndjson => {
                 let tags = found.tags.iter().map(Line::Tag);
                 let held = found.held.iter().map(Line::Held);
-                let removed = found.removed.iter().map(|removed| Line::Removed { removed });
+                let removed = found.removed.iter().map(Line::Removed);
                 tags.chain(held).chain(removed).try_for_each(|line| output::json_line(out, &line))
             }
             Format::Text => text(out, &found),
@@ -80,10 +80,10 @@ fn text(out: &mut dyn Write, found: &Whereabouts) -> io::Result<()> {
         writeln!(out, "\nrepositories that held it\n{held}")?;
     }
     if !found.removed.is_empty() {
-        let mut removed = table(&["removal of its bytes", "when", "reason"]);
-        for Removed { deed, kind, reason } in &found.removed {
+        let mut removed = table(&["event", "when", "reason"]);
+        for Removed { deed, event, reason } in &found.removed {
             let reason = reason.as_deref().map_or_else(|| "-".to_owned(), wording::printable);
-            removed.add_row([(*kind).to_owned(), wording::by(deed), reason]);
+            removed.add_row([(*event).to_owned(), wording::by(deed), reason]);
         }
         writeln!(out, "\nremovals of its bytes\n{removed}")?;
     }

@@ -73,7 +73,7 @@ fn text(out: &mut dyn Write, subject: &TagSubject, answer: &WhyAnswer) -> io::Re
     }
     if !answer.was_protected_by.is_empty() {
         writeln!(out, "\nwhat protected it at that digest")?;
-        answer.was_protected_by.iter().try_for_each(|protected| writeln!(out, "  - {}", protection(protected)))?;
+        answer.was_protected_by.iter().try_for_each(|protected| write_protection(out, "  ", protected))?;
     }
     if !answer.events.is_empty() {
         writeln!(out, "\nthe events that made it so\n{}", wording::heading())?;
@@ -105,17 +105,18 @@ fn said(reason: &WhyReason) -> String {
     }
 }
 
-/// A protection with its begin and its end.
-pub(super) fn protection(protected: &Protected) -> String {
-    let by = match &protected.by {
+/// A protection with its begin and its end, on lines of their own.
+pub(super) fn write_protection(out: &mut dyn Write, indent: &str, protected: &Protected) -> io::Result<()> {
+    match &protected.by {
         ProtectedBy::Policy { policy, scope, pattern } => {
-            format!("policy {policy}, {} {}", wording::pattern(pattern), wording::scope(scope))
+            let (tags, place) = (wording::pattern(pattern), wording::scope(scope));
+            writeln!(out, "{indent}protected by policy {policy}: {tags} {place}")?;
         }
-        ProtectedBy::Lock => "a lock by hand".to_owned(),
-    };
-    let end = match &protected.until {
-        Some(until) => format!("; {} {}", until.event, wording::by(&until.deed)),
-        None => "; in force to the end".to_owned(),
-    };
-    format!("{by}, from {}{end}", wording::by(&protected.since))
+        ProtectedBy::Lock => writeln!(out, "{indent}protected by a lock by hand")?,
+    }
+    writeln!(out, "{indent}  from  {}", wording::by(&protected.since))?;
+    match &protected.until {
+        Some(until) => writeln!(out, "{indent}  to    {}: {}", wording::by(&until.deed), until.event),
+        None => writeln!(out, "{indent}  still when the tag was removed"),
+    }
 }

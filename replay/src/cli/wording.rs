@@ -40,7 +40,7 @@ pub(super) fn actor(actor: &Actor) -> String {
 pub(super) fn by(deed: &Deed) -> String {
     let Deed { place, time, actor: who, origin } = deed;
     let from = if origin.address.is_empty() { String::new() } else { format!(" from {}", printable(&origin.address)) };
-    format!("{} by {}{from}, record {}", time, actor(who), place.seq)
+    format!("{time} by {}{from}, record {}", actor(who), place.seq)
 }
 
 /// Where a policy holds.
@@ -94,7 +94,7 @@ pub(super) fn end_cause(cause: EndCause) -> String {
         EndCause::Prune { policy, .. } => format!("pruned by policy {policy}"),
         EndCause::Expiry => "it expired".to_owned(),
         EndCause::Purge => "purged".to_owned(),
-        EndCause::Erased => "erased although protected".to_owned(),
+        EndCause::Erased => "erased by an administrator".to_owned(),
         EndCause::ManifestDeleted => "with its manifest".to_owned(),
         EndCause::RepositoryDeleted => "with its repository".to_owned(),
     }

@@ -5,5 +5,7 @@ mod contents;
 mod damage;
 mod directory;
 mod forged;
+mod incident;
+mod questions;
 mod sound;
 mod usage;
