@@ -9,12 +9,14 @@ mod audit_text;
 mod diff;
 mod diff_text;
 mod events;
+mod export;
 mod history;
 mod invocation;
 mod listing;
 mod output;
 mod panics;
 mod progress;
+mod restore;
 mod state;
 mod state_text;
 mod state_view;
@@ -31,7 +33,8 @@ use invocation::Invocation;
 
 /// Reads the log of a Tagstone registry, verifies it, and answers what happened.
 ///
-/// SOURCE is the data directory of a stopped registry. Nothing is ever written to it.
+/// SOURCE is the data directory of a stopped registry, an exported file, or the URL of a running registry. Nothing is
+/// ever written to it.
 ///
 /// Exit codes: 0 holds; 1 a violation, corruption or difference was found; 2 usage, or the source is unreadable.
 #[derive(Debug, Parser)]
@@ -53,6 +56,8 @@ enum Command {
     Why(why::ShowWhy),
     Where(whereabouts::Where),
     Audit(audit::Audit),
+    Export(export::Export),
+    Restore(restore::Restore),
 }
 
 /// What a command found, when it could do its work.
@@ -97,13 +102,15 @@ pub(crate) fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<Finding, Unable> {
     let asked = &arguments.invocation;
     match &arguments.command {
-        Command::Verify(verify) => verify.run(asked.format),
-        Command::State(state) => state.run(asked.format),
+        Command::Verify(verify) => verify.run(asked),
+        Command::State(state) => state.run(asked),
         Command::Diff(diff) => diff.run(asked),
         Command::History(history) => history.run(asked),
         Command::Events(events) => events.run(asked),
         Command::Why(why) => why.run(asked),
         Command::Where(whereabouts) => whereabouts.run(asked),
         Command::Audit(audit) => audit.run(asked),
+        Command::Export(export) => export.run(asked),
+        Command::Restore(restore) => restore.run(asked),
     }
 }
