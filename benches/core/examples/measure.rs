@@ -19,7 +19,7 @@ fn main() {
         }
         ["replay", "busy", events] => {
             let (mut busy, first) = Busy::begin(1_000);
-            replay(number(events), first, || busy.next().1);
+            replay(number(events), first, || busy.record().1);
         }
         ["memory", tags, manifests] => memory(number(tags), number(manifests)),
         _ => eprintln!("measure replay pushes|busy EVENTS\nmeasure memory TAGS MANIFESTS"),
