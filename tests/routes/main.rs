@@ -6,6 +6,7 @@
 
 mod case;
 mod happenings;
+mod live;
 mod policy;
 mod registry;
 mod reply;
@@ -14,6 +15,7 @@ mod samples;
 
 mod api_document;
 mod api_errors;
+mod api_event_stream;
 mod api_events;
 mod api_log_head;
 mod api_policies;
