@@ -18,6 +18,7 @@ mod api_errors;
 mod api_event_stream;
 mod api_events;
 mod api_log_head;
+mod api_logs;
 mod api_policies;
 mod api_policy_conflicts;
 mod api_policy_races;
