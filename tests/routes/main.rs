@@ -6,6 +6,7 @@
 
 mod case;
 mod happenings;
+mod live;
 mod policy;
 mod registry;
 mod reply;
@@ -14,9 +15,11 @@ mod samples;
 
 mod api_document;
 mod api_errors;
+mod api_event_stream;
 mod api_events;
 mod api_log_head;
 mod api_log_records;
+mod api_logs;
 mod api_policies;
 mod api_policy_conflicts;
 mod api_policy_races;
