@@ -10,6 +10,7 @@ mod filter;
 mod form;
 pub mod index;
 mod kind;
+pub mod past;
 mod place;
 mod query;
 mod term;
