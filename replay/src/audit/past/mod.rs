@@ -157,7 +157,7 @@ impl<'a> Past<'a> {
         if let Some(expiry) = last(Kind::TagExpirySet)?.filter(|found| stands(found.place()))
             && let Some(event) = written(&expiry)
         {
-            gathered.add(expiry.place().max(at), moment(&expiry), event)?;
+            gathered.add(expiry.place(), moment(&expiry), event)?;
         }
         let unlocked = last(Kind::TagUnlocked)?.map(|found| found.place());
         let locked = last(Kind::TagLocked)?.filter(|found| stands(found.place()) && Some(found.place()) > unlocked);

@@ -60,12 +60,7 @@ impl PolicyHistory {
         })
     }
 
-    fn up_to<T>(
-        &self,
-        archive: &Archive,
-        seq: Seq,
-        ask: impl FnOnce(&[PolicyEvent]) -> T,
-    ) -> Result<T, ArchiveError> {
+    fn up_to<T>(&self, archive: &Archive, seq: Seq, ask: impl FnOnce(&[PolicyEvent]) -> T) -> Result<T, ArchiveError> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.reached < seq {
             known.read_on(archive)?;
@@ -77,13 +72,8 @@ impl PolicyHistory {
 
 impl Known {
     fn read_on(&mut self, archive: &Archive) -> Result<(), ArchiveError> {
-        const KINDS: [Kind; 5] = [
-            Kind::PolicyDrafted,
-            Kind::PolicyActivated,
-            Kind::PolicyChanged,
-            Kind::PolicyRetired,
-            Kind::DraftRemoved,
-        ];
+        const KINDS: [Kind; 5] =
+            [Kind::PolicyDrafted, Kind::PolicyActivated, Kind::PolicyChanged, Kind::PolicyRetired, Kind::DraftRemoved];
         let mut new = Vec::new();
         for kind in KINDS {
             let from = Place::first_of(self.reached + 1);

@@ -99,7 +99,11 @@ fn compare(past: Past<'_>, names: &Names, was: &State, seq: Seq) {
     for repository in &names.repositories {
         let asked = |question: Question| past.state(repository, &question).unwrap();
         let is_there = was.repository(repository.as_str()).is_some();
-        assert_eq!(asked(Question::Existence).repository(repository.as_str()).is_some(), is_there, "{seq} {repository}");
+        assert_eq!(
+            asked(Question::Existence).repository(repository.as_str()).is_some(),
+            is_there,
+            "{seq} {repository}"
+        );
         for tag in &names.tags {
             let found = asked(Question::Tag(tag.clone()));
             let expected = tag_told(was, repository, tag.as_str());

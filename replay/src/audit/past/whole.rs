@@ -51,9 +51,10 @@ fn of_manifests_and_tags(found: &Found) -> Option<Event> {
             _ => None,
         },
         // What the fold derives ends with what it derives it from.
-        What::TagEnded(TagEnd { cause: EndCause::Erased | EndCause::ManifestDeleted | EndCause::RepositoryDeleted, .. }) => {
-            None
-        }
+        What::TagEnded(TagEnd {
+            cause: EndCause::Erased | EndCause::ManifestDeleted | EndCause::RepositoryDeleted,
+            ..
+        }) => None,
         What::TagEnded(TagEnd { repository, tag, was, .. }) => Some(Event::TagsDeleted {
             repository: repository.clone(),
             tags: vec![EndedTag { tag: tag.clone(), was: was.clone() }],
