@@ -47,4 +47,5 @@ mod read_only;
 mod recovery;
 mod referrers;
 mod sessions;
+mod tag_history;
 mod uploads;
