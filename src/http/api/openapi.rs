@@ -13,7 +13,8 @@ use super::events;
 use super::policies::{immutability, preview, prune};
 use super::templates::{Templates, operations};
 use super::{
-    ApiAnswer, erase, error_type, expire, log_head, log_records, logs, prune_run, refusals, repository, restore, tag, tag_list, tags_deletion, whoami, why,
+    ApiAnswer, erase, error_type, expire, log_head, log_records, logs, prune_run, refusals, repository, restore, tag,
+    tag_list, tags_deletion, whoami, why,
 };
 
 /// Every operation below `/api/v1`.
