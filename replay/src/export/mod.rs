@@ -30,8 +30,8 @@ const HEADER_BYTES: usize = 80;
 const CHUNK_HEADER_BYTES: usize = 12;
 const TRAILER_BYTES: usize = 64;
 
-/// The length of the trailer with its checksum, which ends every export.
-pub const TRAILER_LENGTH: u64 = (TRAILER_BYTES + CHECKSUM_BYTES) as u64;
+/// The length of what ends every export: the checksum of its last chunk, the trailer, and the checksum of that.
+pub const END_BYTES: usize = CHECKSUM_BYTES + TRAILER_BYTES + CHECKSUM_BYTES;
 
 /// What an export says before its first record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -94,8 +94,15 @@ impl Trailer {
         bytes
     }
 
-    /// The trailer that these bytes hold. Without its checksum, which covers the whole export, it is only a claim.
-    pub fn claimed(bytes: &[u8]) -> Option<Self> {
+    /// The trailer in the last [`END_BYTES`] of an export. It is as it was written; whether what is before it is, too, shows
+    /// when all of it is read.
+    pub fn at_end(end: &[u8; END_BYTES]) -> Option<Self> {
+        let (before, rest) = end.split_first_chunk::<CHECKSUM_BYTES>()?;
+        let (trailer, stored) = rest.split_at(TRAILER_BYTES);
+        (checksum(before, &[trailer]) == stored).then(|| Self::decode(trailer))?
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
         let (start, head) = bytes.first_chunk::<TRAILER_BYTES>()?.split_at(16);
         (start[..4] == *TRAILER_MAGIC && start[4..8] == [0; 4]).then_some(())?;
         Some(Self { count: u64::from_le_bytes(*start[8..].first_chunk()?), head: decode_head(head.first_chunk()?)? })

@@ -152,7 +152,7 @@ impl<R: Read> Reader<R> {
         if !self.checksum_holds(&[&bytes])? {
             return Err(damaged("the checksum of the trailer does not hold"));
         }
-        let trailer = Trailer::claimed(&bytes).ok_or_else(|| damaged("the trailer contradicts itself"))?;
+        let trailer = Trailer::decode(&bytes).ok_or_else(|| damaged("the trailer contradicts itself"))?;
         if trailer.count != self.read || trailer.head.seq != self.last_seq() {
             return Err(damaged("the trailer names another number of records"));
         }

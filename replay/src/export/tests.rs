@@ -32,7 +32,7 @@ fn written(header: &Header, records: &[EncodedRecord]) -> Vec<u8> {
     let (bytes, trailer) = writer.finish().unwrap();
     let head = records.last().map_or(header.before, EncodedRecord::head);
     assert_eq!(trailer, Trailer { count: records.len() as u64, head });
-    assert_eq!(Trailer::claimed(&bytes[bytes.len() - usize::try_from(TRAILER_LENGTH).unwrap()..]), Some(trailer));
+    assert_eq!(Trailer::at_end(bytes.last_chunk().unwrap()), Some(trailer));
     bytes
 }
 
@@ -159,7 +159,7 @@ fn chunks_left_out_doubled_or_taken_from_elsewhere_are_found() {
     let bytes = written(&from_the_beginning(), &all);
     let starts: Vec<_> = (0..bytes.len() - 4).filter(|at| bytes[*at..].starts_with(CHUNK_MAGIC)).collect();
     let [first, second, third] = starts[..] else { panic!("there are {} chunks", starts.len()) };
-    let end = bytes.len() - usize::try_from(TRAILER_LENGTH).unwrap();
+    let end = bytes.len() - TRAILER_BYTES - CHECKSUM_BYTES;
     let parts = [&bytes[..first], &bytes[first..second], &bytes[second..third], &bytes[third..end], &bytes[end..]];
     for order in [&[0, 2, 3, 4][..], &[0, 1, 3, 4], &[0, 1, 2, 4], &[0, 1, 1, 2, 3, 4], &[0, 2, 1, 3, 4], &[0, 4]] {
         let rearranged: Vec<_> = order.iter().flat_map(|part| parts[*part]).copied().collect();

@@ -1,13 +1,14 @@
 //! An exported file.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use tagstone_schema::{Head, Id, Seq};
 
 use super::{DurableEnd, Source, SourceError};
-use crate::export::{ExportError, Header, Reader, TRAILER_LENGTH, Trailer};
+use crate::export::{END_BYTES, ExportError, Header, Reader, Trailer};
 use crate::log::{RecordBytes, StoreError};
 
 /// An export, as it lies in a file. It is opened for reading alone.
@@ -22,14 +23,16 @@ impl ExportFile {
     pub fn open(path: &Path) -> Result<Self, SourceError> {
         let refused = |error| SourceError::Export { path: path.to_owned(), error };
         let failed = |source| SourceError::Absent { path: path.to_owned(), source };
-        let mut file = File::open(path).map_err(failed)?;
+        let file = File::open(path).map_err(failed)?;
         let header = match Reader::new(&file) {
             Ok(reader) => *reader.header(),
             Err(error) => return Err(refused(error)),
         };
-        let durable_end = match claimed_end(&mut file).map_err(failed)? {
+        let durable_end = match trailer_of(&file).map_err(failed)? {
             Some(trailer) => DurableEnd::Exact { head: trailer.head, said_by: "the trailer of the export" },
-            None => DurableEnd::Lost("the export has no trailer, with which every whole one ends".to_owned()),
+            None => {
+                DurableEnd::Lost("the export does not end with a sound trailer, as every whole one does".to_owned())
+            }
         };
         Ok(Self { path: path.to_owned(), header, durable_end })
     }
@@ -46,14 +49,12 @@ impl ExportFile {
     }
 }
 
-/// What stands at the end of the file, which may be another's words until the checksum is compared.
-fn claimed_end(file: &mut File) -> io::Result<Option<Trailer>> {
-    let length = file.metadata()?.len();
-    let Some(at) = length.checked_sub(TRAILER_LENGTH) else { return Ok(None) };
-    file.seek(SeekFrom::Start(at))?;
-    let mut bytes = Vec::new();
-    file.take(TRAILER_LENGTH).read_to_end(&mut bytes)?;
-    Ok(Trailer::claimed(&bytes))
+/// What the end of the file says, where it is the end of an export.
+fn trailer_of(file: &File) -> io::Result<Option<Trailer>> {
+    let Some(at) = file.metadata()?.len().checked_sub(END_BYTES as u64) else { return Ok(None) };
+    let mut end = [0; END_BYTES];
+    file.read_exact_at(&mut end, at)?;
+    Ok(Trailer::at_end(&end))
 }
 
 impl Source for ExportFile {

@@ -177,7 +177,7 @@ fn the_sound_part_of_a_damaged_log_is_exported() {
     let mut bytes = fs::read(&file).unwrap();
     // Every copy of the sixth record.
     let bad = records[5].bytes();
-    let places: Vec<_> = (0..bytes.len() - bad.len()).filter(|at| bytes[*at..].starts_with(bad)).collect();
+    let places: Vec<_> = (0..=bytes.len() - bad.len()).filter(|at| bytes[*at..].starts_with(bad)).collect();
     places.iter().for_each(|at| bytes[at + 100] ^= 1);
     fs::write(&file, &bytes).unwrap();
     let run = verify(directory.path(), &[]);
