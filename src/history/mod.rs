@@ -12,6 +12,7 @@
 
 mod demand;
 mod follower;
+mod past;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,7 @@ use tokio::sync::watch;
 
 use demand::Demand;
 pub use follower::{Behind, Follower};
+pub use past::{Past, Point, PointError, Range};
 
 /// How long a request waits for the index. It is behind by some milliseconds, and by more only under a load that lasts.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -37,6 +39,7 @@ pub struct History {
     records: RecordReader,
     reached: watch::Receiver<Reached>,
     demand: Arc<Demand>,
+    kept: Arc<past::Kept>,
 }
 
 /// How far the index has come.
@@ -66,6 +69,32 @@ impl History {
     pub async fn archive(&self, seq: Seq) -> Result<Archive, HistoryError> {
         self.up_to(seq).await?;
         Ok(Archive::new(&self.audit, self.records.clone()))
+    }
+
+    /// The archive as far as it has come.
+    pub fn archive_so_far(&self) -> Result<Archive, HistoryError> {
+        match *self.reached.borrow() {
+            Reached::Record(_) => Ok(Archive::new(&self.audit, self.records.clone())),
+            Reached::Failed => Err(HistoryError::Failed),
+        }
+    }
+
+    /// Waits, for however long it takes, until the archive contains a record beyond `seq`. That alone hurries nobody.
+    pub async fn beyond(&self, seq: Seq) -> Result<(), HistoryError> {
+        let mut reached = self.reached.clone();
+        let there = reached.wait_for(|reached| match reached {
+            Reached::Record(reached) => *reached > seq,
+            Reached::Failed => true,
+        });
+        match there.await.as_deref() {
+            Ok(Reached::Record(_)) => Ok(()),
+            Ok(Reached::Failed) | Err(_) => Err(HistoryError::Failed),
+        }
+    }
+
+    /// Somebody wants the index to contain the record `seq` soon.
+    pub fn ask(&self, seq: Seq) {
+        self.demand.ask(seq);
     }
 
     /// Waits until the index contains the record `seq`, and returns it.
