@@ -6,6 +6,7 @@ mod damage;
 mod directory;
 mod evidence;
 mod export;
+mod forensics;
 mod forged;
 mod incident;
 mod questions;
