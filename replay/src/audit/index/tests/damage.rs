@@ -35,7 +35,9 @@ fn healed(known: &Known, directory: &Path) -> AuditIndex {
 fn copied(from: &Path, to: &Path) {
     let _ = fs::remove_dir_all(to);
     fs::create_dir(to).unwrap();
-    files(from).iter().for_each(|path| drop(fs::copy(path, to.join(path.file_name().unwrap())).unwrap()));
+    for path in files(from) {
+        fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+    }
 }
 
 #[test]
