@@ -53,7 +53,13 @@ impl Follower {
         let index = index.inspect_err(|error| tracing::error!(%error, "history cannot be asked for")).ok();
         let standing = if index.is_some() { Reached::Record(reached.head.seq) } else { Reached::Failed };
         let (told, heard) = watch::channel(standing);
-        let history = History { index: index.clone(), records: records.clone(), reached: heard, waker: newer.waker() };
+        let history = History {
+            index: index.clone(),
+            records: records.clone(),
+            reached: heard,
+            waker: newer.waker(),
+            kept: Arc::default(),
+        };
         (Self { index, records, reached: Arc::new(reached), newer, told, is_anew: false }, history)
     }
 

@@ -10,8 +10,10 @@
 //! **Invariant**: a request finds in the archive whatever was committed before it came. It waits for that, for a bounded time.
 
 mod follower;
+mod past;
 mod resume;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tagstone_replay::audit::Archive;
@@ -21,6 +23,7 @@ use tagstone_schema::Seq;
 use tokio::sync::watch;
 
 pub use follower::Follower;
+pub use past::{Past, Point, PointError, Range};
 pub use resume::{Behind, Resume};
 
 use crate::registry::Waker;
@@ -35,6 +38,7 @@ pub struct History {
     records: RecordReader,
     reached: watch::Receiver<Reached>,
     waker: Waker,
+    kept: Arc<past::Kept>,
 }
 
 /// How far the index has come.
@@ -91,6 +95,27 @@ impl History {
             // It may have been thrown away in this moment.
             Some(Reached::Record(_)) if archive.reached().seq >= seq => Ok(archive),
             _ => Err(HistoryError::Behind { reached: archive.reached().seq, wanted: seq }),
+        }
+    }
+
+    /// The archive as far as it has come.
+    pub fn archive_so_far(&self) -> Result<Archive, HistoryError> {
+        match (*self.reached.borrow(), &self.index) {
+            (Reached::Record(_), Some(index)) => Ok(Archive::new(index, self.records.clone())),
+            _ => Err(HistoryError::Failed),
+        }
+    }
+
+    /// Waits, for however long it takes, until the archive contains a record beyond `seq`.
+    pub async fn beyond(&self, seq: Seq) -> Result<(), HistoryError> {
+        let mut reached = self.reached.clone();
+        let there = reached.wait_for(|reached| match reached {
+            Reached::Record(reached) => *reached > seq,
+            Reached::Failed => true,
+        });
+        match there.await.as_deref() {
+            Ok(Reached::Record(_)) => Ok(()),
+            Ok(Reached::Failed) | Err(_) => Err(HistoryError::Failed),
         }
     }
 }

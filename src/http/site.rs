@@ -6,9 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use tagstone_replay::log::RecordReader;
 use tagstone_schema::Digest;
 
-use super::api::{Fingerprints, LongQuestions};
+use super::api::{ArchiveQuestions, Fingerprints, LongQuestions, OpenStreams};
 use crate::content::ContentStore;
 use crate::history::History;
 use crate::metrics::Metrics;
@@ -31,6 +32,8 @@ pub struct Limits {
     pub open_uploads: usize,
     /// Entries of a page.
     pub page_entries: usize,
+    /// Streams of events that may be open.
+    pub event_streams: usize,
     /// Bytes of a path with its query.
     pub uri_bytes: usize,
 }
@@ -47,6 +50,8 @@ pub struct Parts {
     pub content: Arc<ContentStore>,
     /// The history of tags.
     pub history: History,
+    /// The log, to be read beside the writer.
+    pub records: RecordReader,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// What runs prune policies.
@@ -60,6 +65,7 @@ pub struct Site {
     pub(super) writer: WriterHandle,
     pub(super) content: Arc<ContentStore>,
     pub(super) history: History,
+    pub(super) records: RecordReader,
     pub(super) metrics: Arc<Metrics>,
     pub(super) pruner: Arc<Pruner>,
     pub(super) limits: Limits,
@@ -67,15 +73,18 @@ pub struct Site {
     pub(super) manifests: Cache<Digest, Bytes, ByBytes>,
     pub(super) fingerprints: Fingerprints,
     pub(super) questions: LongQuestions,
+    pub(super) archive_questions: ArchiveQuestions,
+    pub(super) streams: OpenStreams,
 }
 
 impl Site {
     /// A site over an opened registry. `cache_bytes` bounds the memory for manifests.
     pub fn new(parts: Parts, limits: Limits, sparse: Sparse, cache_bytes: u64) -> Self {
-        let Parts { published, clock, writer, content, history, metrics, pruner } = parts;
+        let Parts { published, clock, writer, content, history, records, metrics, pruner } = parts;
         // Most manifests have some hundred bytes up to a few thousand.
         let entries = usize::try_from(cache_bytes / 2048).unwrap_or(usize::MAX).max(16);
         let manifests = Cache::with_weighter(entries, cache_bytes, ByBytes);
+        let streams = OpenStreams::new(limits.event_streams);
         let (fingerprints, questions) = (Fingerprints::default(), LongQuestions::default());
         Self {
             published,
@@ -83,6 +92,7 @@ impl Site {
             writer,
             content,
             history,
+            records,
             metrics,
             pruner,
             limits,
@@ -90,6 +100,8 @@ impl Site {
             manifests,
             fingerprints,
             questions,
+            archive_questions: ArchiveQuestions::default(),
+            streams,
         }
     }
 

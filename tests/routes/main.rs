@@ -5,6 +5,8 @@
 //! id; and for every refusal the form of the error, and that head, fingerprint and open uploads are as before.
 
 mod case;
+mod happenings;
+mod live;
 mod policy;
 mod registry;
 mod reply;
@@ -13,7 +15,11 @@ mod samples;
 
 mod api_document;
 mod api_errors;
+mod api_event_stream;
+mod api_events;
 mod api_log_head;
+mod api_log_records;
+mod api_logs;
 mod api_policies;
 mod api_policy_conflicts;
 mod api_policy_races;
@@ -28,6 +34,10 @@ mod api_tag_list;
 mod api_tag_put;
 mod api_tag_why;
 mod api_tags_deletion;
+mod as_of;
+mod as_of_gone;
+mod as_of_points;
+mod as_of_random;
 mod base;
 mod blobs;
 mod body_limits;
@@ -47,4 +57,5 @@ mod read_only;
 mod recovery;
 mod referrers;
 mod sessions;
+mod tag_history;
 mod uploads;

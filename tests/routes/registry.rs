@@ -131,6 +131,7 @@ impl Registry {
         metrics.observe_head(opened.log.head());
         let content = Arc::new(opened.content);
         let (published, newer) = Published::followed(opened.snapshot);
+        let records = opened.history.records.clone();
         let (follower, history) = Follower::new(opened.history, newer);
         let failing = Arc::new(AtomicBool::new(false));
         let clock = Arc::new(MovableClock::default());
@@ -151,6 +152,7 @@ impl Registry {
             writer: handle.clone(),
             content: content.clone(),
             history,
+            records,
             metrics,
             pruner,
         };
@@ -288,6 +290,11 @@ impl Registry {
     /// From now on every write of the log fails.
     pub(crate) fn fail_writes(&self) {
         self.failing.store(true, Ordering::SeqCst);
+    }
+
+    /// Begins to answer a request. The body is not read.
+    pub(crate) async fn answer(&self, request: TestRequest) -> ServiceResponse {
+        (self.service)(request, None).await.unwrap()
     }
 
     /// Answers a probe, whose refusals are texts for whoever operates the registry.

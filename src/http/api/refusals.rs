@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::ApiAnswer;
-use super::error::{ApiRefusal, ErrorType};
+use super::error::ApiRefusal;
 use super::page::ApiPage;
 use super::whoami::ActorForm;
 use crate::http::exchange::Exchange;
@@ -111,11 +111,7 @@ pub(super) async fn list(exchange: &Exchange<'_>) -> ApiAnswer {
 async fn recall(site: &Site) -> Result<(), ApiRefusal> {
     let Some(until) = site.writer.refusals().unrecalled() else { return Ok(()) };
     let archive = site.history.archive(until).await?;
-    let recalled = tokio::task::spawn_blocking(move || Recalled::of(&archive, until)).await;
-    let recalled = recalled.map_err(|error| {
-        tracing::error!(%error, "refused attempts cannot be recalled");
-        ApiRefusal::new(ErrorType::InternalError, "the refused attempts cannot be read")
-    })?;
-    site.writer.refusals().recall(recalled?);
+    let recalled = site.archive_questions.ask(move || Ok(Recalled::of(&archive, until)?)).await?;
+    site.writer.refusals().recall(recalled);
     Ok(())
 }

@@ -93,38 +93,34 @@ pub(super) async fn get(exchange: &Exchange<'_>, name: &str) -> ApiAnswer {
     let (site, now) = (exchange.site, exchange.now());
     let snapshot = site.published.snapshot();
     let archive = site.history.archive(snapshot.head.seq).await?;
-    // Records and the index are read from the disk.
-    let page = tokio::task::spawn_blocking(move || page(&archive, &snapshot, &repository, &query, now)).await;
-    let page = page.map_err(|error| {
-        tracing::error!(%error, "the index of tag history cannot be read");
-        ApiRefusal::new(ErrorType::InternalError, "the index of tag history cannot be read")
-    })?;
-    Ok(HttpResponse::Ok().json(page?))
+    let work = move || Ok(page(&archive, &snapshot, &repository, &query, now)?);
+    Ok(HttpResponse::Ok().json(site.archive_questions.ask(work).await??))
 }
 
+/// A page, or why there is none.
 fn page(
     archive: &Archive,
     snapshot: &Snapshot,
     repository: &RepositoryName,
     query: &ListQuery,
     now: Timestamp,
-) -> Result<TagPage, ApiRefusal> {
+) -> Result<Result<TagPage, ApiRefusal>, ArchiveError> {
     let live = snapshot.state.live(repository, now);
     let stays = Stays { archive, repository, live: live.as_ref(), head: snapshot.head.seq };
     let listed = stays.listed(query)?;
     if listed.stays.is_empty() {
         if live.is_none() && !archive.had_tags(repository)? {
-            return Err(Rejection::RepositoryUnknown { repository: repository.clone() }.into());
+            return Ok(Err(Rejection::RepositoryUnknown { repository: repository.clone() }.into()));
         }
         if listed.is_cut_off {
-            return Err(ApiRefusal::invalid_request(format!(
+            return Ok(Err(ApiRefusal::invalid_request(format!(
                 "nothing of this page is among the newest {MOST_LOOKED_AT} entries of the repository, and a request looks \
                  at no more; ask for a tag by `specificTag`"
-            )));
+            ))));
         }
     }
     let tags = listed.stays.iter().map(|stay| entry(stay, live.as_ref())).collect();
-    Ok(TagPage { tags, page: query.page, has_additional: listed.has_more })
+    Ok(Ok(TagPage { tags, page: query.page, has_additional: listed.has_more }))
 }
 
 fn entry(listed: &ListedStay<'_>, live: Option<&Live<'_>>) -> TagEntry {
@@ -156,17 +152,5 @@ impl From<HistoryError> for ApiRefusal {
             HistoryError::Failed => refusal,
             HistoryError::Behind { .. } => refusal.with_header(header::RETRY_AFTER, HeaderValue::from_static("1")),
         }
-    }
-}
-
-impl From<ArchiveError> for ApiRefusal {
-    fn from(error: ArchiveError) -> Self {
-        tracing::error!(%error, "history cannot be read");
-        // A part of the index that is damaged is made anew at once.
-        let refusal = Self::new(
-            ErrorType::Unavailable,
-            "a part of the index of tag history cannot be read; try again in a moment",
-        );
-        refusal.with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
     }
 }
