@@ -1,124 +1,159 @@
 //! The thread that keeps the index up with the log.
 
-use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use tagstone_replay::audit::index::AuditIndex;
+use tagstone_replay::audit::Unfolded;
+use tagstone_replay::audit::index::{AuditIndex, IndexError};
+use tagstone_replay::fold::{IllegalEvent, State};
 use tagstone_replay::log::RecordReader;
-use tagstone_replay::log::index::{FollowError, Indexer, TagIndex};
-use tagstone_schema::Seq;
+use tagstone_replay::log::chain::{Broken, BrokenWhy, Chain};
+use tagstone_schema::{Head, Seq};
 use tokio::sync::watch;
 
-use super::{Demand, History, Reached};
+use super::{Behind, History, Reached};
 use crate::registry::{Newer, Snapshot};
 
-/// How many times as long as it has worked it rests.
-const REST: u32 = 9;
-
-/// However long one piece of work has taken.
-const LONGEST_REST: Duration = Duration::from_secs(2);
-
-/// How soon it finds that the registry stops.
-const PART_OF_REST: Duration = Duration::from_millis(50);
-
-/// An index that is complete up to a place of an open log, with what it takes to go on from there.
-pub struct Behind {
-    /// The index, or why there is none.
-    pub index: Result<TagIndex, FollowError>,
-    /// The index of the audit.
-    pub audit: AuditIndex,
-    /// The log.
-    pub records: RecordReader,
-    /// The state at the record up to which the index is complete.
-    pub reached: Snapshot,
-}
+/// Records between two looks at the world: who waits is told, and a stop is noticed.
+const UNTIL_A_LOOK: Seq = 1_000;
 
 /// Follows the log into the index.
 ///
 /// It holds the state of the record that it has reached, since what ends with a manifest or a repository is known only to the
 /// state before. Once it has caught up it holds the published one, so there is no second state in memory.
 pub struct Follower {
-    indexer: Option<Indexer>,
+    index: Option<AuditIndex>,
     records: RecordReader,
     reached: Arc<Snapshot>,
     newer: Newer,
     told: watch::Sender<Reached>,
-    demand: Arc<Demand>,
+    /// Whether the index was made anew and has not caught up since. It is not made anew twice in a row.
+    is_anew: bool,
+}
+
+/// Why a log cannot be followed any further.
+#[derive(Debug, thiserror::Error)]
+enum FollowError {
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    #[error("it is not of this log")]
+    Foreign,
+    #[error(transparent)]
+    Broken(#[from] Broken),
+    #[error(transparent)]
+    Illegal(#[from] IllegalEvent),
+    #[error("the log ends at record {found}, before record {expected}")]
+    Short { found: Seq, expected: Seq },
 }
 
 impl Follower {
     /// A follower of what is published, and the history that it writes.
     pub fn new(behind: Behind, newer: Newer) -> (Self, History) {
-        let Behind { index, audit, records, reached } = behind;
-        let index = index.inspect_err(|error| tracing::error!(%error, "tag history cannot be asked for")).ok();
+        let Behind { index, records, reached } = behind;
+        let index = index.inspect_err(|error| tracing::error!(%error, "history cannot be asked for")).ok();
         let standing = if index.is_some() { Reached::Record(reached.head.seq) } else { Reached::Failed };
         let (told, heard) = watch::channel(standing);
-        let demand = Arc::new(Demand::default());
-        let (index_of_tags, reader) = (index.clone(), records.clone());
         let history = History {
-            index: index_of_tags,
-            audit: audit.clone(),
-            records: reader,
+            index: index.clone(),
+            records: records.clone(),
             reached: heard,
-            demand: demand.clone(),
+            waker: newer.waker(),
             kept: Arc::default(),
         };
-        let indexer = index.map(|index| Indexer::new(index, audit));
-        (Self { indexer, records, reached: Arc::new(reached), newer, told, demand }, history)
+        (Self { index, records, reached: Arc::new(reached), newer, told, is_anew: false }, history)
     }
 
     /// Follows until nobody publishes any more, and closes the index.
     pub fn run(mut self) {
-        let Some(mut indexer) = self.indexer.take() else { return };
+        let Some(index) = self.index.take() else { return };
         while let Some(newest) = self.newer.next() {
-            // A panic inside sled must not leave requests waiting for what never comes.
-            let followed = catch_unwind(AssertUnwindSafe(|| self.follow(&mut indexer, newest)));
-            let why = match followed {
-                Ok(Ok(())) => continue,
-                Ok(Err(error)) => error.to_string(),
-                Err(_) => "a panic".to_owned(),
-            };
-            tracing::error!(why, "the index of tag history has failed; it is made anew at the next start");
-            self.told.send_replace(Reached::Failed);
-            return;
+            if let Err(why) = self.keep_up(&index, &newest) {
+                tracing::error!(why, "the index of the audit has failed; it is made anew at the next start");
+                self.told.send_replace(Reached::Failed);
+                return;
+            }
         }
-        if let Err(error) = indexer.into_index().close() {
-            tracing::warn!(%error, "the index of tag history was not closed; it may be made anew at the next start");
+        if let Err(error) = index.close() {
+            tracing::warn!(%error, "the index of the audit was not closed; the next start reads some records again");
         }
+    }
+
+    /// Follows up to a state; an index that fails is thrown away and made anew, once.
+    fn keep_up(&mut self, index: &AuditIndex, newest: &Arc<Snapshot>) -> Result<(), String> {
+        if index.is_in_doubt() {
+            self.begin_anew(index, &"a part of it is damaged")?;
+        }
+        loop {
+            // A panic must not leave requests waiting for what never comes.
+            let followed = catch_unwind(AssertUnwindSafe(|| self.follow(index, newest)));
+            match followed.map_err(|_| "a panic".to_owned())? {
+                Ok(()) => return Ok(()),
+                Err(error @ (FollowError::Index(_) | FollowError::Foreign)) => self.begin_anew(index, &error)?,
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+    }
+
+    fn begin_anew(&mut self, index: &AuditIndex, why: &dyn std::fmt::Display) -> Result<(), String> {
+        if self.is_anew {
+            return Err(why.to_string());
+        }
+        tracing::warn!(%why, "the index of the audit is thrown away and made anew");
+        self.is_anew = true;
+        self.told.send_replace(Reached::Record(0));
+        self.reached = Arc::default();
+        index.clear().map_err(|error| error.to_string())
     }
 
     /// Follows up to a state, or until nobody publishes any more: the next start goes on from where this ends.
-    fn follow(&mut self, indexer: &mut Indexer, newest: Arc<Snapshot>) -> Result<(), FollowError> {
+    fn follow(&mut self, index: &AuditIndex, newest: &Arc<Snapshot>) -> Result<(), FollowError> {
+        // Until the last record of the index is passed nobody knows whether it is of this log; who waits is not told before.
         let (from, until) = (self.reached.head, newest.head.seq);
-        if from.seq < until {
-            let mut state = self.reached.state.clone();
-            let mut began = Instant::now();
-            let told = |seq| {
-                self.told.send_replace(Reached::Record(seq));
-                let goes_on = self.rest(seq, began.elapsed());
-                began = Instant::now();
-                goes_on
-            };
-            indexer.follow(self.records.read(from.seq + 1), from, until, &mut state, told)?;
+        let mut state = self.reached.state.clone();
+        let mut chain = Chain::after(from);
+        let records = self.records.clone();
+        let mut records = records.read(from.seq + 1);
+        while chain.head().seq < until {
+            let seq = chain.head().seq;
+            let Some(stored) = records.next() else { return Err(FollowError::Short { found: seq, expected: until }) };
+            let stored =
+                stored.map_err(|error| Broken { seq: seq + 1, why: BrokenWhy::Unreadable(error.to_string()) })?;
+            let record = chain.next(&stored)?;
+            let unfolded = Unfolded::apply(&mut state, record)?;
+            add(index, &unfolded, chain.head())?;
+            if chain.head().seq.is_multiple_of(UNTIL_A_LOOK) {
+                self.tell(chain.head().seq);
+                if self.newer.is_over() {
+                    break;
+                }
+            }
         }
-        self.reached = newest;
+        if chain.head().seq < until {
+            self.reached = stopped(state, chain.head());
+            return Ok(());
+        }
+        self.reached = newest.clone();
+        self.is_anew = false;
+        self.tell(until);
         Ok(())
     }
 
-    /// Leaves the machine to others, unless somebody waits.
-    fn rest(&self, reached: Seq, worked: Duration) -> ControlFlow<()> {
-        let mut left = (worked * REST).min(LONGEST_REST);
-        while !left.is_zero() && !self.newer.is_over() {
-            let part = left.min(PART_OF_REST);
-            if self.demand.rest(reached, part) {
-                break;
-            }
-            left -= part;
-        }
-        if self.newer.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    fn tell(&self, seq: Seq) {
+        self.told.send_replace(Reached::Record(seq));
     }
+}
+
+fn stopped(state: State, head: Head) -> Arc<Snapshot> {
+    Arc::new(Snapshot { state, head })
+}
+
+/// Adds a record that is not in the index, and compares with the last one that is.
+fn add(index: &AuditIndex, unfolded: &Unfolded, head: Head) -> Result<(), FollowError> {
+    let reached = index.reached();
+    if head.seq > reached.seq {
+        return Ok(index.add(unfolded, head)?);
+    }
+    if head.seq == reached.seq && head.hash != reached.hash { Err(FollowError::Foreign) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -1,18 +1,17 @@
-//! The history of tags, as requests ask for it: the index, and the thread that keeps it up with the log.
+//! The history, as requests ask for it: the index of the audit, and the thread that keeps it up with the log.
 //!
 //! The writer knows of none of this. It publishes a state and goes on; the [`Follower`] is woken, reads the new records from the
-//! log and indexes them. However slow the index is, nothing waits for it but the requests that ask for history, and what it has
-//! not taken yet lies in the log, not in memory. When it fails, those requests are refused until a restart makes it anew.
+//! log and adds them to the index. However slow that is, nothing waits for it but the requests that ask for history, and what it
+//! has not taken yet lies in the log, not in memory.
 //!
-//! Nobody may ask for a long time, and pushes want the machine for themselves: unless a request waits, the follower rests nine
-//! times as long as it works. Under a load that lasts, the index then falls behind, and the first request after it may be told to come
-//! again.
+//! An index that is absent or in doubt is made from the first record on while the registry serves; requests for history are told
+//! how far it has come.
 //!
-//! **Invariant**: a request finds in the index whatever was committed before it came. It waits for that, for a bounded time.
+//! **Invariant**: a request finds in the archive whatever was committed before it came. It waits for that, for a bounded time.
 
-mod demand;
 mod follower;
 mod past;
+mod resume;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,25 +19,25 @@ use std::time::Duration;
 use tagstone_replay::audit::Archive;
 use tagstone_replay::audit::index::AuditIndex;
 use tagstone_replay::log::RecordReader;
-use tagstone_replay::log::index::TagIndex;
 use tagstone_schema::Seq;
 use tokio::sync::watch;
 
-use demand::Demand;
-pub use follower::{Behind, Follower};
+pub use follower::Follower;
 pub use past::{Past, Point, PointError, Range};
+pub use resume::{Behind, Resume};
 
-/// How long a request waits for the index. It is behind by some milliseconds, and by more only under a load that lasts.
+use crate::registry::Waker;
+
+/// How long a request waits for the index. It is behind by some milliseconds, and by more only while it is made anew.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The history, to be asked. Clones are cheap.
 #[derive(Clone)]
 pub struct History {
-    index: Option<TagIndex>,
-    audit: AuditIndex,
+    index: Option<AuditIndex>,
     records: RecordReader,
     reached: watch::Receiver<Reached>,
-    demand: Arc<Demand>,
+    waker: Waker,
     kept: Arc<past::Kept>,
 }
 
@@ -60,26 +59,54 @@ pub enum HistoryError {
     )]
     Failed,
     /// The index is too far behind.
-    #[error("the index of tag history has not caught up with the latest changes yet; try again in a moment")]
-    Behind,
+    #[error(
+        "the index of tag history is being made and has come to record {reached} of {wanted}; try again in a moment. Pushes and \
+         pulls are not affected"
+    )]
+    Behind {
+        /// The last record that it contains.
+        reached: Seq,
+        /// The record that it has to contain.
+        wanted: Seq,
+    },
 }
 
 impl History {
     /// Waits until the archive contains the record `seq`, and returns it.
     pub async fn archive(&self, seq: Seq) -> Result<Archive, HistoryError> {
-        self.up_to(seq).await?;
-        Ok(Archive::new(&self.audit, self.records.clone()))
+        let Some(index) = &self.index else { return Err(HistoryError::Failed) };
+        if index.is_in_doubt() {
+            self.waker.wake();
+        }
+        let mut reached = self.reached.clone();
+        let there = reached.wait_for(|reached| match reached {
+            Reached::Record(reached) => *reached >= seq && !index.is_in_doubt(),
+            Reached::Failed => true,
+        });
+        let standing = match tokio::time::timeout(PATIENCE, there).await {
+            Ok(Ok(reached)) => Some(*reached),
+            // The follower is gone without a word: it has panicked, or the registry stops.
+            Ok(Err(_)) => Some(Reached::Failed),
+            Err(_) => None,
+        };
+        let archive = Archive::new(index, self.records.clone());
+        match standing {
+            Some(Reached::Failed) => Err(HistoryError::Failed),
+            // It may have been thrown away in this moment.
+            Some(Reached::Record(_)) if archive.reached().seq >= seq => Ok(archive),
+            _ => Err(HistoryError::Behind { reached: archive.reached().seq, wanted: seq }),
+        }
     }
 
     /// The archive as far as it has come.
     pub fn archive_so_far(&self) -> Result<Archive, HistoryError> {
-        match *self.reached.borrow() {
-            Reached::Record(_) => Ok(Archive::new(&self.audit, self.records.clone())),
-            Reached::Failed => Err(HistoryError::Failed),
+        match (*self.reached.borrow(), &self.index) {
+            (Reached::Record(_), Some(index)) => Ok(Archive::new(index, self.records.clone())),
+            _ => Err(HistoryError::Failed),
         }
     }
 
-    /// Waits, for however long it takes, until the archive contains a record beyond `seq`. That alone hurries nobody.
+    /// Waits, for however long it takes, until the archive contains a record beyond `seq`.
     pub async fn beyond(&self, seq: Seq) -> Result<(), HistoryError> {
         let mut reached = self.reached.clone();
         let there = reached.wait_for(|reached| match reached {
@@ -89,31 +116,6 @@ impl History {
         match there.await.as_deref() {
             Ok(Reached::Record(_)) => Ok(()),
             Ok(Reached::Failed) | Err(_) => Err(HistoryError::Failed),
-        }
-    }
-
-    /// Somebody wants the index to contain the record `seq` soon.
-    pub fn ask(&self, seq: Seq) {
-        self.demand.ask(seq);
-    }
-
-    /// Waits until the index contains the record `seq`, and returns it.
-    pub async fn up_to(&self, seq: Seq) -> Result<TagIndex, HistoryError> {
-        self.demand.ask(seq);
-        let mut reached = self.reached.clone();
-        let there = reached.wait_for(|reached| match reached {
-            Reached::Record(reached) => *reached >= seq,
-            Reached::Failed => true,
-        });
-        let standing = match tokio::time::timeout(PATIENCE, there).await {
-            Ok(Ok(reached)) => *reached,
-            // The follower is gone without a word: it has panicked, or the registry stops.
-            Ok(Err(_)) => Reached::Failed,
-            Err(_) => return Err(HistoryError::Behind),
-        };
-        match (standing, &self.index) {
-            (Reached::Record(_), Some(index)) => Ok(index.clone()),
-            _ => Err(HistoryError::Failed),
         }
     }
 }

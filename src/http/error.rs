@@ -213,7 +213,7 @@ impl From<HistoryError> for Refusal {
             HistoryError::Failed => {
                 Self::new(status, Code::Denied, error.to_string()).with_detail(json!({"reason": "HISTORY_FAILED"}))
             }
-            HistoryError::Behind => Self::new(status, Code::TooManyRequests, error.to_string())
+            HistoryError::Behind { .. } => Self::new(status, Code::TooManyRequests, error.to_string())
                 .with_header(header::RETRY_AFTER, HeaderValue::from_static("1")),
         }
     }

@@ -21,7 +21,7 @@ pub use command::{
 pub use conflict::{Candidate, Conflict, InForce, Judgement, Party, Warning, judge};
 pub use decide::{decide, judge_policy};
 pub use prune::{Listed, Order, PrunedTag, Pruner, Report, RunError, SkippedTag, Stop, Way, WhySkipped};
-pub use published::{Newer, Published, Snapshot};
-pub use refusals::{Attempt, Place, RefusalReason, Refusals, RefusedEntry, RefusedList, Tally};
+pub use published::{Newer, Published, Snapshot, Waker};
+pub use refusals::{Attempt, Place, Recalled, RefusalReason, Refusals, RefusedEntry, RefusedList, Tally};
 pub use rejection::{Act, Immutable, Protected, Rejection, SpentName};
 pub use writer::{BatchBytes, Committed, Progress, WriteError, Writer, WriterHandle, WriterSettings};

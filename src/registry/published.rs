@@ -21,7 +21,7 @@ pub struct Snapshot {
 pub struct Published {
     newest: Arc<ArcSwap<Snapshot>>,
     /// Wakes whoever follows.
-    follower: Option<SyncSender<()>>,
+    follower: Option<Arc<SyncSender<()>>>,
     /// Held by everyone who can publish or ask, so that whoever follows sees the last of them go.
     _held: Arc<()>,
 }
@@ -38,9 +38,14 @@ impl Published {
         let (follower, woken) = sync_channel(1);
         // The state after the start is news as well.
         let _ = follower.try_send(());
-        let held = Arc::new(());
-        let holders = Arc::downgrade(&held);
-        (Self { newest: newest.clone(), follower: Some(follower), _held: held }, Newer { newest, woken, holders })
+        let (follower, held) = (Arc::new(follower), Arc::new(()));
+        let newer = Newer {
+            newest: newest.clone(),
+            woken,
+            waker: Waker(Arc::downgrade(&follower)),
+            holders: Arc::downgrade(&held),
+        };
+        (Self { newest, follower: Some(follower), _held: held }, newer)
     }
 
     /// The newest state, for a moment. It must not be held across an await: it would keep a slot of the swap busy.
@@ -68,14 +73,35 @@ impl Published {
 pub struct Newer {
     newest: Arc<ArcSwap<Snapshot>>,
     woken: Receiver<()>,
+    waker: Waker,
     holders: Weak<()>,
 }
 
+/// Wakes whoever follows without news. It does not keep him waiting when nobody can publish any more.
+#[derive(Clone, Debug)]
+pub struct Waker(Weak<SyncSender<()>>);
+
+impl Waker {
+    /// Wakes him.
+    pub fn wake(&self) {
+        if let Some(follower) = self.0.upgrade() {
+            // Where a call waits already, one is enough.
+            let _ = follower.try_send(());
+        }
+    }
+}
+
 impl Newer {
-    /// Waits for a state that was published since the last call, or, at first, the one after the start. None when nobody
+    /// Waits for a state that was published since the last call, or, at first, the one after the start; who is woken gets the
+    /// one that he has seen. None when nobody
     /// can publish any more and the last one was seen.
     pub fn next(&self) -> Option<Arc<Snapshot>> {
         self.woken.recv().ok().map(|()| self.newest.load_full())
+    }
+
+    /// What wakes the one who waits.
+    pub fn waker(&self) -> Waker {
+        self.waker.clone()
     }
 
     /// Whether nobody can publish or ask any more.

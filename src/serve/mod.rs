@@ -80,7 +80,6 @@ fn recover(layout: &Layout, settings: &Settings) -> Result<(Site, Background), S
         published.clone(),
         writer_settings(settings),
     );
-    handle.refusals().begin_with(registry.refusals);
     let writing = std::thread::Builder::new().name("writer".to_owned()).spawn(move || drop(writer.run()))?;
     let following = std::thread::Builder::new().name("history".to_owned()).spawn(move || follower.run())?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);

@@ -1,9 +1,7 @@
 //! Opening a data directory: the log verified and folded, the start recorded.
 
-use tagstone_replay::audit::index::AuditIndex;
 use tagstone_replay::content::Layout;
 use tagstone_replay::fold::State;
-use tagstone_replay::log::index::CatchUp;
 use tagstone_replay::log::{AppendError, EmbeddedLog, Log, Options};
 use tagstone_schema::policy::{Pattern, Rule, Scope};
 use tagstone_schema::record::{EncodeError, FORMAT_VERSION};
@@ -11,9 +9,9 @@ use tagstone_schema::{Actor, Event, Id, Origin, Record};
 
 use super::{ServeError, bounded, presence};
 use crate::content::{ContentStore, Settings as ContentSettings};
-use crate::history::Behind;
+use crate::history::{Behind, Resume};
 use crate::random_id::random_id;
-use crate::registry::{Clock, Refusals, Snapshot, SystemClock};
+use crate::registry::{Clock, Snapshot, SystemClock};
 use crate::settings::Settings;
 
 /// A registry whose log is verified and folded, and records its own start.
@@ -24,9 +22,7 @@ pub struct Opened {
     pub snapshot: Snapshot,
     /// The bytes.
     pub content: ContentStore,
-    /// What was refused before, as far as it was recorded.
-    pub refusals: Refusals,
-    /// The index of tag history, as far as the log goes without the record of this start.
+    /// The index of the audit, and where its follower goes on.
     pub history: Behind,
 }
 
@@ -36,19 +32,15 @@ impl Opened {
         // The log comes first: a start that it refuses leaves nothing behind.
         let mut state = State::default();
         let options = Options { cache_bytes: settings.store.cache_bytes };
-        let audit = AuditIndex::default();
-        let mut index = CatchUp::new(layout.index(), options, audit.clone());
-        let refusals = Refusals::default();
+        let mut resume = Resume::new(layout.index());
         let opened = EmbeddedLog::open(layout, options, &mut |record| {
-            refusals.recall(record);
-            index.apply(&mut state, record)
+            resume.pass(&state, record);
+            state.apply(record)
         })?;
         if opened.cut_off > 0 {
             tracing::warn!(records = opened.cut_off, "cut off records that were never acknowledged");
         }
-        let reached = Snapshot { state: state.clone(), head: opened.log.head() };
-        let index = index.finish(&opened.log, reached.head);
-        let history = Behind { index, audit, records: opened.log.reader(), reached };
+        let history = resume.finish(&state, opened.log.head(), opened.log.reader());
         let mut log: Box<dyn Log> = Box::new(opened.log);
         let content = ContentStore::open(
             layout,
@@ -61,7 +53,7 @@ impl Opened {
         record_start(&mut *log, &mut state, &SystemClock, settings)?;
         let head = log.head();
         tracing::info!(seq = head.seq, hash = %head.hash, repositories = state.repository_count(), "the log is open");
-        Ok(Self { log, snapshot: Snapshot { state, head }, content, refusals, history })
+        Ok(Self { log, snapshot: Snapshot { state, head }, content, history })
     }
 }
 

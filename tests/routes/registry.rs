@@ -143,7 +143,6 @@ impl Registry {
             published.clone(),
             serve::writer_settings(&settings),
         );
-        handle.refusals().begin_with(opened.refusals);
         let writing = std::thread::spawn(move || writer.run());
         let following = std::thread::spawn(move || follower.run());
         let pruner = Arc::new(Pruner::new(published.clone(), clock.clone(), handle.clone()));

@@ -6,7 +6,7 @@ use tagstone_schema::{Head, Record, Seq, Timestamp};
 
 use super::index::{AuditIndex, IndexError, View};
 use super::query::{Found, Order, Page, Query};
-use super::term::{Term, TermKeys};
+use super::term::Term;
 use super::{Place, Unfolded};
 use crate::log::RecordReader;
 
@@ -74,26 +74,39 @@ impl Archive {
         from: Place,
         order: Order,
     ) -> impl Iterator<Item = Result<Found, ArchiveError>> + 'a {
-        let key = TermKeys::default().key(term);
+        let key = self.view.keys().key(term);
         let places = self.view.places(vec![key], from, order);
+        let mut last = None;
         places.filter_map(move |place| {
-            let found = place.map_err(ArchiveError::from).and_then(|place| self.found(place));
+            let found = place.map_err(ArchiveError::from).and_then(|place| self.found(place, &mut last));
             // Another term may share the key.
             found.map(|found| found.filter(|found| found.event().is_some_and(|event| event.has(term)))).transpose()
         })
     }
 
+    /// The places of the events with a term, as [`Archive::events_of`]. It reads no records, so in some ten millions of events
+    /// there may be one place without the term.
+    pub fn places_of(
+        &self,
+        term: Term<'_>,
+        from: Place,
+        order: Order,
+    ) -> impl Iterator<Item = Result<Place, ArchiveError>> + '_ {
+        let key = self.view.keys().key(term);
+        self.view.places(vec![key], from, order).map(|place| place.map_err(ArchiveError::from))
+    }
+
     /// Answers a question, or a part of it.
     pub fn events(&self, query: &Query) -> Result<Page, ArchiveError> {
         let Some((first, last)) = self.bounds(query)? else { return Ok(Page::default()) };
-        let mut keys = TermKeys::default();
+        let mut keys = self.view.keys();
         let keys: Vec<_> = query.filter.terms().into_iter().map(|term| keys.key(term)).collect();
         let from = match query.order {
             Order::Ascending => first,
             Order::Descending => last,
         };
         let mut page = Page::default();
-        let mut record: Option<Arc<Unfolded>> = None;
+        let mut record = None;
         for (looked_at, place) in self.view.places(keys, from, query.order).enumerate() {
             let place = place?;
             if place < first || place > last {
@@ -103,13 +116,8 @@ impl Archive {
                 page.next = Some(before(place, query.order));
                 return Ok(page);
             }
-            if record.as_ref().is_none_or(|record| record.record.seq != place.seq) {
-                record = self.record(place.seq)?;
-            }
-            let Some(unfolded) = &record else { continue };
-            if unfolded.event(place.index).is_some_and(|event| query.filter.selects(&event)) {
-                page.events.push(Found { unfolded: unfolded.clone(), index: place.index });
-            }
+            let found = self.found(place, &mut record)?;
+            page.events.extend(found.filter(|found| found.event().is_some_and(|event| query.filter.selects(&event))));
         }
         Ok(page)
     }
@@ -138,8 +146,12 @@ impl Archive {
         Ok((first <= last).then_some((first, last)))
     }
 
-    fn found(&self, place: Place) -> Result<Option<Found>, ArchiveError> {
-        Ok(self.record(place.seq)?.map(|unfolded| Found { unfolded, index: place.index }))
+    /// The event at a place. The record that was read last is not read again.
+    fn found(&self, place: Place, last: &mut Option<Arc<Unfolded>>) -> Result<Option<Found>, ArchiveError> {
+        if last.as_ref().is_none_or(|last| last.record.seq != place.seq) {
+            *last = self.record(place.seq)?;
+        }
+        Ok(last.clone().map(|unfolded| Found { unfolded, index: place.index }))
     }
 
     fn stored(&self, seq: Seq) -> Result<Record, ArchiveError> {

@@ -38,10 +38,15 @@ impl Derived {
 
     /// The tags that ended with what a written event removed, in order.
     pub fn ends(&self, event: usize) -> impl ExactSizeIterator<Item = &EndedTag> {
+        self.ends_of(event).iter().map(|(_, ended)| ended)
+    }
+
+    /// The same with the place of the event.
+    pub(super) fn ends_of(&self, event: usize) -> &[(u32, EndedTag)] {
         let place = |at: &(u32, EndedTag)| usize::try_from(at.0).unwrap_or(usize::MAX);
         let begin = self.ends.partition_point(|at| place(at) < event);
         let end = self.ends.partition_point(|at| place(at) <= event);
-        self.ends[begin..end].iter().map(|(_, ended)| ended)
+        &self.ends[begin..end]
     }
 
     /// The scope of the policy that a written event changed or ended.

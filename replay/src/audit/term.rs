@@ -1,8 +1,7 @@
 //! Terms: what events are found by.
 
-use std::fmt::{self, Write};
-
 use tagstone_schema::{Digest, Event, RepositoryName};
+use twox_hash::XxHash3_64;
 
 use super::{AuditEvent, CauseKind, Filter, Kind, What};
 
@@ -31,46 +30,80 @@ pub enum Term<'a> {
     Presence(&'a str, &'a Digest),
     /// Pushes into a repository of manifests whose subject is a digest.
     Referrers(&'a str, &'a Digest),
+    /// What changed where one tag points: its moves and its ends.
+    Turn(&'a str, &'a str),
+    /// The moves of one tag to a digest.
+    Move(&'a str, &'a str, &'a Digest),
 }
 
 /// A term as the index knows it: a hash, so that every term takes the same room. Different terms may share one, so whoever
 /// finds an event by it looks whether it is the right one.
+///
+/// It has 48 bits: among some ten millions of terms hardly two share one, and the index stores little more than what
+/// distinguishes neighbours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TermKey(pub u64);
 
-/// The text of a term, which no other term has. Names hold no zero byte.
-impl fmt::Display for Term<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Kind(kind) => write!(f, "kind\0{kind}"),
-            Self::Cause(cause) => write!(f, "cause\0{cause}"),
-            Self::Actor(name) => write!(f, "actor\0{name}"),
-            Self::Repository(name) => write!(f, "repository\0{name}"),
-            Self::KindIn(name, kind) => write!(f, "kind in\0{name}\0{kind}"),
-            Self::Namespace(name) => write!(f, "namespace\0{name}"),
-            Self::Tag(tag) => write!(f, "tag\0{tag}"),
-            Self::TagOf(name, tag) => write!(f, "tag of\0{name}\0{tag}"),
-            Self::Digest(digest) => write!(f, "digest\0{digest}"),
-            Self::Presence(name, digest) => write!(f, "presence\0{name}\0{digest}"),
-            Self::Referrers(name, digest) => write!(f, "referrers\0{name}\0{digest}"),
-        }
-    }
+impl TermKey {
+    /// What every event has.
+    pub const EVERY: Self = Self(0);
+
+    /// The greatest key.
+    pub const LAST: Self = Self((1 << 48) - 1);
 }
 
-/// Makes keys of terms.
-#[derive(Debug, Default)]
+/// Makes keys of terms, for one index: each has a seed of its own, so that nobody can choose names that share keys.
+#[derive(Clone, Debug, Default)]
 pub struct TermKeys {
-    text: String,
+    seed: u64,
+    bytes: Vec<u8>,
 }
 
 impl TermKeys {
+    /// The keys of an index with this seed.
+    pub fn with_seed(seed: u64) -> Self {
+        Self { seed, bytes: Vec::new() }
+    }
+
     /// The key of a term.
     pub fn key(&mut self, term: Term<'_>) -> TermKey {
-        self.text.clear();
-        // Writing to a String cannot fail.
-        let _ = write!(self.text, "{term}");
-        let hash = blake3::hash(self.text.as_bytes());
-        TermKey(hash.as_bytes().first_chunk().map_or(0, |first| u64::from_le_bytes(*first)))
+        self.bytes.clear();
+        self.write(term);
+        let hash = XxHash3_64::oneshot_with_seed(self.seed, &self.bytes) & TermKey::LAST.0;
+        TermKey(hash.max(1))
+    }
+
+    /// Writes the bytes of a term, which no other term has: names hold no zero byte. Indexes depend on them.
+    fn write(&mut self, term: Term<'_>) {
+        match term {
+            Term::Kind(kind) => self.texts(1, &[kind.name()]),
+            Term::Cause(cause) => self.texts(2, &[cause.name()]),
+            Term::Actor(name) => self.texts(3, &[name]),
+            Term::Repository(name) => self.texts(4, &[name]),
+            Term::KindIn(name, kind) => self.texts(5, &[name, kind.name()]),
+            Term::Namespace(name) => self.texts(6, &[name]),
+            Term::Tag(tag) => self.texts(7, &[tag]),
+            Term::TagOf(name, tag) => self.texts(8, &[name, tag]),
+            Term::Digest(digest) => self.digest(9, &[], digest),
+            Term::Presence(name, digest) => self.digest(10, &[name], digest),
+            Term::Referrers(name, digest) => self.digest(11, &[name], digest),
+            Term::Turn(name, tag) => self.texts(12, &[name, tag]),
+            Term::Move(name, tag, digest) => self.digest(13, &[name, tag], digest),
+        }
+    }
+
+    fn texts(&mut self, term: u8, texts: &[&str]) {
+        self.bytes.push(term);
+        for text in texts {
+            self.bytes.extend_from_slice(text.as_bytes());
+            self.bytes.push(0);
+        }
+    }
+
+    /// The algorithm of a digest is told by its length.
+    fn digest(&mut self, term: u8, texts: &[&str], digest: &Digest) {
+        self.texts(term, texts);
+        self.bytes.extend_from_slice(digest.raw());
     }
 }
 
@@ -104,8 +137,9 @@ impl AuditEvent<'_> {
                 told(Term::Actor(&actor.name));
             }
         });
-        if let What::Written { event, .. } = self.what {
-            presence_terms(event, told);
+        match self.what {
+            What::Written { event, .. } => content_terms(event, told),
+            What::TagEnded(end) => told(Term::Turn(end.repository.as_str(), end.tag.as_str())),
         }
     }
 
@@ -117,7 +151,7 @@ impl AuditEvent<'_> {
     }
 }
 
-fn presence_terms(event: &Event, mut told: impl FnMut(Term<'_>)) {
+fn content_terms(event: &Event, mut told: impl FnMut(Term<'_>)) {
     match event {
         Event::BlobLinked { repository, digest, .. }
         | Event::BlobUnlinked { repository, digest }
@@ -127,6 +161,10 @@ fn presence_terms(event: &Event, mut told: impl FnMut(Term<'_>)) {
             if let Some(subject) = subject {
                 told(Term::Referrers(repository.as_str(), subject));
             }
+        }
+        Event::TagMoved { repository, tag, to, .. } => {
+            told(Term::Turn(repository.as_str(), tag.as_str()));
+            told(Term::Move(repository.as_str(), tag.as_str(), to));
         }
         _ => {}
     }

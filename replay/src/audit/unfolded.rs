@@ -1,5 +1,6 @@
 //! A record with all that happened in it.
 
+use tagstone_schema::event::EndedTag;
 use tagstone_schema::{Event, Record};
 
 use super::{AuditEvent, Derived, TagEnd, What};
@@ -26,49 +27,58 @@ impl Unfolded {
     ///
     /// **Invariant**: the same record has the same events at the same places, however often it is unfolded.
     pub fn events(&self) -> impl Iterator<Item = AuditEvent<'_>> {
-        let all = self.record.events.iter().enumerate().flat_map(|(at, event)| self.unfold(at, event));
+        let events = self.record.events.iter().enumerate();
+        let all = events
+            .flat_map(move |(at, event)| (0..self.count(at, event)).filter_map(move |nth| self.nth(at, event, nth)));
         (0..).zip(all).map(|(index, what)| AuditEvent { record: &self.record, index, what })
     }
 
-    /// The event at a place in the record.
+    /// The event at a place in the record. It costs no more in a record of very many.
     pub fn event(&self, index: u32) -> Option<AuditEvent<'_>> {
-        self.events().nth(usize::try_from(index).ok()?)
+        let mut left = usize::try_from(index).ok()?;
+        let what = self.record.events.iter().enumerate().find_map(|(at, event)| {
+            let count = self.count(at, event);
+            if left >= count {
+                left -= count;
+                return None;
+            }
+            self.nth(at, event, left)
+        })?;
+        Some(AuditEvent { record: &self.record, index, what })
     }
 
-    /// A written event, and what ended with it.
-    fn unfold<'a>(&'a self, at: usize, event: &'a Event) -> impl Iterator<Item = What<'a>> {
-        let (mut named, mut erased, mut with) = (None, None, None);
+    /// How many events a written one is.
+    fn count(&self, at: usize, event: &Event) -> usize {
+        match event {
+            Event::TagsDeleted { tags, .. } => tags.len(),
+            Event::TagErased { .. } => 2,
+            Event::ManifestDeleted { .. } | Event::RepositoryDeleted { .. } => 1 + self.derived.ends_of(at).len(),
+            _ => 1,
+        }
+    }
+
+    /// One of the events that a written one is.
+    fn nth<'a>(&'a self, at: usize, event: &'a Event, nth: usize) -> Option<What<'a>> {
+        let end = |repository, ended: &'a EndedTag, cause| {
+            What::TagEnded(TagEnd { repository, tag: &ended.tag, was: &ended.was, cause, reason: None })
+        };
+        let derived = |repository, cause| {
+            let (_, ended) = self.derived.ends_of(at).get(nth.checked_sub(1)?)?;
+            Some(end(repository, ended, cause))
+        };
         match event {
             Event::TagsDeleted { repository, tags, cause } => {
-                named = Some(tags.iter().map(move |ended| TagEnd {
-                    repository,
-                    tag: &ended.tag,
-                    was: &ended.was,
-                    cause: cause.into(),
-                    reason: None,
-                }));
+                tags.get(nth).map(|ended| end(repository, ended, cause.into()))
             }
+            _ if nth == 0 => Some(What::Written { event, scope: self.scope(at, event) }),
             Event::TagErased { repository, tag, was, reason } => {
-                erased = Some(TagEnd { repository, tag, was, cause: EndCause::Erased, reason: Some(reason) });
+                let (cause, reason) = (EndCause::Erased, Some(&**reason));
+                Some(What::TagEnded(TagEnd { repository, tag, was, cause, reason }))
             }
-            Event::ManifestDeleted { repository, .. } => with = Some((repository, EndCause::ManifestDeleted)),
-            Event::RepositoryDeleted { repository } => with = Some((repository, EndCause::RepositoryDeleted)),
-            _ => {}
+            Event::ManifestDeleted { repository, .. } => derived(repository, EndCause::ManifestDeleted),
+            Event::RepositoryDeleted { repository } => derived(repository, EndCause::RepositoryDeleted),
+            _ => None,
         }
-        let derived = with.into_iter().flat_map(move |(repository, cause)| {
-            let end = move |ended: &'a tagstone_schema::event::EndedTag| TagEnd {
-                repository,
-                tag: &ended.tag,
-                was: &ended.was,
-                cause,
-                reason: None,
-            };
-            self.derived.ends(at).map(end)
-        });
-        // Each end of a tag named here stands for itself, and the event that names them for nothing more.
-        let written = named.is_none().then(|| What::Written { event, scope: self.scope(at, event) });
-        let ends = named.into_iter().flatten().chain(erased).chain(derived);
-        written.into_iter().chain(ends.map(What::TagEnded))
     }
 
     fn scope<'a>(&'a self, at: usize, event: &'a Event) -> Option<&'a tagstone_schema::policy::Scope> {

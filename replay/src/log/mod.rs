@@ -8,7 +8,6 @@ pub mod chain;
 mod copied;
 pub mod directory;
 mod embedded;
-pub mod index;
 pub mod memory;
 mod open_error;
 mod pages;
@@ -26,7 +25,6 @@ pub use open_error::OpenError;
 pub use reader::RecordReader;
 pub use recovery::recover;
 pub use tree::Options;
-pub(crate) use tree::unwinding;
 
 /// A place where records are kept.
 pub trait Log: Send {

@@ -16,7 +16,7 @@ use super::{RecordBytes, StoreError};
 
 const TREE: &str = "log";
 
-/// How the log, or an index of it, is opened.
+/// How the log is opened.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Bytes that sled may use as a cache. The log is written once and read at the start, so little serves.
@@ -132,7 +132,7 @@ impl Iterator for Values {
 }
 
 /// Runs what may panic inside sled on damaged files; the error tells the panic's message.
-pub(crate) fn unwinding<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+pub(super) fn unwinding<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|panic| panic_message(&*panic))
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use actix_web::http::header::{self, HeaderValue};
 use tagstone_replay::audit::{Archive, ArchiveError, FilterError};
 use tokio::sync::Semaphore;
 
@@ -64,6 +65,14 @@ pub(super) async fn archive(exchange: &Exchange<'_>) -> Result<Archive, ApiRefus
 impl From<Unanswered> for ApiRefusal {
     fn from(error: Unanswered) -> Self {
         tracing::error!(%error, "the archive cannot be read");
+        if let Unanswered::Archive(ArchiveError::Index(_)) = error {
+            // It is thrown away and made anew at once.
+            let refusal = Self::new(
+                ErrorType::Unavailable,
+                "a part of the index of tag history cannot be read; try again in a moment",
+            );
+            return refusal.with_header(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         Self::new(ErrorType::InternalError, "the history cannot be read; the log of the registry says why")
     }
 }

@@ -28,6 +28,7 @@ mod route;
 mod tag;
 mod tag_list;
 mod tag_list_query;
+mod tag_stays;
 mod tags_deletion;
 mod templates;
 mod whoami;
@@ -90,7 +91,7 @@ pub(super) async fn answer(exchange: &Exchange<'_>, route: ApiRoute<'_>, payload
             _ => wrong_method("GET, HEAD"),
         },
         ApiRoute::Refusals => match *exchange.request.method() {
-            Method::GET | Method::HEAD => refusals::list(exchange),
+            Method::GET | Method::HEAD => refusals::list(exchange).await,
             _ => wrong_method("GET, HEAD"),
         },
         ApiRoute::Tags { name } => match *exchange.request.method() {

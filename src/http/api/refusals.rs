@@ -9,7 +9,8 @@ use super::error::ApiRefusal;
 use super::page::ApiPage;
 use super::whoami::ActorForm;
 use crate::http::exchange::Exchange;
-use crate::registry::{Place, RefusedEntry};
+use crate::http::site::Site;
+use crate::registry::{Place, Recalled, RefusedEntry};
 
 /// A page of refused attempts.
 #[derive(Serialize, ToSchema)]
@@ -17,7 +18,7 @@ pub(super) struct RefusalList {
     /// The newest first.
     refusals: Vec<RefusedAttempt>,
     /// Attempts that are no longer, or were never, in an entry of the list: it keeps the 10,000 that were
-    /// made last.
+    /// made last. What older records of the log tell beyond those is not counted.
     others: u64,
     /// To be given back as `?next=` for the page behind this one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,17 +90,28 @@ struct Parameters {
     responses(
         (status = 200, description = "A page of refused attempts", body = RefusalList),
         (status = 400, description = "`invalid_request`: `n` or `next` is not what it has to be"),
+        (status = 503, description = "`unavailable`: the index of tag history is behind or has failed"),
     ),
 )]
-pub(super) fn list(exchange: &Exchange<'_>) -> ApiAnswer {
+pub(super) async fn list(exchange: &Exchange<'_>) -> ApiAnswer {
     let most = exchange.site.limits.page_entries;
     let page = ApiPage::of(&exchange.query(), most)?;
     let behind = page.after().map(str::parse::<Place>).transpose().map_err(|_| {
         ApiRefusal::invalid_request("`next` is not from a list of refusals; give back what stood there")
     })?;
+    recall(exchange.site).await?;
     // One more than a page, to see whether there is a next one.
     let list = exchange.site.writer.refusals().list(behind, most.saturating_add(1));
     let (entries, next) = page.take(list.entries.iter(), |entry| entry.place.to_string());
     let refusals = entries.into_iter().map(RefusedAttempt::from).collect();
     Ok(HttpResponse::Ok().json(RefusalList { refusals, others: list.others, next }))
+}
+
+/// Reads back what was recorded before the start, for the first who asks.
+async fn recall(site: &Site) -> Result<(), ApiRefusal> {
+    let Some(until) = site.writer.refusals().unrecalled() else { return Ok(()) };
+    let archive = site.history.archive(until).await?;
+    let recalled = site.archive_questions.ask(move || Ok(Recalled::of(&archive, until)?)).await?;
+    site.writer.refusals().recall(recalled);
+    Ok(())
 }

@@ -1,19 +1,20 @@
-//! The tags of a repository, those that were as well: Quay's listing, from the index of tag history.
+//! The tags of a repository, those that were as well: Quay's listing.
 //!
-//! The index says what tags there were and when; what it cannot know is asked of the state: whether a live tag is immutable
-//! now, and whether it has expired. Pages are numbered as in Quay, so a page costs what it skips; [`MOST_LOOKED_AT`] bounds that.
+//! The archive says what tags there were and when ([`super::tag_stays`]); what it cannot know is asked of the state: whether a live
+//! tag is immutable now, and whether it has expired.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{self, HeaderValue};
 use serde::Serialize;
+use tagstone_replay::audit::{Archive, ArchiveError};
 use tagstone_replay::fold::{Live, TagState};
-use tagstone_replay::log::index::{IndexError, Interval, Listed, Place, TagIndex, Walk};
-use tagstone_schema::{RepositoryName, Tag, Timestamp};
+use tagstone_schema::{RepositoryName, Timestamp};
 use utoipa::ToSchema;
 
 use super::ApiAnswer;
 use super::error::{ApiRefusal, ErrorType};
 use super::tag_list_query::{ListQuery, MOST_LOOKED_AT};
+use super::tag_stays::{ListedStay, Stays};
 use crate::history::HistoryError;
 use crate::http::exchange::{Exchange, readable};
 use crate::registry::{Rejection, Snapshot};
@@ -90,93 +91,53 @@ pub(super) async fn get(exchange: &Exchange<'_>, name: &str) -> ApiAnswer {
     let repository = readable(name)?;
     let query = ListQuery::of(&exchange.query())?;
     let (site, now) = (exchange.site, exchange.now());
-    let seq = site.published.load().head.seq;
-    let index = site.history.up_to(seq).await?;
     let snapshot = site.published.snapshot();
-    // sled reads from the disk where its cache does not suffice.
-    let page = tokio::task::spawn_blocking(move || page(&index, &snapshot, &repository, &query, now)).await;
-    let page = page.map_err(|error| {
-        tracing::error!(%error, "the index of tag history cannot be read");
-        ApiRefusal::new(ErrorType::InternalError, "the index of tag history cannot be read")
-    })?;
-    Ok(HttpResponse::Ok().json(page?))
+    let archive = site.history.archive(snapshot.head.seq).await?;
+    let work = move || Ok(page(&archive, &snapshot, &repository, &query, now)?);
+    Ok(HttpResponse::Ok().json(site.archive_questions.ask(work).await??))
 }
 
+/// A page, or why there is none.
 fn page(
-    index: &TagIndex,
+    archive: &Archive,
     snapshot: &Snapshot,
     repository: &RepositoryName,
     query: &ListQuery,
     now: Timestamp,
-) -> Result<TagPage, ApiRefusal> {
+) -> Result<Result<TagPage, ApiRefusal>, ArchiveError> {
     let live = snapshot.state.live(repository, now);
-    let listed = listed(index, live.as_ref(), repository, query, now)?;
-    if listed.intervals.is_empty() {
-        if live.is_none() && !index.knows(repository)? {
-            return Err(Rejection::RepositoryUnknown { repository: repository.clone() }.into());
+    let stays = Stays { archive, repository, live: live.as_ref(), head: snapshot.head.seq };
+    let listed = stays.listed(query)?;
+    if listed.stays.is_empty() {
+        if live.is_none() && !archive.had_tags(repository)? {
+            return Ok(Err(Rejection::RepositoryUnknown { repository: repository.clone() }.into()));
         }
         if listed.is_cut_off {
-            return Err(ApiRefusal::invalid_request(format!(
+            return Ok(Err(ApiRefusal::invalid_request(format!(
                 "nothing of this page is among the newest {MOST_LOOKED_AT} entries of the repository, and a request looks \
                  at no more; ask for a tag by `specificTag`"
-            )));
+            ))));
         }
     }
-    let tags = listed.intervals.iter().map(|interval| entry(interval, live.as_ref())).collect();
-    Ok(TagPage { tags, page: query.page, has_additional: listed.has_more })
+    let tags = listed.stays.iter().map(|stay| entry(stay, live.as_ref())).collect();
+    Ok(Ok(TagPage { tags, page: query.page, has_additional: listed.has_more }))
 }
 
-fn listed(
-    index: &TagIndex,
-    live: Option<&Live<'_>>,
-    repository: &RepositoryName,
-    query: &ListQuery,
-    now: Timestamp,
-) -> Result<Listed, IndexError> {
-    let is_there = |tag: &Tag, seq| !standing(live, tag, seq).is_some_and(|state| has_expired(live, tag, state, now));
-    let part = query.part();
-    if !query.only_active {
-        let walk = query.only.as_ref().map_or(Walk::Repository, Walk::Tag);
-        return index.list(repository, walk, |tag, _| query.filter.selects(tag), part, MOST_LOOKED_AT);
-    }
-    let Some(only) = &query.only else {
-        let wanted = |tag: &Tag, start: Place| query.filter.selects(tag) && is_there(tag, start.seq);
-        return index.list(repository, Walk::Live, wanted, part, MOST_LOOKED_AT);
-    };
-    // The newest of a tag is the only one that can be live.
-    let mut newest = index.list(repository, Walk::Tag(only), |tag, _| query.filter.selects(tag), (0, 1), 1)?;
-    let (skip, _) = part;
-    let is_live = |interval: &Interval| interval.stay.end.is_none() && is_there(only, interval.start.seq) && skip == 0;
-    newest.intervals.retain(is_live);
-    Ok(Listed { has_more: false, is_cut_off: false, ..newest })
-}
-
-/// The tag of an interval as the state has it, if the tag stands there still.
-fn standing<'a>(live: Option<&Live<'a>>, tag: &Tag, since: u64) -> Option<&'a TagState> {
-    let (_, state) = live?.repository.tag_entry(tag.as_str())?;
-    (state.since().seq == since).then_some(state)
-}
-
-fn has_expired(live: Option<&Live<'_>>, tag: &Tag, state: &TagState, now: Timestamp) -> bool {
-    live.is_some_and(|live| live.protection.has_expired(tag, state, now))
-}
-
-fn entry(interval: &Interval, live: Option<&Live<'_>>) -> TagEntry {
-    let (tag, stay) = (&interval.tag, &interval.stay);
-    let standing = standing(live, tag, interval.start.seq).filter(|_| stay.end.is_none());
-    let is_protected = |state| live.is_some_and(|live| live.protection.protects(tag, state));
+fn entry(listed: &ListedStay<'_>, live: Option<&Live<'_>>) -> TagEntry {
+    let ListedStay { stay, standing, .. } = listed;
+    let is_protected = |state: &TagState| live.is_some_and(|live| live.protection.protects(&stay.tag, state));
     let is_immutable = standing.is_some_and(is_protected);
     let expires = standing.and_then(TagState::expires);
     let end = stay.end.map(|end| end.time).or(expires.filter(|_| !is_immutable));
     TagEntry {
-        name: tag.to_string(),
-        reversion: stay.is_reversion,
+        name: stay.tag.to_string(),
+        reversion: listed.is_reversion,
         immutable: is_immutable,
         start_ts: stay.since.seconds(),
         end_ts: end.map(Timestamp::seconds),
         manifest_digest: stay.digest.to_string(),
-        is_manifest_list: stay.is_index,
-        size: stay.size,
+        is_manifest_list: listed.is_index,
+        size: listed.size,
         last_modified: stay.since.rfc2822(),
         expiration: end.or(expires).map(Timestamp::rfc2822),
         outlives_expiration: (is_immutable && expires.is_some()).then_some(true),
@@ -189,14 +150,7 @@ impl From<HistoryError> for ApiRefusal {
         match error {
             // Nothing but a restart helps, so clients are not told when to try again.
             HistoryError::Failed => refusal,
-            HistoryError::Behind => refusal.with_header(header::RETRY_AFTER, HeaderValue::from_static("1")),
+            HistoryError::Behind { .. } => refusal.with_header(header::RETRY_AFTER, HeaderValue::from_static("1")),
         }
-    }
-}
-
-impl From<IndexError> for ApiRefusal {
-    fn from(error: IndexError) -> Self {
-        tracing::error!(%error, "tag history cannot be read");
-        Self::new(ErrorType::Unavailable, HistoryError::Failed.to_string())
     }
 }

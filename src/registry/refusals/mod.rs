@@ -3,19 +3,21 @@
 //! They are evidence, and an attack must neither flood the log nor the memory with it. So equal attempts are one entry
 //! with a count; the newest entries are kept to be listed; and once a minute what came together becomes one record, of
 //! some entries and the number of the others. A clean stop writes what is pending.
-//! A start reads back what was recorded.
+//! What was recorded before the start is read back from the archive when somebody first asks for the list.
 
 mod attempt;
 mod pending;
+mod recalled;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tagstone_schema::{Actor, Event, Record, Timestamp};
+use tagstone_schema::{Actor, Event, Seq, Timestamp};
 
 pub use attempt::{Attempt, RefusalReason, Tally};
+pub use recalled::Recalled;
 
 use super::command::Submission;
 use super::rejection::Rejection;
@@ -34,10 +36,16 @@ struct Gathered {
     kept: HashMap<Arc<Attempt>, (Place, Tally)>,
     /// The same entries, ordered by when they were last seen.
     order: BTreeMap<Place, Arc<Attempt>>,
-    next: Place,
+    /// How many places were given to what was tried since the start.
+    made: Place,
     others: u64,
     pending: Pending,
+    /// The record up to which the log has attempts that are not in the list yet.
+    unrecalled: Option<Seq>,
 }
+
+/// The place of the first attempt since the start; what was recalled stands before it.
+const FIRST: Place = 1 << 32;
 
 /// A place in the list; the newest has the greatest.
 pub type Place = u64;
@@ -79,20 +87,23 @@ impl Refusals {
         RefusedList { entries: entries.collect(), others: gathered.others }
     }
 
-    /// Keeps what a record tells of attempts that were refused when it was written.
-    pub fn recall(&self, record: &Record) {
-        for event in &record.events {
-            if let Event::AttemptsRefused { entries, others, .. } = event {
-                let mut gathered = self.locked();
-                entries.iter().filter_map(Attempt::recalled).for_each(|(attempt, tally)| gathered.keep(attempt, tally));
-                gathered.others += others;
-            }
-        }
+    /// The refused attempts of a registry that has started with this record; those up to it are in the log.
+    pub fn behind(start: Seq) -> Self {
+        Self(Mutex::new(Gathered { unrecalled: Some(start).filter(|start| *start > 0), ..Gathered::default() }))
     }
 
-    /// Takes the place of these, which are new, with what was recalled.
-    pub fn begin_with(&self, recalled: Self) {
-        *self.locked() = recalled.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+    /// The record up to which attempts have to be recalled before the list is whole; none where it is.
+    pub fn unrecalled(&self) -> Option<Seq> {
+        self.locked().unrecalled
+    }
+
+    /// Adds what was recorded before the start, behind all that came since.
+    pub fn recall(&self, recalled: Recalled) {
+        let mut gathered = self.locked();
+        // Two that asked at once have both read it.
+        if gathered.unrecalled.take().is_some() {
+            gathered.recall(recalled);
+        }
     }
 
     /// Whether it is time to record what is pending.
@@ -129,8 +140,8 @@ impl Gathered {
 
     /// Adds to the list.
     fn keep(&mut self, attempt: Arc<Attempt>, more: Tally) {
-        let place = self.next;
-        self.next += 1;
+        let place = FIRST + self.made;
+        self.made += 1;
         match self.kept.get_mut(&attempt) {
             Some((standing, tally)) => {
                 self.order.remove(standing);
@@ -143,6 +154,21 @@ impl Gathered {
             }
         }
         self.order.insert(place, attempt);
+    }
+
+    /// Adds older entries to the list, the newest of them first.
+    fn recall(&mut self, recalled: Recalled) {
+        self.others += recalled.others;
+        for (place, (attempt, tally)) in (0..FIRST).rev().zip(recalled.entries) {
+            if let Some((_, standing)) = self.kept.get_mut(&attempt) {
+                standing.add(tally);
+            } else if self.kept.len() < KEPT {
+                self.kept.insert(attempt.clone(), (place, tally));
+                self.order.insert(place, attempt);
+            } else {
+                self.others += tally.count;
+            }
+        }
     }
 
     /// The entry that was seen longest ago is only counted from now on.

@@ -73,7 +73,7 @@ impl Writer {
     ) -> (Self, WriterHandle) {
         let (sender, queue) = mpsc::channel(settings.queue);
         let poisoned = Arc::new(AtomicBool::new(false));
-        let refusals = Arc::new(Refusals::default());
+        let refusals = Arc::new(Refusals::behind(published.load().head.seq));
         let handle = WriterHandle { queue: sender, poisoned: poisoned.clone(), refusals: refusals.clone() };
         let (batch, expiry) = (settings.batch, ExpiryWatch::default());
         (Self { log, bytes, clock, progress, published, queue, poisoned, batch, expiry, refusals }, handle)

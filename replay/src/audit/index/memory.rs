@@ -1,9 +1,15 @@
 //! The part of the index that is in memory: what happened last.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::path::Path;
 
+use bincode::Options;
 use tagstone_schema::Seq;
 
+use super::IndexError;
+use super::run::{About, Run, codec};
+use super::run_writer::RunWriter;
 use crate::audit::query::Order;
 use crate::audit::term::{TermKey, TermKeys};
 use crate::audit::{Derived, Place, Unfolded};
@@ -12,10 +18,51 @@ use crate::audit::{Derived, Place, Unfolded};
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     /// By term; the places of each are in order.
-    postings: HashMap<TermKey, Vec<Place>>,
-    /// All places.
-    all: Vec<Place>,
+    postings: HashMap<TermKey, Places, BuildHasherDefault<KeyHasher>>,
     derived: BTreeMap<Seq, Derived>,
+    count: usize,
+}
+
+/// Places of a term; most terms have only one.
+#[derive(Debug)]
+enum Places {
+    One(Place),
+    Many(Vec<Place>),
+}
+
+impl Places {
+    fn as_slice(&self) -> &[Place] {
+        match self {
+            Self::One(place) => std::slice::from_ref(place),
+            Self::Many(places) => places,
+        }
+    }
+
+    fn push(&mut self, place: Place) {
+        match self {
+            Self::One(first) => *self = Self::Many(vec![*first, place]),
+            Self::Many(places) => places.push(place),
+        }
+    }
+}
+
+/// Keys are hashes already.
+#[derive(Debug, Default)]
+struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        // The map looks at the high bits, too, which keys leave empty.
+        self.0 = key ^ key << 16;
+    }
 }
 
 impl Memory {
@@ -23,35 +70,59 @@ impl Memory {
     pub(super) fn add(&mut self, unfolded: &Unfolded, keys: &mut TermKeys) {
         for event in unfolded.events() {
             let place = event.place();
-            self.all.push(place);
-            event.terms(|term| {
-                let places = self.postings.entry(keys.key(term)).or_default();
-                // An event may tell a term twice.
-                if places.last() != Some(&place) {
-                    places.push(place);
-                }
-            });
+            self.post(TermKey::EVERY, place);
+            event.terms(|term| self.post(keys.key(term), place));
         }
         if !unfolded.derived.is_empty() {
             self.derived.insert(unfolded.record.seq, unfolded.derived.clone());
         }
     }
 
+    fn post(&mut self, key: TermKey, place: Place) {
+        match self.postings.get_mut(&key) {
+            // An event may tell a term twice.
+            Some(places) if places.as_slice().last() == Some(&place) => return,
+            Some(places) => places.push(place),
+            None => drop(self.postings.insert(key, Places::One(place))),
+        }
+        self.count += 1;
+    }
+
+    /// How many postings there are.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
     pub(super) fn derived(&self, seq: Seq) -> Derived {
         self.derived.get(&seq).cloned().unwrap_or_default()
     }
 
-    /// The nearest place of a term at or behind `from`, in order. Without a term, of any event.
-    pub(super) fn nearest(&self, term: Option<TermKey>, from: Place, order: Order) -> Option<Place> {
-        let places = match term {
-            Some(term) => self.postings.get(&term)?,
-            None => &self.all,
-        };
-        match order {
-            Order::Ascending => places.get(places.partition_point(|place| *place < from)).copied(),
-            Order::Descending => {
-                places.partition_point(|place| *place <= from).checked_sub(1).and_then(|at| places.get(at)).copied()
-            }
-        }
+    /// The nearest place of a term at or behind `from`, in order.
+    pub(super) fn nearest(&self, key: TermKey, from: Place, order: Order) -> Option<Place> {
+        nearest(self.postings.get(&key)?.as_slice(), from, order)
     }
+
+    /// Makes a run of it.
+    pub(super) fn write(&self, directory: &Path, about: About) -> Result<Run, IndexError> {
+        let mut writer = RunWriter::new(directory, about)?;
+        let mut postings: Vec<_> = self.postings.iter().collect();
+        postings.sort_unstable_by_key(|(key, _)| **key);
+        for (key, places) in postings {
+            places.as_slice().iter().try_for_each(|place| writer.push(*key, *place))?;
+        }
+        for (seq, derived) in &self.derived {
+            let bytes = codec().serialize(derived).map_err(IndexError::of("writing"))?;
+            writer.push_derived(*seq, &bytes)?;
+        }
+        writer.finish()
+    }
+}
+
+/// The nearest of these places at or behind `from`, in order.
+pub(super) fn nearest(places: &[Place], from: Place, order: Order) -> Option<Place> {
+    let at = match order {
+        Order::Ascending => places.partition_point(|place| *place < from),
+        Order::Descending => places.partition_point(|place| *place <= from).checked_sub(1)?,
+    };
+    places.get(at).copied()
 }

@@ -8,7 +8,6 @@ use tagstone_schema::{Digest, Event, Id, Record, RepositoryName, Seq, Tag};
 
 use super::{Past, PolicyHistory, Question};
 use crate::audit::index::AuditIndex;
-use crate::audit::term::TermKeys;
 use crate::audit::{Archive, Unfolded};
 use crate::content::Layout;
 use crate::fold::properties::{choices, decoded, history};
@@ -84,12 +83,12 @@ fn archived<T>(records: &[Record], ask: impl FnOnce(&Archive) -> T) -> T {
     let directory = tempfile::tempdir().unwrap();
     let opened = EmbeddedLog::open(&Layout::new(directory.path()), Options::default(), &mut |_| Ok(()));
     let mut log = opened.unwrap().log;
-    let (index, mut keys, mut state) = (AuditIndex::default(), TermKeys::default(), State::default());
+    let (index, mut state) = (AuditIndex::default(), State::default());
     for record in records {
         let (head, encoded) = (log.head(), record.encode().unwrap());
         let reached = encoded.head();
         log.append(&head, &[encoded]).unwrap();
-        index.add(&Unfolded::apply(&mut state, record.clone()).unwrap(), reached, &mut keys).unwrap();
+        index.add(&Unfolded::apply(&mut state, record.clone()).unwrap(), reached).unwrap();
     }
     ask(&Archive::new(&index, log.reader()))
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tagstone_replay::audit::{Archive, Filter, Order, Place, Query};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
+use tokio::time::Instant;
 
 use super::gathered::{Enough, Gathered, gather};
 use super::open_streams::Opened;
@@ -19,13 +19,9 @@ use super::visible::Viewer;
 use crate::history::{History, HistoryError};
 use crate::http::api::archive::{ArchiveQuestions, Unanswered};
 use crate::http::connections::Busy;
-use crate::registry::Published;
 
 /// How long a stream says nothing at most. Proxies commonly cut what is silent for a minute.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-
-/// How often the index is asked to catch up. Under a load that lasts it follows at its leisure, unless somebody waits.
-const URGE: Duration = Duration::from_secs(1);
 
 /// Read at a time, and held until the connection has taken it.
 const ENOUGH: Enough = Enough { events: 500, bytes: 256 * 1024 };
@@ -42,7 +38,6 @@ pub(super) struct Feed {
     viewer: Viewer,
     opened: Opened,
     last_sent: Instant,
-    urge: Interval,
     busy: Option<Busy>,
 }
 
@@ -50,7 +45,6 @@ pub(super) struct Feed {
 #[derive(Clone)]
 pub(super) struct Source {
     pub(super) history: History,
-    pub(super) published: Published,
     pub(super) questions: ArchiveQuestions,
 }
 
@@ -76,10 +70,8 @@ enum Next {
 impl Feed {
     /// A feed of what stands behind a place.
     pub(super) fn new(source: Source, filter: Filter, position: Place, viewer: Viewer, opened: Opened) -> Self {
-        let mut urge = interval(URGE);
-        urge.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (greeting, last_sent, busy) = (None, Instant::now(), None);
-        Self { source, filter, position, greeting, viewer, opened, last_sent, urge, busy }
+        Self { source, filter, position, greeting, viewer, opened, last_sent, busy }
     }
 
     /// Sends this first.
@@ -132,11 +124,6 @@ impl Feed {
         tokio::select! {
             () = self.opened.ends() => Ok(Next::End),
             reached = self.source.history.beyond(self.position.seq) => Ok(reached.map(|()| Next::More)?),
-            _ = self.urge.tick() => {
-                let seq = self.source.published.load().head.seq;
-                self.source.history.ask(seq);
-                Ok(Next::More)
-            }
             () = tokio::time::sleep_until(heartbeat) => Ok(Next::Text(self.heartbeat().await?)),
         }
     }

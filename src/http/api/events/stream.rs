@@ -82,11 +82,7 @@ pub(in crate::http::api) async fn get(exchange: &Exchange<'_>) -> ApiAnswer {
     let archive = archive(exchange).await?;
     let (position, id) = site.archive_questions.ask(move || position(&archive, beginning, since, head.seq)).await?;
     let greeting = format!("retry: {RETRY}\n{}: tagstone\n\n", id.map(|id| format!("id: {id}\n")).unwrap_or_default());
-    let source = Source {
-        history: site.history.clone(),
-        published: site.published.clone(),
-        questions: site.archive_questions.clone(),
-    };
+    let source = Source { history: site.history.clone(), questions: site.archive_questions.clone() };
     let busy = Connection::of(exchange.request).map(Connection::busy_with_stream);
     // Whatever ends the stream, nothing else is answered on its connection.
     response.force_close();

@@ -1,0 +1,135 @@
+//! The index against a list of all events.
+
+mod agreement;
+mod damage;
+mod pieces;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use tagstone_schema::{EncodedRecord, Head};
+
+use super::{AuditIndex, IndexError, Limits};
+use crate::audit::index::View;
+use crate::audit::{Derived, Order, Place, Term, Unfolded};
+use crate::fold::State;
+use crate::fold::properties::{decoded, history};
+
+/// Sizes with which a short history becomes many runs and several merges.
+const SMALL: Limits = Limits { postings: 150, least: 800, most: 100_000, runs: 6 };
+
+/// All that there is to index.
+struct Known {
+    records: Vec<(Unfolded, Head)>,
+    /// Events in order: where each stands, and its place in `records`.
+    events: Vec<(Place, usize)>,
+    /// The places of each term, by its text.
+    terms: BTreeMap<String, Vec<Place>>,
+}
+
+impl Known {
+    fn of(records: &[EncodedRecord]) -> Self {
+        let mut state = State::default();
+        let unfolded = decoded(records).into_iter().map(|record| Unfolded::apply(&mut state, record).unwrap());
+        let records: Vec<_> = unfolded.zip(records.iter().map(EncodedRecord::head)).collect();
+        let places = |at: usize| records[at].0.events().map(move |event| (event.place(), at));
+        let events = (0..records.len()).flat_map(places).collect();
+        let mut terms: BTreeMap<String, Vec<Place>> = BTreeMap::new();
+        for event in records.iter().flat_map(|(unfolded, _)| unfolded.events()) {
+            event.terms(|term| {
+                let places = terms.entry(format!("{term:?}")).or_default();
+                if places.last() != Some(&event.place()) {
+                    places.push(event.place());
+                }
+            });
+        }
+        Self { records, events, terms }
+    }
+
+    /// A history with enough in it for every test.
+    fn long(salt: u8) -> Self {
+        let choices: Vec<[u8; 4]> = (1u32..400)
+            .map(|n| (n.wrapping_mul(2_654_435_761) ^ n.wrapping_mul(0x9e3b_11f7) >> 7 ^ u32::from(salt)).to_be_bytes())
+            .collect();
+        Self::of(&history(&choices))
+    }
+
+    /// Adds what an index lacks, up to a record.
+    fn add_to(&self, index: &AuditIndex, until: usize) -> Result<(), IndexError> {
+        let reached = usize::try_from(index.reached().seq).unwrap();
+        self.records[..until].iter().skip(reached).try_for_each(|(unfolded, head)| index.add(unfolded, *head))
+    }
+
+    /// Whether an index is of this log.
+    fn agrees(&self, index: &AuditIndex) -> bool {
+        let Head { seq, hash, .. } = index.reached();
+        let last = usize::try_from(seq).unwrap().checked_sub(1);
+        last.is_none_or(|last| self.records.get(last).is_some_and(|(_, head)| head.hash == hash))
+    }
+
+    /// The places of the events up to a record that have all of some terms.
+    fn places(&self, until: usize, terms: &[Term<'_>], from: Place, order: Order) -> Vec<Place> {
+        let mut places: Vec<_> = self.events.iter().map(|(place, _)| *place).collect();
+        for term in terms {
+            let of = self.terms.get(&format!("{term:?}"));
+            places.retain(|place| of.is_some_and(|of| of.binary_search(place).is_ok()));
+        }
+        places.retain(|place| place.seq <= until as u64);
+        match order {
+            Order::Ascending => places.retain(|place| *place >= from),
+            Order::Descending => {
+                places.reverse();
+                places.retain(|place| *place <= from);
+            }
+        }
+        places
+    }
+
+    /// Asks for everything; the first answer that is not right is a panic, an index that cannot answer an error.
+    fn compare(&self, view: &View, until: usize) -> Result<(), IndexError> {
+        assert_eq!(view.reached().seq, until as u64);
+        let everything = self.places(until, &[], Place::first_of(0), Order::Ascending);
+        assert_eq!(places(view, &[], Place::first_of(0), Order::Ascending)?, everything);
+        for (place, at) in self.events.iter().step_by(5).filter(|(_, at)| *at < until) {
+            let mut answered = Ok(());
+            self.records[*at].0.event(place.index).unwrap().terms(|term| {
+                for order in [Order::Ascending, Order::Descending] {
+                    match places(view, &[term], *place, order) {
+                        Ok(found) => assert_eq!(found, self.places(until, &[term], *place, order), "{term:?}"),
+                        Err(error) => answered = Err(error),
+                    }
+                }
+            });
+            answered?;
+        }
+        for (unfolded, head) in &self.records[..until] {
+            assert_eq!(view.derived(head.seq)?, unfolded.derived, "{}", head.seq);
+        }
+        assert_eq!(view.derived(until as u64 + 1)?, Derived::default());
+        Ok(())
+    }
+}
+
+fn places(view: &View, terms: &[Term<'_>], from: Place, order: Order) -> Result<Vec<Place>, IndexError> {
+    let mut keys = view.keys();
+    let keys = terms.iter().map(|term| keys.key(*term)).collect();
+    view.places(keys, from, order).collect()
+}
+
+/// The files of an index, by name.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).unwrap();
+    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+/// Waits for the merge that is under way, and all that follow it.
+fn settle(index: &AuditIndex) {
+    let directory = index.shared.directory.clone().unwrap();
+    let mut adding = index.adding();
+    while let Some(merging) = adding.merging.take() {
+        index.take_merged(merging).unwrap();
+        index.merge(&mut adding, &directory).unwrap();
+    }
+}
