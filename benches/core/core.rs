@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use tagstone_core_benches::{EVENTS_OF_A_PUSH, History};
+use tagstone_core_benches::{Busy, History};
 use tagstone_replay::content::Layout;
 use tagstone_replay::fold::State;
 use tagstone_replay::log::chain::Chain;
@@ -13,8 +13,11 @@ use tagstone_schema::{EncodedRecord, Record};
 /// Events of the history that is folded.
 const EVENTS: u64 = 100_000;
 
+/// Repositories that its pushes go to.
+const REPOSITORIES: u64 = 10;
+
 fn record(criterion: &mut Criterion) {
-    let (record, encoded) = History::begin().0.push();
+    let (record, encoded) = History::begin(REPOSITORIES).0.push();
     let mut group = criterion.benchmark_group("record of one push");
     group.throughput(Throughput::Bytes(encoded.bytes().len() as u64));
     group.bench_function("encode and hash", |bencher| bencher.iter(|| black_box(&record).encode().unwrap()));
@@ -23,13 +26,8 @@ fn record(criterion: &mut Criterion) {
 }
 
 fn fold(criterion: &mut Criterion) {
-    let (mut history, first) = History::begin();
-    let pushes = (0..EVENTS / EVENTS_OF_A_PUSH).map(|_| history.push().1);
-    let stored: Vec<_> = [first]
-        .into_iter()
-        .chain(pushes)
-        .map(|record| StoredRecord { seq: record.seq(), bytes: record.bytes().to_vec() })
-        .collect();
+    let (mut history, first) = History::begin(REPOSITORIES);
+    let stored = stored(first, || history.push());
     let records = verified(&stored);
     let mut group = criterion.benchmark_group("100,000 events");
     group.throughput(Throughput::Elements(EVENTS)).sample_size(10);
@@ -51,11 +49,41 @@ fn folded(records: &[Record]) -> State {
     state
 }
 
+/// What a replay does with each record: verify, decode, fold; on one thread.
+fn replay(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("replay of 100,000 events in 1,000 repositories");
+    group.throughput(Throughput::Elements(EVENTS)).sample_size(10);
+    let (mut pushes, first) = History::begin(1_000);
+    let pushes = stored(first, || pushes.push());
+    group.bench_function("pushes", |bencher| bencher.iter(|| replayed(&pushes)));
+    let (mut busy, first) = Busy::begin(1_000);
+    let busy = stored(first, || busy.record());
+    group.bench_function("a busy registry", |bencher| bencher.iter(|| replayed(&busy)));
+    group.finish();
+}
+
+/// Records of [`EVENTS`] events, as a log stores them.
+fn stored(first: EncodedRecord, mut next: impl FnMut() -> (Record, EncodedRecord)) -> Vec<StoredRecord> {
+    let (mut stored, mut events) = (vec![first], 0);
+    while events < EVENTS {
+        let (record, encoded) = next();
+        events += record.events.len() as u64;
+        stored.push(encoded);
+    }
+    stored.into_iter().map(|record| StoredRecord { seq: record.seq(), bytes: record.bytes().to_vec() }).collect()
+}
+
+fn replayed(stored: &[StoredRecord]) -> State {
+    let (mut chain, mut state) = (Chain::default(), State::default());
+    stored.iter().for_each(|stored| state.apply(&chain.next(stored).unwrap()).unwrap());
+    state
+}
+
 fn append(criterion: &mut Criterion) {
     // The system's own directory for temporary files may be in memory, where a sync costs nothing.
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let mut log = EmbeddedLog::open(&Layout::new(directory.path()), Options::default(), &mut |_| Ok(())).unwrap().log;
-    let (mut history, first) = History::begin();
+    let (mut history, first) = History::begin(REPOSITORIES);
     log.append(&log.head(), &[first]).unwrap();
     let mut group = criterion.benchmark_group("durable append");
     for records in [1, 64] {
@@ -72,5 +100,5 @@ fn append(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(core, record, fold, append);
+criterion_group!(core, record, fold, replay, append);
 criterion_main!(core);

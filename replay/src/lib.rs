@@ -4,7 +4,9 @@
 
 pub mod audit;
 pub mod content;
+pub mod export;
 pub mod fold;
 pub mod log;
 pub mod pattern;
+pub mod question;
 pub mod source;

@@ -5,10 +5,12 @@
 pub mod actor;
 pub mod digest;
 pub mod event;
+pub mod fragment;
 pub mod limits;
 pub mod media_type;
 pub mod name;
 pub mod policy;
+mod recent;
 pub mod record;
 pub mod references;
 pub mod time;

@@ -4,19 +4,24 @@
 //! event of its own, whether its record names the tag, or only the manifest or the repository that it ended with.
 
 mod archive;
+mod deed;
 mod derived;
 mod event;
 mod filter;
 mod form;
 pub mod index;
 mod kind;
+pub mod past;
 mod place;
 mod query;
+mod tag_history;
 mod term;
 mod touch;
+mod turn;
 mod unfolded;
 
 pub use archive::{Archive, ArchiveError};
+pub use deed::Deed;
 pub use derived::Derived;
 pub use event::{AuditEvent, TagEnd, What};
 pub use filter::{ActorName, Filter, FilterError};
@@ -24,6 +29,8 @@ pub use form::EventForm;
 pub use kind::{CauseKind, Kind, UnknownName};
 pub use place::{Place, PlaceError};
 pub use query::{Found, Order, Page, Query};
+pub use tag_history::{TagChange, TagEntries, TagEntry, TagHistory};
 pub use term::{Term, TermKey, TermKeys};
 pub use touch::Touch;
+pub use turn::{TagTurn, Turn, TurnedTag};
 pub use unfolded::Unfolded;

@@ -3,31 +3,45 @@
 //! Exit codes: 0 what was asked holds; 1 a violation, corruption or difference was found; 2 the usage is wrong, or the
 //! source cannot be read. The report goes to stdout; everything said about the run itself goes to stderr.
 
+mod asking;
+mod audit;
+mod audit_text;
+mod diff;
+mod diff_text;
+mod events;
+mod export;
+mod history;
+mod invocation;
+mod listing;
 mod output;
 mod panics;
 mod progress;
+mod restore;
 mod state;
 mod state_text;
 mod state_view;
 mod verify;
+mod whereabouts;
+mod why;
+mod wording;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use output::Format;
+use invocation::Invocation;
 
 /// Reads the log of a Tagstone registry, verifies it, and answers what happened.
 ///
-/// SOURCE is the data directory of a stopped registry. Nothing is ever written to it.
+/// SOURCE is the data directory of a stopped registry, an exported file, or the URL of a running registry. Nothing is
+/// ever written to it.
 ///
 /// Exit codes: 0 holds; 1 a violation, corruption or difference was found; 2 usage, or the source is unreadable.
 #[derive(Debug, Parser)]
 #[command(name = "tagstone-replay", version, arg_required_else_help = true)]
 struct Arguments {
-    /// How the report is written to stdout.
-    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[command(flatten)]
+    invocation: Invocation,
     #[command(subcommand)]
     command: Command,
 }
@@ -36,6 +50,14 @@ struct Arguments {
 enum Command {
     Verify(verify::Verify),
     State(state::ShowState),
+    Diff(diff::Diff),
+    History(history::History),
+    Events(Box<events::Events>),
+    Why(why::ShowWhy),
+    Where(whereabouts::Where),
+    Audit(audit::Audit),
+    Export(export::Export),
+    Restore(restore::Restore),
 }
 
 /// What a command found, when it could do its work.
@@ -78,8 +100,17 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<Finding, Unable> {
+    let asked = &arguments.invocation;
     match &arguments.command {
-        Command::Verify(verify) => verify.run(arguments.format),
-        Command::State(state) => state.run(arguments.format),
+        Command::Verify(verify) => verify.run(asked),
+        Command::State(state) => state.run(asked),
+        Command::Diff(diff) => diff.run(asked),
+        Command::History(history) => history.run(asked),
+        Command::Events(events) => events.run(asked),
+        Command::Why(why) => why.run(asked),
+        Command::Where(whereabouts) => whereabouts.run(asked),
+        Command::Audit(audit) => audit.run(asked),
+        Command::Export(export) => export.run(asked),
+        Command::Restore(restore) => restore.run(asked),
     }
 }

@@ -12,14 +12,16 @@ pub mod index;
 pub mod memory;
 mod open_error;
 mod pages;
+mod patched;
 mod reader;
 mod recovery;
+mod salvage;
 mod tree;
 
 use tagstone_schema::{EncodedRecord, Head, Seq};
 
 pub use copied::{CopiedLog, CopyError};
-pub use embedded::{EmbeddedLog, Opened, Visit};
+pub use embedded::{EmbeddedLog, Opened, UnverifiedLog, Visit};
 pub use open_error::OpenError;
 pub use reader::RecordReader;
 pub use recovery::recover;

@@ -14,6 +14,7 @@ mod events;
 mod expire;
 mod json;
 mod log_head;
+mod log_records;
 mod logs;
 mod openapi;
 mod page;
@@ -127,6 +128,10 @@ pub(super) async fn answer(exchange: &Exchange<'_>, route: ApiRoute<'_>, payload
         },
         ApiRoute::LogHead => match *exchange.request.method() {
             Method::GET | Method::HEAD => log_head::get(exchange).await,
+            _ => wrong_method("GET, HEAD"),
+        },
+        ApiRoute::LogRecords => match *exchange.request.method() {
+            Method::GET | Method::HEAD => log_records::get(exchange).await,
             _ => wrong_method("GET, HEAD"),
         },
         ApiRoute::WhoAmI => match *exchange.request.method() {

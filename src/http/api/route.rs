@@ -57,6 +57,8 @@ pub(in crate::http) enum ApiRoute<'a> {
     Refusals,
     /// `log/head`
     LogHead,
+    /// `log/records`
+    LogRecords,
     /// `whoami`
     WhoAmI,
     /// `openapi.json`
@@ -87,6 +89,7 @@ impl<'a> ApiRoute<'a> {
             "events/stream" => return Self::EventStream,
             "refusals" => return Self::Refusals,
             "log/head" => return Self::LogHead,
+            "log/records" => return Self::LogRecords,
             "whoami" => return Self::WhoAmI,
             "openapi.json" => return Self::OpenApi,
             _ => {}
@@ -160,7 +163,7 @@ impl<'a> ApiRoute<'a> {
     }
 
     /// The names of the routes in metrics.
-    pub(in crate::http) const LABELS: [&'static str; 26] = [
+    pub(in crate::http) const LABELS: [&'static str; 27] = [
         "api_immutability_policies",
         "api_immutability_preview",
         "api_immutability_policy",
@@ -187,6 +190,7 @@ impl<'a> ApiRoute<'a> {
         "api_openapi",
         "api_error_type",
         "api_unknown",
+        "api_log_records",
     ];
 
     /// The place of the route's label in [`ApiRoute::LABELS`].
@@ -218,6 +222,7 @@ impl<'a> ApiRoute<'a> {
             Self::OpenApi => 23,
             Self::ErrorType { .. } => 24,
             Self::Unknown => 25,
+            Self::LogRecords => 26,
         }
     }
 }

@@ -39,6 +39,7 @@ fn paths() {
         ("events/stream", Route::EventStream),
         ("refusals", Route::Refusals),
         ("log/head", Route::LogHead),
+        ("log/records", Route::LogRecords),
         ("whoami", Route::WhoAmI),
         ("openapi.json", Route::OpenApi),
         ("error/not_found", Route::ErrorType { name: "not_found" }),
