@@ -78,7 +78,7 @@ impl Stream {
     }
 
     /// Reads up to the end, which must come.
-    fn to_end(mut self) {
+    fn ends(mut self) {
         while self.chunk().is_some() {}
     }
 }
@@ -145,7 +145,7 @@ fn a_stream_goes_on_after_the_server_has_died() {
         } else {
             registry.kill9()
         }
-        stream.to_end();
+        stream.ends();
         registry.restart();
     }
     let mut stream = Stream::open(&registry, "", last.as_deref());
@@ -167,8 +167,8 @@ fn a_server_that_stops_waits_for_no_stream() {
     let idle = Stream::open(&registry, "", None);
     let filtered = Stream::open(&registry, "?from_seq=1&tag=none", None);
     registry.stop();
-    idle.to_end();
-    filtered.to_end();
+    idle.ends();
+    filtered.ends();
     drop(stuck);
 }
 

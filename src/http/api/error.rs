@@ -124,8 +124,8 @@ impl ErrorType {
             Self::Unavailable => (
                 "unavailable",
                 StatusCode::SERVICE_UNAVAILABLE,
-                "The registry is starting or stopping, or an index of its history is not usable; where trying again helps, \
-                 Retry-After says when.",
+                "The registry is starting or stopping, an index of its history is not usable, or as many streams are open as \
+                 there may be; where trying again helps, Retry-After says when.",
             ),
         }
     }

@@ -118,7 +118,7 @@ async fn logs(exchange: &Exchange<'_>, filter: Filter) -> Result<Option<LogPage>
     let past = Past { snapshot: exchange.site.published.snapshot(), archive };
     let work = move || {
         let anything = Query { filter: filter.clone(), order: Order::Descending, after: None, limit: 1 };
-        if is_nothing(&past.archive, anything)? {
+        if is_nothing(&past.archive, &anything)? {
             return Ok(None);
         }
         let (logs, next) = page(&past, query.of_events(filter), &viewer)?;
@@ -127,8 +127,8 @@ async fn logs(exchange: &Exchange<'_>, filter: Filter) -> Result<Option<LogPage>
     Ok(exchange.site.archive_questions.ask(work).await?)
 }
 
-fn is_nothing(archive: &Archive, query: Query) -> Result<bool, Unanswered> {
-    let page = archive.events(&query)?;
+fn is_nothing(archive: &Archive, query: &Query) -> Result<bool, Unanswered> {
+    let page = archive.events(query)?;
     Ok(page.events.is_empty() && page.next.is_none())
 }
 
