@@ -152,6 +152,6 @@ fn the_history_of_a_tag_leads_to_its_past() {
     let digests: Vec<_> = entries.iter().map(|entry| entry["digest"].as_str().expect("a digest").to_owned()).collect();
     let [first, second] = [0, 1].map(|number: usize| moved.images[number].0.digest(TAG));
     assert_eq!(digests, [second.clone(), second, first], "{history}");
-    let times = entries.iter().map(|entry| &entry["annotations"]["org.opencontainers.distribution.tag.timestamp"]);
-    assert_eq!(times.last().and_then(|time| time.as_str()), Some(&*moved.first_pushed), "{history}");
+    let mut times = entries.iter().map(|entry| &entry["annotations"]["org.opencontainers.distribution.tag.timestamp"]);
+    assert_eq!(times.next_back().and_then(|time| time.as_str()), Some(&*moved.first_pushed), "{history}");
 }
