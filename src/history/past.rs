@@ -18,6 +18,10 @@ use super::{History, HistoryError};
 /// Bytes of kept states, roughly.
 const KEPT_BYTES: u64 = 64 << 20;
 
+/// How many there may be, as the cache estimates it. It makes shards of 32 at least, and each has but its part of the room: with one shard, a
+/// large repository fits too.
+const KEPT_STATES: usize = 32;
+
 /// Points whose records are kept.
 const KEPT_POINTS: usize = 4_096;
 
@@ -82,10 +86,9 @@ pub(super) struct Kept {
 
 impl Default for Kept {
     fn default() -> Self {
-        let entries = usize::try_from(KEPT_BYTES / ByEntries::LEAST).unwrap_or(usize::MAX);
         Self {
             policies: PolicyHistory::default(),
-            states: Cache::with_weighter(entries, KEPT_BYTES, ByEntries),
+            states: Cache::with_weighter(KEPT_STATES, KEPT_BYTES, ByEntries),
             points: Cache::new(KEPT_POINTS),
             folding: Arc::new(Semaphore::new(FOLDED_AT_ONCE)),
         }

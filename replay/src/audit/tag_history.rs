@@ -153,3 +153,84 @@ impl Pushes<'_> {
         Err(ArchiveError::Record { seq: place.seq, why })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tagstone_schema::record::FORMAT_VERSION;
+    use tagstone_schema::{Actor, Head, Id, Origin, Record};
+
+    use super::*;
+    use crate::audit::past::tests::archived;
+
+    /// Records of a tag that was moved twice, locked and unlocked for years in between.
+    fn records() -> Vec<Record> {
+        let (repository, tag): (RepositoryName, Tag) = ("acme/app".parse().unwrap(), "v1".parse().unwrap());
+        let digests = [1, 2].map(|n| Digest::sha256([n; 32]));
+        let push = |digest: &Digest| Event::ManifestPushed {
+            repository: repository.clone(),
+            digest: digest.clone(),
+            size: 7,
+            media_type: tagstone_schema::media_type::OCI_IMAGE.parse().unwrap(),
+            artifact_type: None,
+            subject: None,
+            references: Default::default(),
+        };
+        let moved = |from: Option<&Digest>, to: &Digest| Event::TagMoved {
+            repository: repository.clone(),
+            tag: tag.clone(),
+            from: from.cloned(),
+            to: to.clone(),
+        };
+        let mut all = vec![
+            vec![Event::LogStarted { log: Id([1; 16]) }],
+            vec![push(&digests[0]), push(&digests[1]), moved(None, &digests[0])],
+        ];
+        for _ in 0..=MOST_LOOKED_AT / 400 {
+            let lock = Event::TagLocked { repository: repository.clone(), tag: tag.clone() };
+            let unlock = Event::TagUnlocked { repository: repository.clone(), tag: tag.clone() };
+            all.push(std::iter::repeat_n([lock, unlock], 200).flatten().collect());
+        }
+        all.push(vec![moved(Some(&digests[0]), &digests[1])]);
+        let mut head = Head::default();
+        let mut records = Vec::new();
+        for events in all {
+            let (seq, time, actor, origin) = (head.seq + 1, head.time.next(), Actor::system("test"), Origin::default());
+            let record = Record { format: FORMAT_VERSION, seq, time, prev: head.hash, actor, origin, events };
+            head = record.encode().unwrap().head();
+            records.push(record);
+        }
+        records
+    }
+
+    #[test]
+    fn a_question_looks_at_a_bounded_number_of_events_and_leads_on() {
+        let records = records();
+        archived(&records, |archive| {
+            let mut wanted = TagHistory {
+                repository: "acme/app".parse().unwrap(),
+                tag: "v1".parse().unwrap(),
+                up_to: archive.reached().seq,
+                before: None,
+                since: None,
+                digest: None,
+                limit: 10,
+            };
+            let first = wanted.read(archive).unwrap();
+            assert_eq!(first.entries.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [archive.reached().seq]);
+            wanted.before = first.before;
+            let mut parts = 0;
+            let last = loop {
+                let part = wanted.read(archive).unwrap();
+                assert!(part.before < wanted.before, "{part:?}");
+                wanted.before = part.before;
+                parts += 1;
+                if part.before.is_none() {
+                    break part;
+                }
+                assert_eq!(part.entries, []);
+            };
+            assert_eq!(last.entries.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [2]);
+            assert!((1..4).contains(&parts), "{parts}");
+        });
+    }
+}

@@ -10,7 +10,7 @@ mod gathered;
 mod policies;
 mod removal;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod whole;
 
 use tagstone_schema::{Digest, Event, RepositoryName, Seq, Tag};

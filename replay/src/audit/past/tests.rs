@@ -79,16 +79,17 @@ impl Names {
 }
 
 /// A log of these records, with its archive.
-fn archived<T>(records: &[Record], ask: impl FnOnce(&Archive) -> T) -> T {
+pub(in crate::audit) fn archived<T>(records: &[Record], ask: impl FnOnce(&Archive) -> T) -> T {
     let directory = tempfile::tempdir().unwrap();
     let opened = EmbeddedLog::open(&Layout::new(directory.path()), Options::default(), &mut |_| Ok(()));
     let mut log = opened.unwrap().log;
     let (index, mut state) = (AuditIndex::default(), State::default());
-    for record in records {
-        let (head, encoded) = (log.head(), record.encode().unwrap());
-        let reached = encoded.head();
-        log.append(&head, &[encoded]).unwrap();
-        index.add(&Unfolded::apply(&mut state, record.clone()).unwrap(), reached).unwrap();
+    let encoded: Vec<_> = records.iter().map(|record| record.encode().unwrap()).collect();
+    let head = log.head();
+    log.append(&head, &encoded).unwrap();
+    for (record, encoded) in records.iter().zip(&encoded) {
+        let unfolded = Unfolded::apply(&mut state, record.clone()).unwrap();
+        index.add(&unfolded, encoded.head()).unwrap();
     }
     ask(&Archive::new(&index, log.reader()))
 }
