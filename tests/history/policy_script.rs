@@ -35,8 +35,8 @@ impl PolicyScript {
         };
         match random.random_range(0..10) {
             0..5 if standing < STANDING => self.create(random, account),
-            5 => Command::ActivatePolicy { policy: one(random) },
-            6 => {
+            5..7 => Command::ActivatePolicy { policy: one(random) },
+            7 => {
                 let policy = one(random);
                 let is_prune = account.standing.policies.get(&policy.to_string());
                 let is_prune = is_prune.is_some_and(|policy| matches!(policy.rule, Rule::Prune { .. }));
@@ -52,7 +52,7 @@ impl PolicyScript {
         let policy = Id::from_random((self.made * 0x0123_4567_89ab_cdef_0123_4567).to_be_bytes());
         let draft = random.random_bool(0.4);
         let (scope, rule) = match random.random_range(0..10) {
-            0..3 => {
+            0..4 => {
                 let place = PRUNED[random.random_range(0..PRUNED.len())];
                 let scope = match place.strip_suffix('/') {
                     Some(namespace) => Scope::Namespace(namespace.parse().unwrap()),
@@ -60,7 +60,7 @@ impl PolicyScript {
                 };
                 (scope, pruning(random))
             }
-            3 => (Scope::Repository("acme/web".parse().unwrap()), protecting(random, true)),
+            4 => (Scope::Repository("acme/web".parse().unwrap()), protecting(random, true)),
             _ => (scope(random), protecting(random, false)),
         };
         // Now and then the opposite of a policy in force, which would leave no name free.
@@ -105,7 +105,7 @@ fn pruning(random: &mut StdRng) -> Rule {
     } else {
         PruneMethod::CreationDate(Age { count: random.random_range(10..50), unit: AgeUnit::Days })
     };
-    let regex = [None, Some("dev-.*|nightly-.*"), Some("nightly-.*|latest")][random.random_range(0..3)];
+    let regex = [None, None, Some("dev-.*|nightly-.*"), Some("nightly-.*|latest")][random.random_range(0..4)];
     let pattern = regex.map(|regex| Pattern { regex: regex.to_owned(), matches: true });
     Rule::Prune { method, pattern }
 }

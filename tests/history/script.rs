@@ -29,9 +29,10 @@ pub(crate) const REPOSITORIES: [&str; 12] = [
 ];
 /// Only these have tags for referrers; no prune policy holds here.
 const SIGNED: [&str; 3] = ["acme/api", "acme/mail", "acme/web"];
-const TAGS: [&str; 22] = [
+const TAGS: [&str; 26] = [
     "latest", "latest", "latest", "main", "stable", "golden", "v1.0", "v1.1", "v1.2", "v2.0", "v2.1", "release-1",
     "release-2", "1-lts", "dev-1", "dev-2", "dev-3", "dev-keep", "nightly-1", "nightly-2", "nightly-3", "nightly-4",
+    "nightly-5", "nightly-6", "nightly-7", "dev-4",
 ];
 /// Images that a repository can have.
 const IMAGES: u32 = 14;
@@ -64,9 +65,9 @@ impl Script {
         if self.random.random_bool(0.5) {
             return self.random.random_range(0..3_000_000);
         }
-        let pause = self.random.random_range(HOUR / 20..HOUR * 8);
+        let pause = self.random.random_range(HOUR / 20..HOUR * 4);
         let hour = (now + pause).rem_euclid(DAY) / HOUR;
-        if (7..22).contains(&hour) || self.random.random_bool(0.1) { pause } else { pause + 8 * HOUR }
+        if (7..22).contains(&hour) || self.random.random_bool(0.1) { pause } else { pause + 5 * HOUR }
     }
 
     pub(crate) fn any<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {
@@ -192,6 +193,10 @@ impl Script {
             if self.random.random_bool(if is_there { 0.04 } else { 0.98 }) {
                 steps.push(self.link(repository, blob));
             }
+        }
+        // And now and then somebody uploads what nothing ever names.
+        if self.random.random_bool(0.08) {
+            steps.push(self.link(repository, &Bytes::from(format!("nothing names blob {}", self.count % 50))));
         }
         let tags = self.some_tags(shelf);
         steps.push(self.push(repository, &document, &tags));
