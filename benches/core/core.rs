@@ -13,8 +13,11 @@ use tagstone_schema::{EncodedRecord, Record};
 /// Events of the history that is folded.
 const EVENTS: u64 = 100_000;
 
+/// Repositories that its pushes go to.
+const REPOSITORIES: u64 = 10;
+
 fn record(criterion: &mut Criterion) {
-    let (record, encoded) = History::begin().0.push();
+    let (record, encoded) = History::begin(REPOSITORIES).0.push();
     let mut group = criterion.benchmark_group("record of one push");
     group.throughput(Throughput::Bytes(encoded.bytes().len() as u64));
     group.bench_function("encode and hash", |bencher| bencher.iter(|| black_box(&record).encode().unwrap()));
@@ -23,7 +26,7 @@ fn record(criterion: &mut Criterion) {
 }
 
 fn fold(criterion: &mut Criterion) {
-    let (mut history, first) = History::begin();
+    let (mut history, first) = History::begin(REPOSITORIES);
     let pushes = (0..EVENTS / EVENTS_OF_A_PUSH).map(|_| history.push().1);
     let stored: Vec<_> = [first]
         .into_iter()
@@ -55,7 +58,7 @@ fn append(criterion: &mut Criterion) {
     // The system's own directory for temporary files may be in memory, where a sync costs nothing.
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let mut log = EmbeddedLog::open(&Layout::new(directory.path()), Options::default(), &mut |_| Ok(())).unwrap().log;
-    let (mut history, first) = History::begin();
+    let (mut history, first) = History::begin(REPOSITORIES);
     log.append(&log.head(), &[first]).unwrap();
     let mut group = criterion.benchmark_group("durable append");
     for records in [1, 64] {

@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod content;
+pub mod export;
 pub mod fold;
 pub mod log;
 pub mod pattern;

@@ -5,6 +5,7 @@
 pub mod actor;
 pub mod digest;
 pub mod event;
+pub mod fragment;
 pub mod limits;
 pub mod media_type;
 pub mod name;

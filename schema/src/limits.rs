@@ -14,7 +14,7 @@ pub const MEDIA_TYPE_BYTES: usize = 255;
 ///
 /// Large enough for one manifest with 1,000 distinct SHA-512 references (64,000 bytes) pushed under ten tags of
 /// full length in a repository of full length. Small enough that a reader can hold any record on its stack or in one
-/// network read, and that 128 of them fit into the response limit of the raw log.
+/// network read, and that more than 50 of them fit into an answer of the raw log.
 pub const RECORD_BYTES: usize = 72 * 1024;
 
 /// Distinct references of one manifest that always fit into a record, whatever their algorithm.

@@ -119,6 +119,11 @@ pub struct EncodedRecord {
 }
 
 impl EncodedRecord {
+    /// A record whose stored bytes were verified, and are what `head` names.
+    pub fn stored(head: Head, bytes: Vec<u8>) -> Self {
+        Self { seq: head.seq, time: head.time, hash: head.hash, bytes }
+    }
+
     /// Its place.
     pub fn seq(&self) -> Seq {
         self.seq
@@ -164,8 +169,8 @@ impl Record {
 
     /// Whether this record may follow `head`.
     pub fn check_follows(&self, head: &Head) -> Result<(), ChainError> {
-        if self.seq != head.seq + 1 {
-            Err(ChainError::Seq { expected: head.seq + 1, found: self.seq })
+        if self.seq != head.seq.saturating_add(1) {
+            Err(ChainError::Seq { expected: head.seq.saturating_add(1), found: self.seq })
         } else if self.prev != head.hash {
             Err(ChainError::Prev { seq: self.seq, expected: head.hash, found: self.prev })
         } else if head.seq > 0 && self.time <= head.time {
@@ -176,7 +181,7 @@ impl Record {
     }
 }
 
-fn codec() -> impl Options {
+pub(crate) fn codec() -> impl Options {
     bincode::DefaultOptions::new()
         .with_fixint_encoding()
         .with_little_endian()

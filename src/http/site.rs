@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use tagstone_replay::log::RecordReader;
 use tagstone_schema::Digest;
 
 use super::api::{Fingerprints, LongQuestions};
@@ -47,6 +48,8 @@ pub struct Parts {
     pub content: Arc<ContentStore>,
     /// The history of tags.
     pub history: History,
+    /// The log, to be read beside the writer.
+    pub records: RecordReader,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// What runs prune policies.
@@ -60,6 +63,7 @@ pub struct Site {
     pub(super) writer: WriterHandle,
     pub(super) content: Arc<ContentStore>,
     pub(super) history: History,
+    pub(super) records: RecordReader,
     pub(super) metrics: Arc<Metrics>,
     pub(super) pruner: Arc<Pruner>,
     pub(super) limits: Limits,
@@ -72,7 +76,7 @@ pub struct Site {
 impl Site {
     /// A site over an opened registry. `cache_bytes` bounds the memory for manifests.
     pub fn new(parts: Parts, limits: Limits, sparse: Sparse, cache_bytes: u64) -> Self {
-        let Parts { published, clock, writer, content, history, metrics, pruner } = parts;
+        let Parts { published, clock, writer, content, history, records, metrics, pruner } = parts;
         // Most manifests have some hundred bytes up to a few thousand.
         let entries = usize::try_from(cache_bytes / 2048).unwrap_or(usize::MAX).max(16);
         let manifests = Cache::with_weighter(entries, cache_bytes, ByBytes);
@@ -83,6 +87,7 @@ impl Site {
             writer,
             content,
             history,
+            records,
             metrics,
             pruner,
             limits,

@@ -69,6 +69,7 @@ fn recover(layout: &Layout, settings: &Settings) -> Result<(Site, Background), S
     metrics.observe_head(registry.log.head());
     let content = Arc::new(registry.content);
     let (published, newer) = Published::followed(registry.snapshot);
+    let records = registry.history.records.clone();
     let (follower, history) = Follower::new(registry.history, newer);
     let (writer, handle) = Writer::new(
         registry.log,
@@ -89,7 +90,7 @@ fn recover(layout: &Layout, settings: &Settings) -> Result<(Site, Background), S
         background::wake_writer(published.clone(), clock.clone(), handle.clone())?,
         background::prune(pruner.clone(), metrics.clone(), settings.prune.interval)?,
     ];
-    let parts = Parts { published, clock, writer: handle, content, history, metrics, pruner };
+    let parts = Parts { published, clock, writer: handle, content, history, records, metrics, pruner };
     Ok((site(settings, parts), Background { writing, following, periodic, pruning }))
 }
 

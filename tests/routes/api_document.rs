@@ -43,6 +43,7 @@ const PATHS: &[&str] = &[
     "/api/v1/repository/{repository}",
     "/api/v1/refusals",
     "/api/v1/log/head",
+    "/api/v1/log/records",
     "/api/v1/whoami",
     "/api/v1/openapi.json",
     "/api/v1/error/{error_type}",

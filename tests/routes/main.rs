@@ -14,6 +14,7 @@ mod samples;
 mod api_document;
 mod api_errors;
 mod api_log_head;
+mod api_log_records;
 mod api_policies;
 mod api_policy_conflicts;
 mod api_policy_races;

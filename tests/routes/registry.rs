@@ -146,6 +146,7 @@ impl Registry {
         metrics.observe_head(opened.log.head());
         let content = Arc::new(opened.content);
         let (published, newer) = Published::followed(opened.snapshot);
+        let records = opened.history.records.clone();
         let (follower, history) = Follower::new(opened.history, newer);
         let failing = Arc::new(AtomicBool::new(false));
         let clock = Arc::new(MovableClock::default());
@@ -167,6 +168,7 @@ impl Registry {
             writer: handle.clone(),
             content: content.clone(),
             history,
+            records,
             metrics,
             pruner,
         };

@@ -3,9 +3,12 @@
 //! Exit codes: 0 what was asked holds; 1 a violation, corruption or difference was found; 2 the usage is wrong, or the
 //! source cannot be read. The report goes to stdout; everything said about the run itself goes to stderr.
 
+mod export;
+mod invocation;
 mod output;
 mod panics;
 mod progress;
+mod restore;
 mod state;
 mod state_text;
 mod state_view;
@@ -15,19 +18,19 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use output::Format;
+use invocation::Invocation;
 
 /// Reads the log of a Tagstone registry, verifies it, and answers what happened.
 ///
-/// SOURCE is the data directory of a stopped registry. Nothing is ever written to it.
+/// SOURCE is the data directory of a stopped registry, an exported file, or the URL of a running registry. Nothing is
+/// ever written to it.
 ///
 /// Exit codes: 0 holds; 1 a violation, corruption or difference was found; 2 usage, or the source is unreadable.
 #[derive(Debug, Parser)]
 #[command(name = "tagstone-replay", version, arg_required_else_help = true)]
 struct Arguments {
-    /// How the report is written to stdout.
-    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[command(flatten)]
+    invocation: Invocation,
     #[command(subcommand)]
     command: Command,
 }
@@ -36,6 +39,8 @@ struct Arguments {
 enum Command {
     Verify(verify::Verify),
     State(state::ShowState),
+    Export(export::Export),
+    Restore(restore::Restore),
 }
 
 /// What a command found, when it could do its work.
@@ -78,8 +83,11 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<Finding, Unable> {
+    let asked = &arguments.invocation;
     match &arguments.command {
-        Command::Verify(verify) => verify.run(arguments.format),
-        Command::State(state) => state.run(arguments.format),
+        Command::Verify(verify) => verify.run(asked),
+        Command::State(state) => state.run(asked),
+        Command::Export(export) => export.run(asked),
+        Command::Restore(restore) => restore.run(asked),
     }
 }

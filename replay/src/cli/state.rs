@@ -2,9 +2,10 @@
 
 use clap::Args;
 use tagstone_replay::fold::State;
-use tagstone_replay::source::{self, Point, PointError, Replay, StateAt, replay};
+use tagstone_replay::source::{Point, PointError, Replay, StateAt, replay};
 use tagstone_schema::{Head, RepositoryName};
 
+use super::invocation::Invocation;
 use super::output::{self, Format};
 use super::progress::Progress;
 use super::state_view::{FingerprintView, StateView, lines};
@@ -15,7 +16,7 @@ use super::{Finding, Unable, state_text};
 /// The whole log is verified, whatever the point: what is wrong with it is said on stderr, and the exit code is then 1.
 #[derive(Debug, Args)]
 pub(super) struct ShowState {
-    /// The data directory of a stopped registry.
+    /// The data directory of a stopped registry, an exported file, or the URL of a running registry.
     source: String,
     /// The state behind this record (a seq), or behind the last record at or before this instant (RFC 3339).
     #[arg(long, value_name = "POINT")]
@@ -29,8 +30,8 @@ pub(super) struct ShowState {
 }
 
 impl ShowState {
-    pub(super) fn run(&self, format: Format) -> Result<Finding, Unable> {
-        let source = source::open(&self.source)?;
+    pub(super) fn run(&self, asked: &Invocation) -> Result<Finding, Unable> {
+        let source = asked.open(&self.source)?;
         let mut progress = Progress::over("records");
         let mut at = self.at.map(StateAt::new);
         let replayed = replay(&source, &mut |step| {
@@ -57,7 +58,7 @@ impl ShowState {
         {
             return Err(Unable(format!("there is no repository {name} behind record {}", head.seq)));
         }
-        self.report(format, &head, &state)?;
+        self.report(asked.format, &head, &state)?;
         Ok(finding)
     }
 
@@ -86,7 +87,7 @@ fn at_the_end(replayed: &Replay) -> (Head, State) {
 }
 
 /// Says what is wrong with the log on stderr.
-fn said_problems(replayed: &Replay) -> Finding {
+pub(super) fn said_problems(replayed: &Replay) -> Finding {
     for note in &replayed.notes {
         eprintln!("note: {note}");
     }

@@ -6,9 +6,10 @@ use clap::Args;
 use serde::Serialize;
 use tagstone_replay::content::ContentReader;
 use tagstone_replay::fold::Fingerprint;
-use tagstone_replay::source::{self, DataDirectory, Linked, Problem, Replay, Source, check_contents, replay};
+use tagstone_replay::source::{Linked, OpenSource, Problem, Replay, Source, check_contents, replay};
 use tagstone_schema::{Digest, Head, Position, Seq};
 
+use super::invocation::Invocation;
 use super::output::{self, Format};
 use super::progress::Progress;
 use super::{Finding, Unable};
@@ -16,12 +17,13 @@ use super::{Finding, Unable};
 /// Verify that a log is whole: continuity, hash chain, anchor, and the legality of every event.
 ///
 /// A record behind the anchor that is not whole is no problem, but a note on stderr: it was never acknowledged, and a
-/// start of the registry cuts it off. A log that sled cannot open at all is reported as a problem of record 1.
+/// start of the registry cuts it off. Of an export that does not begin with record 1 the chain is verified; whether its
+/// events were legal cannot be told, and its report has no fingerprint.
 #[derive(Debug, Args)]
 pub(super) struct Verify {
-    /// The data directory of a stopped registry.
+    /// The data directory of a stopped registry, an exported file, or the URL of a running registry.
     source: String,
-    /// Also read every live blob and manifest, and compare its size and digest.
+    /// Also read every live blob and manifest, and compare its size and digest. Only a data directory has them.
     #[arg(long)]
     blobs: bool,
     /// The log must hold exactly this record hash at this seq: a head noted earlier, or by somebody else.
@@ -35,7 +37,9 @@ struct Report<'a> {
     records: u64,
     events: u64,
     head: HeadView,
-    fingerprint: Fingerprint,
+    fingerprint: Option<Fingerprint>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    continues: Option<HeadView>,
     problems: &'a [Problem],
 }
 
@@ -59,12 +63,12 @@ impl std::fmt::Display for HeadView {
 }
 
 impl Verify {
-    pub(super) fn run(&self, format: Format) -> Result<Finding, Unable> {
-        let source = source::open(&self.source)?;
+    pub(super) fn run(&self, asked: &Invocation) -> Result<Finding, Unable> {
+        let source = asked.open_any(&self.source)?;
+        let check = if self.blobs { Some(content_check(&source)?) } else { None };
         let (mut replayed, linked) = self.replay(&source);
-        if self.blobs {
+        if let Some(mut check) = check {
             let mut progress = Progress::over("blobs and manifests");
-            let mut check = content_check(&source)?;
             let problems = check_contents(&replayed.state, &linked, |digest, size| {
                 progress.step();
                 check(digest, size)
@@ -78,13 +82,14 @@ impl Verify {
             records: replayed.records,
             events: replayed.events,
             head: (&replayed.head).into(),
-            fingerprint: replayed.state.fingerprint(),
+            fingerprint: replayed.continues.is_none().then(|| replayed.state.fingerprint()),
+            continues: replayed.continues.as_ref().map(HeadView::from),
             problems: &replayed.problems,
         };
         for note in &replayed.notes {
             eprintln!("note: {note}");
         }
-        output::write(|out| match format {
+        output::write(|out| match asked.format {
             Format::Json => output::json(out, &report),
             Format::Ndjson => output::json_line(out, &report),
             Format::Text => text(out, &report),
@@ -118,8 +123,13 @@ impl Verify {
 }
 
 /// What compares stored bytes with a digest and a size.
-fn content_check(source: &DataDirectory) -> Result<impl FnMut(&Digest, u64) -> Result<(), String>, Unable> {
-    let contents = ContentReader::open(source.layout())?;
+fn content_check(source: &OpenSource) -> Result<impl FnMut(&Digest, u64) -> Result<(), String> + use<>, Unable> {
+    let layout = source.layout().ok_or_else(|| {
+        Unable(
+            "--blobs needs a data directory: neither an export nor a running registry hands out all bytes".to_owned(),
+        )
+    })?;
+    let contents = ContentReader::open(layout)?;
     Ok(move |digest: &Digest, size| contents.check(digest, size).map_err(|problem| problem.to_string()))
 }
 
@@ -127,8 +137,15 @@ fn text(out: &mut dyn Write, report: &Report<'_>) -> io::Result<()> {
     writeln!(out, "records      {}", report.records)?;
     writeln!(out, "events       {}", report.events)?;
     writeln!(out, "head         {}", report.head)?;
-    writeln!(out, "fingerprint  {}", report.fingerprint)?;
+    match (&report.fingerprint, &report.continues) {
+        (Some(fingerprint), _) => writeln!(out, "fingerprint  {fingerprint}")?,
+        (None, Some(before)) => writeln!(out, "continues    {before}")?,
+        (None, None) => {}
+    }
     match report.problems.first() {
+        None if report.continues.is_some() => {
+            writeln!(out, "\nThe chain of this part of a log is unbroken. The legality of its events cannot be judged.")
+        }
         None => writeln!(out, "\nThe log is whole, its chain is unbroken, and every event in it is legal."),
         Some(first) => {
             let mut table = output::table(&["seq", "what is wrong"]);

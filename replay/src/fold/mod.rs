@@ -3,6 +3,7 @@
 //! **Invariant**: [`State::apply`] rejects what could never have happened, so replaying a log proves that no registry
 //! with a bug wrote something impossible into it.
 
+mod content;
 mod effect;
 mod evolve;
 mod expiry;
@@ -10,12 +11,12 @@ mod fingerprint;
 mod immutability;
 mod live;
 mod manifest;
-mod pairs;
 mod policy;
 #[cfg(test)]
 pub(crate) mod properties;
 mod repository;
 mod state;
+mod table;
 mod tag;
 mod token;
 

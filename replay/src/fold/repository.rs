@@ -4,56 +4,70 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
-use tagstone_schema::{Digest, Tag};
+use tagstone_schema::{Digest, RepositoryName, Tag};
 
+use super::content::{Content, Held};
 use super::manifest::Manifest;
-use super::pairs::seconds_of;
+use super::table::Table;
 use super::tag::{TagSet, TagState};
 
 /// A repository.
-#[derive(Clone, Debug, Default)]
-pub struct Repository {
-    /// Sizes of the linked blobs.
-    pub(super) blobs: OrdMap<Digest, u64>,
-    pub(super) manifests: OrdMap<Digest, Held>,
-    pub(super) tags: OrdMap<Tag, TagState>,
-    /// (reference, manifest that names it), over all manifests.
-    pub(super) referenced: OrdSet<(Digest, Digest)>,
-    /// (subject, manifest that names it).
-    pub(super) referrers: OrdSet<(Digest, Digest)>,
-}
-
-/// A manifest with the tags on it.
 #[derive(Clone, Debug)]
-pub(super) struct Held {
-    pub(super) manifest: Arc<Manifest>,
-    pub(super) tags: TagSet,
+pub struct Repository {
+    /// Its name, once: whatever else keeps the name keeps this copy.
+    pub(super) name: RepositoryName,
+    pub(super) contents: Table<Digest, Content>,
+    /// How many of the contents are manifests.
+    pub(super) manifests: usize,
+    pub(super) tags: OrdMap<Tag, TagState>,
+    /// By subject, the manifests that name it.
+    pub(super) referrers: Table<Digest, OrdSet<Digest>>,
 }
 
 impl Repository {
-    /// The size of a blob that is linked here.
-    pub fn blob(&self, digest: &Digest) -> Option<u64> {
-        self.blobs.get(digest).copied()
+    pub(super) fn new(name: RepositoryName) -> Self {
+        let (contents, referrers) = (Table::default(), Table::default());
+        Self { name, contents, manifests: 0, tags: OrdMap::new(), referrers }
     }
 
-    /// The linked blobs with their sizes, in order of digests.
+    pub(super) fn held(&self, digest: &Digest) -> Option<&Arc<Held>> {
+        self.contents.get(digest)?.manifest.as_ref()
+    }
+
+    /// A manifest with the tags on it, to be changed.
+    pub(super) fn held_mut(&mut self, digest: &Digest) -> Option<&mut Held> {
+        self.contents.get_mut(digest)?.manifest.as_mut().map(Arc::make_mut)
+    }
+
+    /// The size of a blob that is linked here.
+    pub fn blob(&self, digest: &Digest) -> Option<u64> {
+        self.contents.get(digest)?.blob
+    }
+
+    /// The linked blobs with their sizes, in order of digests. They are sorted before the first is given.
     pub fn blobs(&self) -> impl Iterator<Item = (&Digest, u64)> {
-        self.blobs.iter().map(|(digest, size)| (digest, *size))
+        let blobs = self.contents.iter().filter_map(|(digest, content)| Some((digest, content.blob?)));
+        let mut blobs: Vec<_> = blobs.collect();
+        blobs.sort_unstable();
+        blobs.into_iter()
     }
 
     /// A manifest by its digest.
     pub fn manifest(&self, digest: &Digest) -> Option<&Arc<Manifest>> {
-        self.manifests.get(digest).map(|held| &held.manifest)
+        self.held(digest).map(|held| &held.manifest)
     }
 
-    /// All manifests in order of digests.
+    /// All manifests in order of digests. They are sorted before the first is given.
     pub fn manifests(&self) -> impl Iterator<Item = &Arc<Manifest>> {
-        self.manifests.values().map(|held| &held.manifest)
+        let manifests = self.contents.iter().filter_map(|(_, content)| Some(&content.manifest.as_ref()?.manifest));
+        let mut manifests: Vec<_> = manifests.collect();
+        manifests.sort_unstable_by_key(|manifest| &manifest.digest);
+        manifests.into_iter()
     }
 
     /// How many manifests there are.
     pub fn manifest_count(&self) -> usize {
-        self.manifests.len()
+        self.manifests
     }
 
     /// A live tag.
@@ -79,12 +93,12 @@ impl Repository {
 
     /// The tags that point at a manifest.
     pub fn tags_on(&self, digest: &Digest) -> Option<&TagSet> {
-        self.manifests.get(digest).map(|held| &held.tags)
+        self.held(digest).map(|held| &held.tags)
     }
 
     /// The manifests that name a blob or child manifest, in order of digests.
-    pub fn referenced_by<'a>(&'a self, digest: &'a Digest) -> impl Iterator<Item = &'a Digest> {
-        seconds_of(&self.referenced, digest, None)
+    pub fn referenced_by<'a>(&'a self, digest: &Digest) -> impl Iterator<Item = &'a Digest> {
+        self.contents.get(digest).into_iter().flat_map(|content| content.parents.iter())
     }
 
     /// The manifests whose subject is `digest`, in order of digests; only those behind `after`, if it is given.
@@ -93,6 +107,8 @@ impl Repository {
         digest: &'a Digest,
         after: Option<&'a Digest>,
     ) -> impl Iterator<Item = &'a Arc<Manifest>> {
-        seconds_of(&self.referrers, digest, after).filter_map(|manifest| self.manifest(manifest))
+        let behind = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let found = self.referrers.get(digest).into_iter().flat_map(move |all| all.range::<_, Digest>(behind));
+        found.filter_map(|manifest| self.manifest(manifest))
     }
 }

@@ -7,9 +7,10 @@ use imbl::{OrdMap, OrdSet};
 use tagstone_schema::{Digest, Id, MediaType, RepositoryName, Seq, Tag, Timestamp};
 
 use super::immutability::{Rules, SpentNames};
-use super::pairs::seconds_of;
+use super::content::Holders;
 use super::policy::Policy;
 use super::repository::Repository;
+use super::table::Table;
 use super::token::Token;
 
 /// When something happened: the record and its time.
@@ -28,9 +29,11 @@ pub struct Moment {
 #[derive(Clone, Debug, Default)]
 pub struct State {
     pub(super) log: Option<Id>,
-    pub(super) repositories: OrdMap<RepositoryName, Arc<Repository>>,
+    pub(super) repositories: Table<RepositoryName, Arc<Repository>>,
+    /// The names of the repositories, in the order in which they are listed.
+    pub(super) names: OrdSet<RepositoryName>,
     /// Which repositories link a blob. Anonymous mounts ask it, and so does everything that removes bytes.
-    pub(super) blob_holders: OrdSet<(Digest, RepositoryName)>,
+    pub(super) blob_holders: Table<Digest, Holders>,
     /// Every media type that was ever pushed, once. Most manifests share a handful, and would each hold a copy.
     pub(super) media_types: OrdSet<MediaType>,
     pub(super) policies: OrdMap<Id, Policy>,
@@ -56,13 +59,17 @@ impl State {
 
     /// All repositories in byte order of their names.
     pub fn repositories(&self) -> impl Iterator<Item = (&RepositoryName, &Repository)> {
-        self.repositories.iter().map(|(name, repository)| (name, &**repository))
+        self.repositories_from(Bound::Unbounded)
     }
 
     /// The repositories whose names follow `last` in byte order; `last` need not exist.
     pub fn repositories_after(&self, last: Option<&str>) -> impl Iterator<Item = (&RepositoryName, &Repository)> {
-        let from = last.map_or(Bound::Unbounded, Bound::Excluded);
-        self.repositories.range::<_, str>((from, Bound::Unbounded)).map(|(name, repository)| (name, &**repository))
+        self.repositories_from(last.map_or(Bound::Unbounded, Bound::Excluded))
+    }
+
+    pub(super) fn repositories_from(&self, from: Bound<&str>) -> impl Iterator<Item = (&RepositoryName, &Repository)> {
+        let names = self.names.range::<_, str>((from, Bound::Unbounded));
+        names.filter_map(|name| Some((name, self.repository(name.as_str())?)))
     }
 
     /// How many repositories there are.
@@ -71,8 +78,8 @@ impl State {
     }
 
     /// The repositories that link the blob, in byte order of their names.
-    pub fn blob_holders<'a>(&'a self, digest: &'a Digest) -> impl Iterator<Item = &'a RepositoryName> {
-        seconds_of(&self.blob_holders, digest, None)
+    pub fn blob_holders(&self, digest: &Digest) -> impl Iterator<Item = &RepositoryName> {
+        self.blob_holders.get(digest).into_iter().flat_map(Holders::iter)
     }
 
     /// All policies, retired ones too, in order of their ids.

@@ -48,7 +48,7 @@ impl Chain {
 
     /// Verifies and decodes the next record.
     pub fn next(&mut self, stored: &StoredRecord) -> Result<Record, Broken> {
-        let seq = self.head.seq + 1;
+        let seq = self.head.seq.saturating_add(1);
         let broken = |why| Broken { seq, why };
         if stored.seq != seq {
             return Err(broken(ChainError::Seq { expected: seq, found: stored.seq }.into()));

@@ -8,7 +8,7 @@
 use std::fs::File;
 use std::io;
 
-use tagstone_schema::{EncodedRecord, Head, Record, Seq};
+use tagstone_schema::{EncodedRecord, Head, Record, RecordHash, Seq};
 
 use super::anchor::{Anchor, AnchorError};
 use super::chain::{Broken, BrokenWhy, Chain};
@@ -41,15 +41,41 @@ pub struct Opened {
 /// What is done with each verified record of a log that is opened.
 pub type Visit<'a> = dyn FnMut(&Record) -> Result<(), IllegalEvent> + 'a;
 
-impl EmbeddedLog {
-    /// Opens the log of a data directory, or makes it. Every record is verified and handed to `visit` before the
-    /// log can be appended to.
-    pub fn open(layout: &Layout, options: Options, visit: &mut Visit<'_>) -> Result<Opened, OpenError> {
+/// A log that was opened, and whose records nobody has looked at yet.
+pub struct UnverifiedLog {
+    log: EmbeddedLog,
+    layout: Layout,
+}
+
+impl UnverifiedLog {
+    /// Opens the log of a data directory, or makes it.
+    pub fn open(layout: &Layout, options: Options) -> Result<Self, OpenError> {
         let anchor = open_anchor(layout)?;
         let tree = RecordTree::open(&layout.log(), options)?;
         let file = made_durable(layout, &tree)?;
-        let mut log = Self { tree, file, head: Head::default(), anchor, poisoned: false };
-        let scanned = log.verify(visit)?;
+        let log = EmbeddedLog { tree, file, head: Head::default(), anchor, poisoned: false };
+        Ok(Self { log, layout: layout.clone() })
+    }
+
+    /// Whether the log holds this record, at or below its anchor. A state that stands behind such a record was folded from
+    /// this log, if the state itself is what was once written: the chain goes from its hash on.
+    pub fn holds(&self, head: &Head) -> bool {
+        let anchor = self.log.anchor.head();
+        if head.seq == 0 || head.seq > anchor.seq || (head.seq == anchor.seq && head.hash != anchor.hash) {
+            return false;
+        }
+        let stored = self.log.read(head.seq).next().and_then(Result::ok).filter(|stored| stored.seq == head.seq);
+        let is_same = |record: Record| record.time == head.time;
+        stored.is_some_and(|stored| {
+            RecordHash::of(&stored.bytes) == head.hash && Record::decode(&stored.bytes).is_ok_and(is_same)
+        })
+    }
+
+    /// Verifies every record behind `known` and hands it to `visit`; then the log can be appended to. What `known` stands behind is
+    /// the caller's to know: the place before the first record, or one that the log [holds](Self::holds).
+    pub fn verify_after(mut self, known: Head, visit: &mut Visit<'_>) -> Result<Opened, OpenError> {
+        let (log, layout) = (&mut self.log, &self.layout);
+        let scanned = log.verify(known, visit)?;
         let cut_off = match scanned.broken {
             None => 0,
             // Behind the anchor nothing was ever acknowledged, so what is not whole there never happened.
@@ -70,7 +96,15 @@ impl EmbeddedLog {
             log.file.sync_data().map_err(failed)?;
             log.anchor.move_to(log.head).map_err(failed)?;
         }
-        Ok(Opened { log, cut_off })
+        Ok(Opened { log: self.log, cut_off })
+    }
+}
+
+impl EmbeddedLog {
+    /// Opens the log of a data directory, or makes it. Every record is verified and handed to `visit` before the
+    /// log can be appended to.
+    pub fn open(layout: &Layout, options: Options, visit: &mut Visit<'_>) -> Result<Opened, OpenError> {
+        UnverifiedLog::open(layout, options)?.verify_after(Head::default(), visit)
     }
 
     /// Reads the records beside whoever appends.
@@ -78,11 +112,16 @@ impl EmbeddedLog {
         RecordReader::new(self.tree.clone())
     }
 
-    fn verify(&self, visit: &mut Visit<'_>) -> Result<Scanned, OpenError> {
-        let mut chain = Chain::default();
-        let mut last_bytes = 0;
+    fn verify(&self, known: Head, visit: &mut Visit<'_>) -> Result<Scanned, OpenError> {
+        let mut chain = Chain::after(known);
         let anchor = self.anchor.head();
-        for stored in self.read(1) {
+        let mut records = self.read(known.seq.max(1));
+        // The known record stands for itself; how long it is tells what lies behind it.
+        let mut last_bytes = match known.seq {
+            0 => 0,
+            _ => records.next().and_then(Result::ok).map_or(0, |stored| stored.bytes.len()),
+        };
+        for stored in records {
             let next = chain.head().seq + 1;
             let record = stored
                 .map_err(|error| Broken { seq: next, why: BrokenWhy::Unreadable(error.to_string()) })

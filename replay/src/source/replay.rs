@@ -23,6 +23,8 @@ pub struct Replay {
     pub state_head: Head,
     /// What is wrong, in the order in which it was found.
     pub problems: Vec<Problem>,
+    /// The record that the first one follows, where the source is only a part of a log. There is no state then.
+    pub continues: Option<Head>,
     /// What is worth knowing, and proves nothing wrong.
     pub notes: Vec<String>,
 }
@@ -44,6 +46,8 @@ pub struct Step<'a> {
     pub state: Option<&'a State>,
     /// The record that follows; none at the end of what is sound.
     pub next: Option<&'a Record>,
+    /// Its stored bytes.
+    pub bytes: &'a [u8],
 }
 
 /// Replays a source. `watch` sees every place of the log in order, the one before the first record and the last one too.
@@ -52,31 +56,32 @@ pub struct Step<'a> {
 /// to have reached that far. Behind the durable end it is a note: nobody was ever told of such a record, and a start of
 /// the registry cuts it off. An illegal event ends the fold, while the chain is verified on.
 pub fn replay(source: &dyn Source, watch: &mut dyn FnMut(Step<'_>)) -> Replay {
-    let mut chain = Chain::default();
-    let mut seen = Replay::default();
-    let mut illegal = None;
+    let begin = source.begins_behind();
+    let mut chain = Chain::after(begin);
+    let mut seen = Replay { head: begin, ..Replay::default() };
+    let mut fold = if begin.seq == 0 { Fold::Legal } else { Fold::Blind };
     let mut broken = None;
-    for stored in source.records(1) {
+    for stored in source.records(begin.seq.saturating_add(1)) {
         let before = chain.head();
         check_against_end(&before, source.durable_end(), &mut seen.problems);
         let next = stored
             .map_err(|error| Broken { seq: before.seq + 1, why: BrokenWhy::Unreadable(error.to_string()) })
-            .and_then(|stored| chain.next(&stored));
-        let record = match next {
-            Ok(record) => record,
+            .and_then(|stored| chain.next(&stored).map(|record| (record, stored.bytes)));
+        let (record, bytes) = match next {
+            Ok(next) => next,
             Err(error) => {
                 broken = Some(error);
                 break;
             }
         };
-        watch(Step { head: before, state: illegal.is_none().then_some(&seen.state), next: Some(&record) });
+        watch(Step { head: before, state: fold.believed(&seen.state), next: Some(&record), bytes: &bytes });
         seen.begin.get_or_insert(record.time);
         seen.records += 1;
         seen.events += record.events.len() as u64;
-        if illegal.is_none() {
+        if let Fold::Legal = fold {
             match seen.state.apply(&record) {
                 Ok(()) => seen.state_head = chain.head(),
-                Err(error) => illegal = Some(error),
+                Err(error) => fold = Fold::Illegal(error),
             }
         }
     }
@@ -84,22 +89,50 @@ pub fn replay(source: &dyn Source, watch: &mut dyn FnMut(Step<'_>)) -> Replay {
     if broken.is_none() {
         check_against_end(&seen.head, source.durable_end(), &mut seen.problems);
     }
-    if let Some(error) = &illegal {
+    if let Fold::Illegal(error) = &fold {
         note_illegal(source, error, &mut seen);
     }
+    if let Fold::Blind = fold {
+        seen.continues = Some(begin);
+        seen.notes.push(format!(
+            "the source begins behind record {begin}: whether what it records was legal cannot be told without the records before"
+        ));
+    }
+    if let Some(what) = source.damage() {
+        seen.problems.push(Problem { seq: seen.head.seq.saturating_add(1), what });
+    }
     note_end(source.durable_end(), broken, &mut seen);
-    watch(Step { head: seen.head, state: illegal.is_none().then_some(&seen.state), next: None });
+    watch(Step { head: seen.head, state: fold.believed(&seen.state), next: None, bytes: &[] });
     seen
 }
 
+/// How far the events can be judged.
+enum Fold {
+    /// Up to here they are legal.
+    Legal,
+    /// One was not.
+    Illegal(IllegalEvent),
+    /// The beginning is missing, so there is no state to judge them by.
+    Blind,
+}
+
+impl Fold {
+    fn believed<'a>(&self, state: &'a State) -> Option<&'a State> {
+        matches!(self, Self::Legal).then_some(state)
+    }
+}
+
 fn check_against_end(head: &Head, end: &DurableEnd, problems: &mut Vec<Problem>) {
-    if let DurableEnd::Known(anchor) = end
-        && anchor.seq == head.seq
-        && anchor.hash != head.hash
-    {
+    let (named, what) = match end {
+        DurableEnd::Known(anchor) => (anchor, "the anchor"),
+        DurableEnd::Exact { head, said_by } => (head, *said_by),
+        DurableEnd::Lost(_) => return,
+    };
+    if named.seq == head.seq && named.hash != head.hash {
+        let together = what.trim_start_matches("the ");
         let what = format!(
-            "record {} has the hash {}, but the anchor names {}: log and anchor do not belong together",
-            head.seq, head.hash, anchor.hash
+            "record {} has the hash {}, but {what} names {}: log and {together} do not belong together",
+            head.seq, head.hash, named.hash
         );
         problems.push(Problem { seq: head.seq, what });
     }
@@ -113,7 +146,7 @@ fn note_illegal(source: &dyn Source, error: &IllegalEvent, seen: &mut Replay) {
 }
 
 fn note_end(end: &DurableEnd, broken: Option<Broken>, seen: &mut Replay) {
-    let first_unsound = seen.head.seq + 1;
+    let first_unsound = seen.head.seq.saturating_add(1);
     match (end, broken) {
         (DurableEnd::Known(anchor), Some(broken)) if seen.head.seq >= anchor.seq => {
             seen.notes.push(format!(
@@ -129,6 +162,11 @@ fn note_end(end: &DurableEnd, broken: Option<Broken>, seen: &mut Replay) {
                 "the log ends at record {}, but records up to {} were made durable: records {first_unsound} to {} are missing",
                 seen.head.seq, anchor.seq, anchor.seq
             );
+            seen.problems.push(Problem { seq: first_unsound, what });
+        }
+        (DurableEnd::Exact { head, said_by }, None) if seen.head.seq != head.seq => {
+            let what =
+                format!("the log ends at record {}, but {said_by} names {} as the last", seen.head.seq, head.seq);
             seen.problems.push(Problem { seq: first_unsound, what });
         }
         _ => {}

@@ -4,6 +4,7 @@ mod command;
 mod contents;
 mod damage;
 mod directory;
+mod export;
 mod forged;
 mod sound;
 mod usage;

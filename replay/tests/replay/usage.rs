@@ -22,8 +22,11 @@ fn wrong_usage_is_refused() {
         (&["state", root, "--repository", "a", "--fingerprint"], "cannot be used with"),
         (&["verify", "/does/not/exist"], "does not exist"),
         (&["verify", empty.path().to_str().unwrap()], "holds neither `log` nor `anchor`"),
-        (&["verify", file.to_str().unwrap()], "reads the data directory of a stopped registry"),
-        (&["state", "http://localhost:5000"], "reads the data directory of a stopped registry"),
+        (&["verify", file.to_str().unwrap()], "is no export of a log"),
+        (&["verify", "/dev/null"], "neither a data directory, nor a file"),
+        (&["state", "ftp://localhost:5000"], "begins with http:// or https://"),
+        (&["state", "http://127.0.0.1:1"], "http://127.0.0.1:1 cannot be reached"),
+        (&["state", "--user", "me", root], "needs the password in TAGSTONE_PASSWORD"),
     ];
     for (arguments, said) in cases {
         let run = replay(*arguments);

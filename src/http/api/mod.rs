@@ -12,6 +12,7 @@ mod error_type;
 mod expire;
 mod json;
 mod log_head;
+mod log_records;
 mod openapi;
 mod page;
 mod policies;
@@ -106,6 +107,10 @@ pub(super) async fn answer(exchange: &Exchange<'_>, route: ApiRoute<'_>, payload
         },
         ApiRoute::LogHead => match *exchange.request.method() {
             Method::GET | Method::HEAD => log_head::get(exchange).await,
+            _ => wrong_method("GET, HEAD"),
+        },
+        ApiRoute::LogRecords => match *exchange.request.method() {
+            Method::GET | Method::HEAD => log_records::get(exchange).await,
             _ => wrong_method("GET, HEAD"),
         },
         ApiRoute::WhoAmI => match *exchange.request.method() {

@@ -12,8 +12,8 @@ use super::error_type::{ErrorForm, Meaning};
 use super::policies::{immutability, preview, prune};
 use super::templates::{Templates, operations};
 use super::{
-    ApiAnswer, erase, error_type, expire, log_head, prune_run, refusals, repository, restore, tag, tag_list,
-    tags_deletion, whoami, why,
+    ApiAnswer, erase, error_type, expire, log_head, log_records, prune_run, refusals, repository, restore, tag,
+    tag_list, tags_deletion, whoami, why,
 };
 
 /// Every operation below `/api/v1`.
@@ -31,7 +31,7 @@ use super::{
         immutability::activate, preview::preview, prune::list, prune::create, prune::get, prune::change, prune::delete,
         prune::activate, prune_run::run, refusals::list,
         tag_list::get, tag::put, tag::delete, restore::post, expire::post, erase::post, why::get, tags_deletion::post,
-        repository::delete, log_head::get, whoami::get, error_type::get, get,
+        repository::delete, log_head::get, log_records::get, whoami::get, error_type::get, get,
     ),
     components(schemas(ErrorForm, Meaning)),
     modifiers(&Templates, &ErrorResponses),

@@ -49,6 +49,8 @@ pub(in crate::http) enum ApiRoute<'a> {
     Refusals,
     /// `log/head`
     LogHead,
+    /// `log/records`
+    LogRecords,
     /// `whoami`
     WhoAmI,
     /// `openapi.json`
@@ -77,6 +79,7 @@ impl<'a> ApiRoute<'a> {
         match path {
             "refusals" => return Self::Refusals,
             "log/head" => return Self::LogHead,
+            "log/records" => return Self::LogRecords,
             "whoami" => return Self::WhoAmI,
             "openapi.json" => return Self::OpenApi,
             _ => {}
@@ -139,7 +142,7 @@ impl<'a> ApiRoute<'a> {
     }
 
     /// The names of the routes in metrics.
-    pub(in crate::http) const LABELS: [&'static str; 22] = [
+    pub(in crate::http) const LABELS: [&'static str; 23] = [
         "api_immutability_policies",
         "api_immutability_preview",
         "api_immutability_policy",
@@ -162,6 +165,7 @@ impl<'a> ApiRoute<'a> {
         "api_openapi",
         "api_error_type",
         "api_unknown",
+        "api_log_records",
     ];
 
     /// The place of the route's label in [`ApiRoute::LABELS`].
@@ -189,6 +193,7 @@ impl<'a> ApiRoute<'a> {
             Self::OpenApi => 19,
             Self::ErrorType { .. } => 20,
             Self::Unknown => 21,
+            Self::LogRecords => 22,
         }
     }
 }

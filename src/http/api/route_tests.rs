@@ -35,6 +35,7 @@ fn paths() {
         ("repository/a/b", Route::Repository { name: "a/b" }),
         ("refusals", Route::Refusals),
         ("log/head", Route::LogHead),
+        ("log/records", Route::LogRecords),
         ("whoami", Route::WhoAmI),
         ("openapi.json", Route::OpenApi),
         ("error/not_found", Route::ErrorType { name: "not_found" }),

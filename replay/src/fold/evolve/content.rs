@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use imbl::OrdSet;
 use tagstone_schema::{Digest, MediaType, RepositoryName, Tag};
 
 use super::Illegality;
 use super::tags::refuse_protected;
 use crate::fold::effect::{Effect, EndCause};
+use crate::fold::content::{Content, Held, Holders};
 use crate::fold::manifest::Manifest;
-use crate::fold::repository::{Held, Repository};
+use crate::fold::repository::Repository;
 use crate::fold::state::{Moment, State};
 use crate::fold::tag::{TagSet, TagState};
 
@@ -27,12 +29,16 @@ impl State {
         }
     }
 
-    /// The repository, made where it does not exist: the first thing put into a repository creates it.
+    /// Makes the repository where it does not exist: the first thing put into a repository creates it.
     fn made(&mut self, repository: &RepositoryName) -> Result<&mut Repository, Illegality> {
-        if repository.is_reserved() {
-            return Err(Illegality::RepositoryReserved { repository: repository.clone() });
+        if self.repositories.get(repository).is_none() {
+            if repository.is_reserved() {
+                return Err(Illegality::RepositoryReserved { repository: repository.clone() });
+            }
+            self.names.insert(repository.clone());
+            self.repositories.change(repository, || Arc::new(Repository::new(repository.clone())), |_| ());
         }
-        Ok(Arc::make_mut(self.repositories.entry(repository.clone()).or_default()))
+        self.existing(repository)
     }
 
     /// The copy of a media type that all manifests share.
@@ -62,37 +68,54 @@ impl State {
             }
         }
         let target = self.made(repository)?;
-        if target.blobs.contains_key(digest) {
+        if target.contents.change(digest, Content::default, |content| content.blob.replace(size)).is_some() {
             return Err(Illegality::BlobLinkedTwice { repository: repository.clone(), digest: digest.clone() });
         }
-        target.blobs.insert(digest.clone(), size);
-        self.blob_holders.insert((digest.clone(), repository.clone()));
+        let name = target.name.clone();
+        self.blob_holders.change(digest, || Holders::One(name.clone()), |holders| holders.insert(&name));
         Ok(())
     }
 
     pub(super) fn unlink_blob(&mut self, repository: &RepositoryName, digest: &Digest) -> Result<(), Illegality> {
         let target = self.existing(repository)?;
         refuse_referenced(target, repository, digest)?;
-        if target.blobs.remove(digest).is_none() {
+        if target.blob(digest).is_none() {
             return Err(Illegality::BlobUnknown { repository: repository.clone(), digest: digest.clone() });
         }
-        self.blob_holders.remove(&(digest.clone(), repository.clone()));
+        target.forget(digest, |content| content.blob = None);
+        self.forget_holder(digest, repository);
         Ok(())
+    }
+
+    fn forget_holder(&mut self, digest: &Digest, repository: &RepositoryName) {
+        let is_last = self.blob_holders.get_mut(digest).is_some_and(|holders| holders.remove(repository));
+        if is_last {
+            self.blob_holders.remove(digest);
+        }
     }
 
     pub(super) fn push_manifest(&mut self, repository: &RepositoryName, manifest: Manifest) -> Result<(), Illegality> {
         let target = self.made(repository)?;
-        let digest = manifest.digest.clone();
-        if target.manifests.contains_key(&digest) {
-            return Err(Illegality::ManifestPushedTwice { repository: repository.clone(), digest });
+        let manifest = Arc::new(manifest);
+        let held = Arc::new(Held { manifest: manifest.clone(), tags: TagSet::Empty });
+        let stands = target.contents.change(&manifest.digest, Content::default, |content| match content.manifest {
+            Some(_) => true,
+            None => {
+                content.manifest = Some(held);
+                false
+            }
+        });
+        if stands {
+            let (repository, digest) = (repository.clone(), manifest.digest.clone());
+            return Err(Illegality::ManifestPushedTwice { repository, digest });
         }
+        target.manifests += 1;
         for reference in &manifest.references {
-            target.referenced.insert((reference.clone(), digest.clone()));
+            target.contents.change(reference, Content::default, |content| content.parents.insert(&manifest));
         }
         if let Some(subject) = &manifest.subject {
-            target.referrers.insert((subject.clone(), digest.clone()));
+            target.referrers.change(subject, OrdSet::new, |all| all.insert(manifest.digest.clone()));
         }
-        target.manifests.insert(digest, Held { manifest: Arc::new(manifest), tags: TagSet::Empty });
         Ok(())
     }
 
@@ -114,15 +137,23 @@ impl State {
             tags.iter().filter_map(|tag| Some((tag.clone(), target.tag(tag.as_str())?.clone()))).collect();
         self.end_tags_unnamed(at, repository, &ended, EndCause::ManifestDeleted, observe)?;
         let target = self.existing(repository)?;
-        let Some(held) = target.manifests.remove(digest) else { return Ok(()) };
+        let Some(held) = target.held(digest).cloned() else { return Ok(()) };
         for tag in held.tags.iter() {
             target.tags.remove(tag);
         }
+        target.forget(digest, |content| content.manifest = None);
+        target.manifests = target.manifests.saturating_sub(1);
         for reference in &held.manifest.references {
-            target.referenced.remove(&(reference.clone(), digest.clone()));
+            target.forget(reference, |content| content.parents.remove(digest));
         }
         if let Some(subject) = &held.manifest.subject {
-            target.referrers.remove(&(subject.clone(), digest.clone()));
+            let is_last = target.referrers.get_mut(subject).is_some_and(|all| {
+                all.remove(digest);
+                all.is_empty()
+            });
+            if is_last {
+                target.referrers.remove(subject);
+            }
         }
         Ok(())
     }
@@ -139,8 +170,9 @@ impl State {
         let ended: Vec<_> = gone.tags_after(None).map(|(tag, state)| (tag.clone(), state.clone())).collect();
         self.end_tags_unnamed(at, repository, &ended, EndCause::RepositoryDeleted, observe)?;
         self.repositories.remove(repository);
-        for digest in gone.blobs.keys() {
-            self.blob_holders.remove(&(digest.clone(), repository.clone()));
+        self.names.remove(repository);
+        for (digest, _) in gone.contents.iter().filter(|(_, content)| content.blob.is_some()) {
+            self.forget_holder(digest, repository);
         }
         Ok(())
     }
@@ -162,6 +194,19 @@ impl State {
             observe(Effect::TagEnded { repository, tag, was: state.stood(), cause });
         }
         Ok(())
+    }
+}
+
+impl Repository {
+    /// Takes away part of what is known of a digest, and the entry with the last part.
+    fn forget(&mut self, digest: &Digest, part: impl FnOnce(&mut Content)) {
+        let is_empty = self.contents.get_mut(digest).is_some_and(|content| {
+            part(content);
+            content.is_empty()
+        });
+        if is_empty {
+            self.contents.remove(digest);
+        }
     }
 }
 

@@ -55,13 +55,13 @@ impl State {
             None => None,
         };
         let target = self.existing(repository)?;
-        let Some(held) = target.manifests.get_mut(to) else {
+        let Some(held) = target.held_mut(to) else {
             return Err(Illegality::ManifestUnknown { repository: repository.clone(), digest: to.clone() });
         };
         held.tags.insert(tag.clone());
         let manifest = held.manifest.clone();
         if let Some(from) = from
-            && let Some(left) = target.manifests.get_mut(from)
+            && let Some(left) = target.held_mut(from)
         {
             left.tags.remove(tag);
         }
@@ -131,7 +131,7 @@ impl State {
         self.forget_tag(at, repository, tag, &state, bound);
         let target = self.existing(repository)?;
         target.tags.remove(tag);
-        if let Some(held) = target.manifests.get_mut(was) {
+        if let Some(held) = target.held_mut(was) {
             held.tags.remove(tag);
         }
         observe(Effect::TagEnded { repository, tag, was: state.stood(), cause });

@@ -51,7 +51,7 @@ impl State {
             Scope::Namespace(namespace) => format!("{namespace}/"),
             Scope::Repository(repository) => repository.to_string(),
         };
-        let names = self.repositories.range::<_, str>((Bound::Included(first.as_str()), Bound::Unbounded));
-        names.map(|(name, _)| name).take_while(|name| scope.contains(name))
+        let names = self.names.range::<_, str>((Bound::Included(first.as_str()), Bound::Unbounded));
+        names.take_while(|name| scope.contains(name))
     }
 }

@@ -277,3 +277,66 @@ fn a_data_file_cut_anywhere_is_refused_and_never_panics() {
         assert_eq!(anchor::read(&layout.anchor()).unwrap(), head, "a refused start moved the anchor");
     }
 }
+
+fn reopened(root: &Path) -> UnverifiedLog {
+    // sled frees its lock a moment after it was dropped.
+    let mut tries = 0..100;
+    loop {
+        match UnverifiedLog::open(&Layout::new(root), Options::default()) {
+            Ok(log) => return log,
+            Err(error) if tries.next().is_none() => panic!("{error}"),
+            Err(_) => std::thread::sleep(std::time::Duration::from_millis(20)),
+        }
+    }
+}
+
+#[test]
+fn a_known_record_is_one_that_the_log_holds_at_or_below_its_anchor() {
+    let (directory, layout, _) = filled(1);
+    let mut log = open(directory.path());
+    let mut heads = vec![log.head()];
+    (2..=4).for_each(|_| heads.push(append(&mut log, |head| record(head, 9_000)).head()));
+    drop(log);
+    for known in &heads {
+        let log = reopened(directory.path());
+        assert!(log.holds(known), "{known}");
+        let others = [
+            Head { seq: known.seq + 1, ..*known },
+            Head { hash: RecordHash([7; 32]), ..*known },
+            Head { time: known.time.next(), ..*known },
+            Head { seq: 99, ..*known },
+            Head::default(),
+        ];
+        others.iter().for_each(|other| assert!(!log.holds(other), "{other}"));
+        let mut seen = Vec::new();
+        let opened = log.verify_after(*known, &mut |record| {
+            seen.push(record.seq);
+            Ok(())
+        });
+        assert_eq!(opened.unwrap().log.head(), heads[3]);
+        assert_eq!(seen, (known.seq + 1..=4).collect::<Vec<_>>());
+    }
+    // A record behind the anchor may be cut off at any moment, so nothing stands on it.
+    drop(Anchor::create(&layout.anchor(), heads[1]).unwrap());
+    let log = reopened(directory.path());
+    let held: Vec<_> = heads.iter().map(|head| log.holds(head)).collect();
+    assert_eq!(held, [true, true, false, false]);
+}
+
+#[test]
+fn what_is_behind_a_known_record_is_verified_and_what_is_torn_there_is_cut_off() {
+    let (directory, layout, head) = filled(3);
+    let torn = {
+        let log = open(directory.path());
+        let next = record(&head, 9_000);
+        log.tree.tree_for_tests().insert(first_key(4), &next.bytes()[..100]).unwrap();
+        log.tree.tree_for_tests().flush().unwrap();
+        next
+    };
+    let opened = reopened(directory.path()).verify_after(head, &mut |_| Ok(())).unwrap();
+    assert_eq!((opened.cut_off, opened.log.head()), (1, head));
+    drop(opened);
+    drop(Anchor::create(&layout.anchor(), torn.head()).unwrap());
+    let refused = reopened(directory.path()).verify_after(head, &mut |_| Ok(()));
+    assert!(matches!(refused, Err(OpenError::BelowAnchor { .. })));
+}

@@ -10,8 +10,8 @@ use super::super::error::{ApiRefusal, ErrorType};
 /// for a second or two, and reads and writes go on beside it.
 const AT_ONCE: usize = 2;
 
-/// Questions about whole scopes or about all that patterns can mean. They are answered on the blocking pool, a few at a
-/// time, however many ask.
+/// Questions about whole scopes, about all that patterns can mean, or about many records of the log. They are answered
+/// on the blocking pool, a few at a time, however many ask.
 pub(in crate::http) struct LongQuestions(Arc<Semaphore>);
 
 impl Default for LongQuestions {
@@ -22,7 +22,7 @@ impl Default for LongQuestions {
 
 impl LongQuestions {
     /// Waits for its turn, and answers.
-    pub(super) async fn ask<T: Send + 'static>(
+    pub(in crate::http::api) async fn ask<T: Send + 'static>(
         &self,
         answer: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ApiRefusal> {
@@ -38,6 +38,6 @@ impl LongQuestions {
 }
 
 fn unanswered(error: &(dyn std::error::Error + 'static)) -> ApiRefusal {
-    tracing::error!(error, "a question about policies could not be answered");
+    tracing::error!(error, "a question that takes long could not be answered");
     ApiRefusal::new(ErrorType::InternalError, "the question could not be answered; the log of the registry says why")
 }

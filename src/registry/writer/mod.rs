@@ -1,24 +1,25 @@
 //! The one writer: a thread that takes all that waits as one batch, decides, commits, publishes and answers.
 
+mod handle;
+mod plan;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tagstone_replay::fold::State;
 use tagstone_replay::log::{AppendError, Log};
-use tagstone_schema::record::{EncodeError, FORMAT_VERSION};
-use tagstone_schema::{Actor, Digest, EncodedRecord, Event, Head, Origin, Record, Seq, Timestamp};
-use tokio::sync::{mpsc, oneshot};
+use tagstone_schema::{Actor, Digest, Head, Origin, Timestamp};
+use tokio::sync::mpsc;
 
 use super::clock::Clock;
-use super::command::Submission;
-use super::decide::decide;
-use super::expiry::{ExpiryWatch, lets_expire};
+use super::expiry::ExpiryWatch;
 use super::published::{Published, Snapshot};
 use super::refusals::{RefusalReason, Refusals, recorder};
-use super::rejection::Rejection;
+pub use handle::{Committed, WriteError, WriterHandle};
+use handle::{Message, Waiting};
+use plan::Plan;
 
 /// Where the bytes that travel with a batch are made durable.
 pub trait BatchBytes: Send {
@@ -44,90 +45,6 @@ pub struct WriterSettings {
     pub batch: usize,
     /// The most commands that wait; further requests wait for a place.
     pub queue: usize,
-}
-
-/// A command that was committed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Committed {
-    /// The record, or none where nothing had to be changed.
-    pub seq: Option<Seq>,
-    /// What happened; nothing where nothing had to be changed.
-    pub events: Vec<Event>,
-}
-
-/// Why a command was not committed.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum WriteError {
-    /// The client's fault.
-    #[error(transparent)]
-    Rejected(#[from] Rejection),
-    /// The store failed; it is unknown whether the change survived.
-    #[error("the registry is read-only since a write to its disk failed; an operator has to restart it")]
-    Poisoned,
-    /// The registry is shutting down.
-    #[error("the registry is shutting down")]
-    Stopped,
-    /// A decision that the fold calls illegal: a bug, and nothing was written.
-    #[error("the change was refused by the registry's own check ({0}); please report this")]
-    Bug(String),
-}
-
-enum Message {
-    Command(Box<Waiting>),
-    /// Tags may have expired, and refused attempts may be due to be recorded.
-    Wake,
-}
-
-struct Waiting {
-    submission: Submission,
-    answer: oneshot::Sender<Result<Committed, WriteError>>,
-}
-
-/// The way to the writer. Clones are cheap.
-#[derive(Clone)]
-pub struct WriterHandle {
-    queue: mpsc::Sender<Message>,
-    poisoned: Arc<AtomicBool>,
-    refusals: Arc<Refusals>,
-}
-
-impl WriterHandle {
-    /// Submits a command and waits for its commit. A caller that goes away does not take back its command.
-    pub async fn submit(&self, submission: Submission) -> Result<Committed, WriteError> {
-        let (answer, committed) = oneshot::channel();
-        let waiting = Message::Command(Box::new(Waiting { submission, answer }));
-        self.queue.send(waiting).await.map_err(|_| WriteError::Stopped)?;
-        committed.await.unwrap_or(Err(WriteError::Poisoned))
-    }
-
-    /// [`WriterHandle::submit`] for a thread of one's own, which waits.
-    pub fn submit_blocking(&self, submission: Submission) -> Result<Committed, WriteError> {
-        let (answer, committed) = oneshot::channel();
-        let waiting = Message::Command(Box::new(Waiting { submission, answer }));
-        self.queue.blocking_send(waiting).map_err(|_| WriteError::Stopped)?;
-        committed.blocking_recv().unwrap_or(Err(WriteError::Poisoned))
-    }
-
-    /// Asks the writer to do what only time demands: to end tags, and to record refused attempts. It does so before every
-    /// command too; this is for the times in which there is none. Where the queue is full it has commands enough.
-    pub fn wake(&self) {
-        let _ = self.queue.try_send(Message::Wake);
-    }
-
-    /// The attempts that were refused since the start.
-    pub fn refusals(&self) -> &Refusals {
-        &self.refusals
-    }
-
-    /// Whether writes are refused until a restart.
-    pub fn is_poisoned(&self) -> bool {
-        self.poisoned.load(Ordering::Acquire)
-    }
-
-    /// How many commands wait.
-    pub fn waiting(&self) -> usize {
-        self.queue.max_capacity() - self.queue.capacity()
-    }
 }
 
 /// The writer itself.
@@ -195,7 +112,7 @@ impl Writer {
     /// Commits the batch, or the first part of it.
     fn commit(&mut self, batch: &mut Vec<Waiting>) {
         if self.poisoned.load(Ordering::Acquire) {
-            batch.drain(..).for_each(|waiting| reply(waiting, Err(WriteError::Poisoned)));
+            batch.drain(..).for_each(|waiting| waiting.reply(Err(WriteError::Poisoned)));
             return;
         }
         let now = self.clock.now();
@@ -213,7 +130,7 @@ impl Writer {
                 Ok(plan) => break plan,
                 // The state that the illegal event has touched is thrown away with the plan, and the rest of the
                 // batch is planned anew without it.
-                Err((bug, why)) => reply(batch.remove(bug), Err(WriteError::Bug(why))),
+                Err((bug, why)) => batch.remove(bug).reply(Err(WriteError::Bug(why))),
             }
         };
         let began = Instant::now();
@@ -290,7 +207,7 @@ impl Writer {
         tracing::error!(why, "the writer is poisoned: the registry is read-only until it is restarted");
         self.poisoned.store(true, Ordering::Release);
         self.progress.poisoned();
-        batch.drain(..).for_each(|waiting| reply(waiting, Err(WriteError::Poisoned)));
+        batch.drain(..).for_each(|waiting| waiting.reply(Err(WriteError::Poisoned)));
     }
 
     fn make_durable(&mut self, head: &Head, batch: &[Waiting], plan: &Plan) -> Result<(), String> {
@@ -309,85 +226,4 @@ impl Writer {
         })
         // Dying here: the records are durable, and the next start publishes them.
     }
-}
-
-/// What a batch will do, before any of it is written.
-struct Plan {
-    state: State,
-    head: Head,
-    records: Vec<EncodedRecord>,
-    /// One for each command of the batch.
-    outcomes: Vec<Result<Committed, WriteError>>,
-}
-
-impl Plan {
-    fn empty(base: &Snapshot) -> Self {
-        Self { state: base.state.clone(), head: base.head, records: Vec::new(), outcomes: Vec::new() }
-    }
-
-    /// Decides a batch: command N+1 sees the state that N leaves. It ends early behind a command that may let tags
-    /// expire, so that they are gone before the next one is decided. The error names the command whose events are illegal.
-    fn of(batch: &[Waiting], base: &Snapshot, now: Timestamp) -> Result<Self, (usize, String)> {
-        let mut plan = Self::empty(base);
-        for (index, waiting) in batch.iter().enumerate() {
-            let outcome = match decide(&plan.state, &waiting.submission.command) {
-                Ok(events) if events.is_empty() => Ok(Committed::default()),
-                Ok(events) => {
-                    let Submission { actor, origin, .. } = &waiting.submission;
-                    plan.add(actor, origin, events, now).map_err(|why| (index, why))?
-                }
-                Err(rejection) => Err(rejection.into()),
-            };
-            let lets_expire = outcome
-                .as_ref()
-                .is_ok_and(|committed: &Committed| committed.events.iter().any(|event| lets_expire(event, now)));
-            plan.outcomes.push(outcome);
-            if lets_expire {
-                break;
-            }
-        }
-        Ok(plan)
-    }
-
-    fn add(
-        &mut self,
-        actor: &Actor,
-        origin: &Origin,
-        events: Vec<Event>,
-        now: Timestamp,
-    ) -> Result<Result<Committed, WriteError>, String> {
-        let record = Record {
-            format: FORMAT_VERSION,
-            seq: self.head.seq + 1,
-            // The clock may stand still or go backwards; the order of the log is what counts.
-            time: now.max(self.head.time.next()),
-            prev: self.head.hash,
-            actor: actor.clone(),
-            origin: origin.clone(),
-            events,
-        };
-        let encoded = match record.encode() {
-            Ok(encoded) => encoded,
-            Err(EncodeError::TooLarge { limit }) => return Ok(Err(Rejection::TooLarge { limit }.into())),
-            Err(EncodeError::Codec(why)) => return Err(why),
-        };
-        // What the next start would take for damage is not written: with a clock at the end of time no later time is
-        // left for a record.
-        record.check_follows(&self.head).map_err(|broken| broken.to_string())?;
-        self.state.apply(&record).map_err(|illegal| illegal.to_string())?;
-        self.head = encoded.head();
-        self.records.push(encoded);
-        Ok(Ok(Committed { seq: Some(record.seq), events: record.events }))
-    }
-
-    fn answer(self, batch: &mut Vec<Waiting>) {
-        for (waiting, outcome) in batch.drain(..self.outcomes.len()).zip(self.outcomes) {
-            reply(waiting, outcome);
-        }
-    }
-}
-
-fn reply(waiting: Waiting, outcome: Result<Committed, WriteError>) {
-    // Nobody listens any more where the client has gone away; the commit stands all the same.
-    let _ = waiting.answer.send(outcome);
 }

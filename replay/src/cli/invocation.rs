@@ -1,0 +1,40 @@
+//! What every command is told beside its own arguments.
+
+use clap::Args;
+use tagstone_replay::source::{self, Credentials, OpenSource};
+
+use super::Unable;
+use super::output::Format;
+
+/// Where the password of `--user` stands: on the command line everyone on the machine could read it.
+const PASSWORD: &str = "TAGSTONE_PASSWORD";
+
+/// Options of all commands.
+#[derive(Debug, Args)]
+pub(super) struct Invocation {
+    /// How the report is written to stdout.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+    /// Who asks a running registry; the password is taken from the environment variable TAGSTONE_PASSWORD.
+    #[arg(long, global = true, value_name = "NAME")]
+    user: Option<String>,
+}
+
+impl Invocation {
+    /// Opens a source that holds a whole log.
+    pub(super) fn open(&self, given: &str) -> Result<OpenSource, Unable> {
+        Ok(source::open_whole(given, self.credentials()?.as_ref())?)
+    }
+
+    /// Opens a source that may be a part of a log.
+    pub(super) fn open_any(&self, given: &str) -> Result<OpenSource, Unable> {
+        Ok(source::open_any(given, self.credentials()?.as_ref())?)
+    }
+
+    fn credentials(&self) -> Result<Option<Credentials>, Unable> {
+        let Some(user) = &self.user else { return Ok(None) };
+        let password = std::env::var(PASSWORD)
+            .map_err(|error| Unable(format!("--user needs the password in {PASSWORD}: {error}")))?;
+        Ok(Some(Credentials::new(user, password)))
+    }
+}

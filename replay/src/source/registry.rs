@@ -1,0 +1,233 @@
+//! A running registry, asked over HTTP.
+//!
+//! Its head is asked for first, and the records up to that one are read, page by page: a prefix of its log, however
+//! much is written meanwhile. What it answers is verified like any other log.
+
+use std::io::{self, Read};
+use std::time::Duration;
+
+use serde::Deserialize;
+use tagstone_schema::{Head, Position, Seq, Timestamp};
+use ureq::http::{Response, StatusCode};
+use ureq::{Agent, Body};
+
+use super::address::{Address, AddressError, Credentials};
+use super::{DurableEnd, Source};
+use crate::export::{ExportError, Reader};
+use crate::log::{RecordBytes, StoreError, StoredRecord};
+
+/// How long a connection may take, and every single wait for bytes of an answer.
+const CONNECTING: Duration = Duration::from_secs(10);
+const ANSWERING: Duration = Duration::from_secs(60);
+
+/// Bytes of an answer that shows the head: an object of four short fields.
+const HEAD_BYTES: u64 = 4096;
+
+/// Bytes of one page of records: far more than any registry puts into one.
+const PAGE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// A registry that runs, as it stood when it was asked for its head.
+pub struct RunningRegistry {
+    agent: Agent,
+    address: Address,
+    authorization: Option<String>,
+    durable_end: DurableEnd,
+    head: Head,
+}
+
+/// Why a registry cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// What was given is no URL of one.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// It does not answer.
+    #[error("{address} cannot be reached: {why}")]
+    Unreachable {
+        /// Where it should be.
+        address: String,
+        /// What was said.
+        why: String,
+    },
+    /// It wants to know who asks.
+    #[error("{address} asks for credentials: give --user NAME, and the password in TAGSTONE_PASSWORD")]
+    Unauthorized {
+        /// Where it is.
+        address: String,
+    },
+    /// It knows who asks, and does not show him its log.
+    #[error("{address} does not show its log to this user: reading it is for administrators")]
+    Forbidden {
+        /// Where it is.
+        address: String,
+    },
+    /// Something else answers there.
+    #[error("{address} answers, but not as a Tagstone registry: {why}")]
+    NotTagstone {
+        /// Where it is.
+        address: String,
+        /// What does not fit.
+        why: String,
+    },
+    /// It cannot answer now.
+    #[error("{address} answers {status}: {said}")]
+    Refused {
+        /// Where it is.
+        address: String,
+        /// The status.
+        status: u16,
+        /// The first part of the answer's body.
+        said: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct ToldHead {
+    seq: Seq,
+    hash: String,
+    time: String,
+}
+
+impl RunningRegistry {
+    /// Asks a registry for its head. Credentials in the URL give way to those that are given beside it.
+    pub fn open(url: &str, credentials: Option<&Credentials>) -> Result<Self, RegistryError> {
+        let (address, in_url) = Address::parse(url)?;
+        let authorization = credentials.or(in_url.as_ref()).map(Credentials::authorization);
+        let agent = Agent::config_builder()
+            .user_agent(concat!("tagstone-replay/", env!("CARGO_PKG_VERSION")))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_connect(Some(CONNECTING))
+            .timeout_recv_response(Some(ANSWERING))
+            .timeout_recv_body(Some(ANSWERING * 10))
+            .build()
+            .new_agent();
+        let mut registry =
+            Self { agent, address, authorization, durable_end: DurableEnd::Lost(String::new()), head: Head::default() };
+        registry.head = registry.ask_head()?;
+        registry.durable_end = DurableEnd::Exact { head: registry.head, said_by: "the registry's own answer" };
+        Ok(registry)
+    }
+
+    fn ask_head(&self) -> Result<Head, RegistryError> {
+        let mut answer = self.get("/api/v1/log/head")?;
+        let not_tagstone = |why: String| RegistryError::NotTagstone { address: self.address.to_string(), why };
+        let mut text = String::new();
+        let read = answer.body_mut().as_reader().take(HEAD_BYTES).read_to_string(&mut text);
+        read.map_err(|error| not_tagstone(format!("its head cannot be read: {error}")))?;
+        let told: ToldHead = serde_json::from_str(&text)
+            .map_err(|error| not_tagstone(format!("what should be the head of its log is none ({error})")))?;
+        let position: Result<Position, _> = format!("{}:{}", told.seq, told.hash).parse();
+        let time: Result<Timestamp, _> = told.time.parse();
+        match (position, time) {
+            (Ok(Position { seq, hash }), Ok(time)) => Ok(Head { seq, hash, time }),
+            _ => Err(not_tagstone("the head of its log has another form".to_owned())),
+        }
+    }
+
+    fn get(&self, resource: &str) -> Result<Response<Body>, RegistryError> {
+        let address = || self.address.to_string();
+        let mut request = self.agent.get(self.address.of(resource));
+        if let Some(authorization) = &self.authorization {
+            request = request.header("Authorization", authorization);
+        }
+        let mut answer = request
+            .call()
+            .map_err(|error| RegistryError::Unreachable { address: address(), why: error.to_string() })?;
+        match answer.status() {
+            StatusCode::OK => Ok(answer),
+            StatusCode::UNAUTHORIZED => Err(RegistryError::Unauthorized { address: address() }),
+            StatusCode::FORBIDDEN => Err(RegistryError::Forbidden { address: address() }),
+            StatusCode::NOT_FOUND => {
+                let why = format!("there is no {}", resource.split('?').next().unwrap_or_default());
+                Err(RegistryError::NotTagstone { address: address(), why })
+            }
+            status if status.is_redirection() => {
+                let to = answer.headers().get("location").and_then(|to| to.to_str().ok()).unwrap_or("elsewhere");
+                let why = format!("it redirects to {}; give that address", printable(to));
+                Err(RegistryError::NotTagstone { address: address(), why })
+            }
+            status => {
+                let mut said = Vec::new();
+                let _ = answer.body_mut().as_reader().take(300).read_to_end(&mut said);
+                let said = printable(&String::from_utf8_lossy(&said));
+                Err(RegistryError::Refused { address: address(), status: status.as_u16(), said })
+            }
+        }
+    }
+
+    fn page(&self, from: Seq) -> Result<Page, StoreError> {
+        let failed = |why: String| StoreError::new("reading the records of the registry", why);
+        let answer =
+            self.get(&format!("/api/v1/log/records?from={from}")).map_err(|error| failed(error.to_string()))?;
+        let input: Box<dyn Read> = Box::new(answer.into_body().into_reader().take(PAGE_BYTES));
+        let reader = Reader::new(io::BufReader::new(input)).map_err(|error| failed(error.to_string()))?;
+        if reader.header().before.seq.checked_add(1) != Some(from) {
+            return Err(failed(format!("it was asked for record {from}, and answers with others")));
+        }
+        Ok(reader)
+    }
+}
+
+/// What somebody else said, so that it steers no terminal.
+fn printable(text: &str) -> String {
+    text.chars().take(200).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+type Page = Reader<io::BufReader<Box<dyn Read>>>;
+
+impl Source for RunningRegistry {
+    fn records(&self, from: Seq) -> RecordBytes<'_> {
+        Box::new(Pages { registry: self, next: from.max(1), page: None, ended: false })
+    }
+
+    fn durable_end(&self) -> &DurableEnd {
+        &self.durable_end
+    }
+}
+
+/// The records up to the head that was told, a page at a time.
+struct Pages<'a> {
+    registry: &'a RunningRegistry,
+    next: Seq,
+    page: Option<(Page, Seq)>,
+    ended: bool,
+}
+
+impl Pages<'_> {
+    fn read(&mut self) -> Result<Option<StoredRecord>, StoreError> {
+        let failed = |error: ExportError| StoreError::new("reading the records of the registry", error.to_string());
+        loop {
+            if self.next > self.registry.head.seq {
+                return Ok(None);
+            }
+            let (page, began) = match &mut self.page {
+                Some(page) => page,
+                empty => empty.insert((self.registry.page(self.next)?, self.next)),
+            };
+            if let Some(record) = page.next() {
+                let record = record.map_err(failed)?;
+                self.next = record.seq.saturating_add(1);
+                return Ok(Some(record));
+            }
+            if *began == self.next {
+                let why = format!("it answers with no records from {} on, though it has them", self.next);
+                return Err(StoreError::new("reading the records of the registry", why));
+            }
+            self.page = None;
+        }
+    }
+}
+
+impl Iterator for Pages<'_> {
+    type Item = Result<StoredRecord, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let read = self.read().transpose();
+        self.ended = !matches!(read, Some(Ok(_)));
+        read
+    }
+}
