@@ -15,13 +15,15 @@ mod reply;
 #[path = "../routes/request.rs"]
 mod request;
 mod script;
+#[path = "../support/mod.rs"]
+mod support;
+mod tool;
 mod year;
 
 use year::year;
 
 #[test]
-fn the_year_is_played() {
+fn what_stood_is_found_in_the_data_directory() {
     let year = year();
-    assert!(year.fingerprints.len() >= 40);
-    assert!(year.data().join("log").exists());
+    tool::states(year, year.data());
 }

@@ -12,7 +12,9 @@ pub(crate) struct Attempt {
     pub(crate) last: i64,
     pub(crate) count: u64,
     /// Who tried what, and why it was refused.
-    pub(crate) what: Value,
+    what: Value,
+    /// The same as text.
+    key: String,
 }
 
 impl Attempt {
@@ -52,10 +54,11 @@ impl Account {
                     what.insert(name.to_owned(), json!(value));
                 }
             }
+            let once = Attempt { first: self.now, last: self.now, count: 1, key: what.to_string(), what };
             for list in [&mut self.pending, &mut self.refused] {
-                match list.iter_mut().find(|known| known.what == what) {
+                match list.iter_mut().find(|known| known.key == once.key) {
                     Some(known) => (known.last, known.count) = (self.now, known.count + 1),
-                    None => list.push(Attempt { first: self.now, last: self.now, count: 1, what: what.clone() }),
+                    None => list.push(once.clone()),
                 }
             }
         }

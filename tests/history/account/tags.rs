@@ -13,6 +13,8 @@ use super::{Account, At, Refusal, Refused, TagNow, mistaken};
 pub(crate) struct Stay {
     pub(crate) digest: String,
     pub(crate) since: At,
+    /// The place of the move among the events of its record.
+    pub(crate) index: u32,
     /// When it ended, and why where the tag did not move on.
     pub(crate) until: Option<(At, Option<String>)>,
 }
@@ -56,11 +58,12 @@ impl Account {
             }
         };
         shelf.tags.insert(tag.to_owned(), next);
+        let index = self.record.as_ref().map_or(0, |record| record.index);
         let stays = self.stays.entry((repository.to_owned(), tag.to_owned())).or_default();
         if let Some(last) = stays.last_mut().filter(|last| last.until.is_none()) {
             last.until = Some((at, None));
         }
-        stays.push(Stay { digest: to.to_owned(), since: at, until: None });
+        stays.push(Stay { digest: to.to_owned(), since: at, index, until: None });
         self.tell("tag_moved", json!({ "repository": repository, "tag": tag, "from": from, "to": to }));
     }
 
