@@ -60,14 +60,19 @@ impl Script {
         Self { random, count: 0, policies: PolicyScript::default(), documents: BTreeMap::new() }
     }
 
-    /// How much time goes by until the next thing happens: seconds in a burst, else hours, and mostly nothing at night.
+    /// Whether something else happens at the same moment.
+    pub(crate) fn goes_on(&mut self) -> bool {
+        self.random.random_bool(0.75)
+    }
+
+    /// How much time goes by until the next thing happens: seconds or hours, and mostly nothing at night.
     pub(crate) fn pause(&mut self, now: i64) -> i64 {
-        if self.random.random_bool(0.5) {
+        if self.random.random_bool(0.2) {
             return self.random.random_range(0..3_000_000);
         }
-        let pause = self.random.random_range(HOUR / 20..HOUR * 4);
+        let pause = self.random.random_range(HOUR / 20..HOUR * 13);
         let hour = (now + pause).rem_euclid(DAY) / HOUR;
-        if (7..22).contains(&hour) || self.random.random_bool(0.1) { pause } else { pause + 5 * HOUR }
+        if (7..22).contains(&hour) || self.random.random_bool(0.1) { pause } else { pause + 8 * HOUR }
     }
 
     pub(crate) fn any<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {

@@ -84,8 +84,7 @@ async fn played() -> Year {
     while account.now < end {
         account.now += script.pause(account.now);
         registry.set_clock(Timestamp(account.now));
-        let steps = script.next(&account);
-        play(&registry, &mut account, steps).await;
+        burst(&registry, &mut account, &mut script).await;
         if account.now >= next_snapshot {
             next_snapshot += 365 * DAY / SNAPSHOTS;
             account.take_snapshot();
@@ -123,16 +122,25 @@ async fn restarted(registry: Registry, account: &mut Account, without_index: boo
     registry
 }
 
-/// Steps that are known beforehand wait for the writer together, as in a burst.
-async fn play(registry: &Registry, account: &mut Account, steps: Vec<Step>) {
+/// What happens at one moment: all of it waits for the writer together.
+async fn burst(registry: &Registry, account: &mut Account, script: &mut Script) {
     let mut waiting = Vec::new();
-    for step in steps {
-        match step {
-            Step::Submit(submission, document) => {
-                let expected = account.play(&submission, document.as_ref());
-                waiting.push(answered(registry.writer(), submission, expected));
+    loop {
+        for step in script.next(account) {
+            match step {
+                Step::Submit(submission, document) => {
+                    let expected = account.play(&submission, document.as_ref());
+                    waiting.push(answered(registry.writer(), submission, expected));
+                }
+                // A run looks at what was published.
+                Step::Prune(policy, actor, origin) => {
+                    join_all(waiting.drain(..)).await;
+                    prune(registry, account, &policy, actor, origin);
+                }
             }
-            Step::Prune(policy, actor, origin) => prune(registry, account, &policy, actor, origin),
+        }
+        if !script.goes_on() {
+            break;
         }
     }
     join_all(waiting).await;

@@ -91,5 +91,5 @@ async fn refusals(registry: &Registry, account: &Account, n: u32) {
             None => break,
         }
     }
-    assert_same_set("refusals", told, account.refused.iter().map(Attempt::form).collect());
+    assert_same_set("refusals", &told, &account.refused.iter().map(Attempt::form).collect::<Vec<_>>());
 }

@@ -1,5 +1,7 @@
 //! Comparing answers, and telling a difference shortly.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::year::SEED;
@@ -18,17 +20,15 @@ pub(crate) fn assert_within(question: &str, told: &Value, expected: &Value) {
 
 /// The same entries were told, in whatever order.
 #[track_caller]
-pub(crate) fn assert_same_set(question: &str, mut told: Vec<Value>, mut expected: Vec<Value>) {
-    told.retain(|entry| match expected.iter().position(|expected| expected == entry) {
-        Some(at) => {
-            expected.swap_remove(at);
-            false
-        }
-        None => true,
-    });
-    let first = |of: &[Value]| of.first().map_or_else(|| "nothing".to_owned(), Value::to_string);
-    let (at, told, expected) = (" (entries that only one of both has)".to_owned(), first(&told), first(&expected));
-    tell(question, (told != expected).then_some(Difference { at, told, expected }));
+pub(crate) fn assert_same_set(question: &str, told: &[Value], expected: &[Value]) {
+    let texts = |of: &[Value]| of.iter().map(Value::to_string).collect::<BTreeSet<_>>();
+    let (told_all, expected_all) = (texts(told), texts(expected));
+    let only = |of: &BTreeSet<String>, not: &BTreeSet<String>| of.difference(not).next().cloned();
+    let told_only = only(&told_all, &expected_all).unwrap_or_else(|| format!("{} entries", told.len()));
+    let expected_only = only(&expected_all, &told_all).unwrap_or_else(|| format!("{} entries", expected.len()));
+    let differs = told_all != expected_all || told.len() != expected.len();
+    let at = " (what only one of both has)".to_owned();
+    tell(question, differs.then_some(Difference { at, told: told_only, expected: expected_only }));
 }
 
 #[track_caller]
