@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use tagstone_core_benches::{EVENTS_OF_A_PUSH, History};
+use tagstone_core_benches::{Busy, History};
 use tagstone_replay::content::Layout;
 use tagstone_replay::fold::State;
 use tagstone_replay::log::chain::Chain;
@@ -27,12 +27,7 @@ fn record(criterion: &mut Criterion) {
 
 fn fold(criterion: &mut Criterion) {
     let (mut history, first) = History::begin(REPOSITORIES);
-    let pushes = (0..EVENTS / EVENTS_OF_A_PUSH).map(|_| history.push().1);
-    let stored: Vec<_> = [first]
-        .into_iter()
-        .chain(pushes)
-        .map(|record| StoredRecord { seq: record.seq(), bytes: record.bytes().to_vec() })
-        .collect();
+    let stored = stored(first, || history.push());
     let records = verified(&stored);
     let mut group = criterion.benchmark_group("100,000 events");
     group.throughput(Throughput::Elements(EVENTS)).sample_size(10);
@@ -51,6 +46,36 @@ fn verified(stored: &[StoredRecord]) -> Vec<Record> {
 fn folded(records: &[Record]) -> State {
     let mut state = State::default();
     records.iter().for_each(|record| state.apply(record).unwrap());
+    state
+}
+
+/// What a replay does with each record: verify, decode, fold; on one thread.
+fn replay(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("replay of 100,000 events in 1,000 repositories");
+    group.throughput(Throughput::Elements(EVENTS)).sample_size(10);
+    let (mut pushes, first) = History::begin(1_000);
+    let pushes = stored(first, || pushes.push());
+    group.bench_function("pushes", |bencher| bencher.iter(|| replayed(&pushes)));
+    let (mut busy, first) = Busy::begin(1_000);
+    let busy = stored(first, || busy.record());
+    group.bench_function("a busy registry", |bencher| bencher.iter(|| replayed(&busy)));
+    group.finish();
+}
+
+/// Records of [`EVENTS`] events, as a log stores them.
+fn stored(first: EncodedRecord, mut next: impl FnMut() -> (Record, EncodedRecord)) -> Vec<StoredRecord> {
+    let (mut stored, mut events) = (vec![first], 0);
+    while events < EVENTS {
+        let (record, encoded) = next();
+        events += record.events.len() as u64;
+        stored.push(encoded);
+    }
+    stored.into_iter().map(|record| StoredRecord { seq: record.seq(), bytes: record.bytes().to_vec() }).collect()
+}
+
+fn replayed(stored: &[StoredRecord]) -> State {
+    let (mut chain, mut state) = (Chain::default(), State::default());
+    stored.iter().for_each(|stored| state.apply(&chain.next(stored).unwrap()).unwrap());
     state
 }
 
@@ -75,5 +100,5 @@ fn append(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(core, record, fold, append);
+criterion_group!(core, record, fold, replay, append);
 criterion_main!(core);

@@ -10,9 +10,6 @@ use tagstone_schema::{
 
 pub use busy::Busy;
 
-/// Events of one push: config, layer, manifest, tag.
-pub const EVENTS_OF_A_PUSH: u64 = 4;
-
 /// A history, and where it has come to.
 #[derive(Clone, Debug)]
 pub struct History {
@@ -35,7 +32,7 @@ impl History {
         (history, first)
     }
 
-    /// The next push, as one record.
+    /// The next push, as one record: config, layer, manifest, tag.
     ///
     /// # Panics
     ///

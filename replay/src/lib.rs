@@ -8,4 +8,5 @@ pub mod export;
 pub mod fold;
 pub mod log;
 pub mod pattern;
+pub mod question;
 pub mod source;

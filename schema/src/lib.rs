@@ -10,6 +10,7 @@ pub mod limits;
 pub mod media_type;
 pub mod name;
 pub mod policy;
+mod recent;
 pub mod record;
 pub mod references;
 pub mod time;

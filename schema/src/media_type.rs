@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::digest::excerpt;
 use crate::limits;
+use crate::recent::Recent;
 
 /// OCI image index.
 pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -100,7 +101,8 @@ impl<'de> Deserialize<'de> for MediaType {
                 f.write_str("a media type")
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<MediaType, E> {
-                text.parse().map_err(E::custom)
+                thread_local!(static RECENT: Recent<MediaType> = const { Recent::new() });
+                RECENT.with(|recent| recent.parse(text, MediaType::as_str)).map_err(E::custom)
             }
         }
         deserializer.deserialize_str(Visitor)

@@ -6,9 +6,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use smol_str::SmolStr;
 
 use crate::digest::excerpt;
 use crate::limits;
+use crate::recent::Recent;
 
 /// Why a text is not a name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,10 +42,10 @@ pub enum NameError {
 }
 
 macro_rules! name_type {
-    ($(#[$doc:meta])* $name:ident, $check:path) => {
+    ($(#[$doc:meta])* $name:ident($text:ty), $check:path) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Arc<str>);
+        pub struct $name($text);
 
         impl $name {
             /// The name as text.
@@ -57,7 +59,7 @@ macro_rules! name_type {
 
             fn from_str(text: &str) -> Result<Self, NameError> {
                 $check(text)?;
-                Ok(Self(Arc::from(text)))
+                Ok(Self(<$text>::from(text)))
             }
         }
 
@@ -69,19 +71,19 @@ macro_rules! name_type {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(self.as_str())
             }
         }
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Debug::fmt(&*self.0, f)
+                fmt::Debug::fmt(self.as_str(), f)
             }
         }
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&self.0)
+                serializer.serialize_str(self.as_str())
             }
         }
 
@@ -94,7 +96,8 @@ macro_rules! name_type {
                         f.write_str(stringify!($name))
                     }
                     fn visit_str<E: de::Error>(self, text: &str) -> Result<$name, E> {
-                        text.parse().map_err(E::custom)
+                        thread_local!(static RECENT: Recent<$name> = const { Recent::new() });
+                        RECENT.with(|recent| recent.parse(text, $name::as_str)).map_err(E::custom)
                     }
                 }
                 deserializer.deserialize_str(Visitor)
@@ -106,18 +109,19 @@ macro_rules! name_type {
 name_type! {
     /// The name of a repository, such as `acme/search-indexer`: at most 255 characters of lower-case components
     /// separated by `/`.
-    RepositoryName, check_repository
+    RepositoryName(Arc<str>), check_repository
 }
 
 name_type! {
     /// A namespace: a proper path prefix of repository names, such as `acme`. It has the same form as a
     /// repository name.
-    Namespace, check_repository
+    Namespace(Arc<str>), check_repository
 }
 
 name_type! {
-    /// A tag: `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
-    Tag, check_tag
+    /// A tag: `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`. One of up to 23 characters, as most have, lies where the value does:
+    /// there are millions, and to compare two of them must not lead elsewhere.
+    Tag(SmolStr), check_tag
 }
 
 /// The first component of the reserved, read-only repositories that show the past (`as-of/<point>/<name>`).

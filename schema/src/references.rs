@@ -1,6 +1,8 @@
 //! The set of digests that a manifest names.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -9,9 +11,10 @@ use crate::digest::{Algorithm, Digest};
 /// The distinct digests that a manifest refers to: config and layers of an image, children of an index.
 ///
 /// The order is canonical: SHA-256 before SHA-512, each in byte order. In a record every reference costs exactly its
-/// 32 or 64 raw bytes, so that a record holds a manifest of a thousand layers.
+/// 32 or 64 raw bytes, so that a record holds a manifest of a thousand layers. A clone costs a pointer: the record and
+/// the fold share them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct References(Box<[Digest]>);
+pub struct References(Arc<[Digest]>);
 
 impl References {
     /// The references in canonical order.
@@ -44,7 +47,7 @@ impl FromIterator<Digest> for References {
         let mut digests: Vec<_> = digests.into_iter().collect();
         digests.sort_unstable();
         digests.dedup();
-        Self(digests.into_boxed_slice())
+        Self(digests.into())
     }
 }
 
@@ -58,24 +61,27 @@ impl<'a> IntoIterator for &'a References {
 }
 
 /// A byte string borrowed or copied through serde (`Vec<u8>` would travel as a sequence of numbers).
-struct Packed(Vec<u8>);
+struct Packed<'a>(Cow<'a, [u8]>);
 
-impl Serialize for Packed {
+impl Serialize for Packed<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bytes(&self.0)
     }
 }
 
-impl<'de> Deserialize<'de> for Packed {
+impl<'de> Deserialize<'de> for Packed<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Visitor;
-        impl de::Visitor<'_> for Visitor {
-            type Value = Packed;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Packed<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("packed digests")
             }
-            fn visit_bytes<E: de::Error>(self, raw: &[u8]) -> Result<Packed, E> {
-                Ok(Packed(raw.to_vec()))
+            fn visit_borrowed_bytes<E: de::Error>(self, raw: &'de [u8]) -> Result<Packed<'de>, E> {
+                Ok(Packed(Cow::Borrowed(raw)))
+            }
+            fn visit_bytes<E: de::Error>(self, raw: &[u8]) -> Result<Packed<'de>, E> {
+                Ok(Packed(Cow::Owned(raw.to_vec())))
             }
         }
         deserializer.deserialize_bytes(Visitor)
@@ -88,7 +94,8 @@ impl Serialize for References {
         if serializer.is_human_readable() {
             self.0.serialize(serializer)
         } else {
-            (Packed(self.packed(Algorithm::Sha256)), Packed(self.packed(Algorithm::Sha512))).serialize(serializer)
+            let [sha256, sha512] = [Algorithm::Sha256, Algorithm::Sha512].map(|algorithm| self.packed(algorithm));
+            (Packed(sha256.into()), Packed(sha512.into())).serialize(serializer)
         }
     }
 }
@@ -112,6 +119,6 @@ impl<'de> Deserialize<'de> for References {
         if !digests.is_sorted_by(|a, b| a < b) {
             return Err(de::Error::custom("packed references are not in canonical order"));
         }
-        Ok(Self(digests.into_boxed_slice()))
+        Ok(Self(digests.into()))
     }
 }

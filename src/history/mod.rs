@@ -68,6 +68,32 @@ impl History {
         Ok(Archive::new(&self.audit, self.records.clone()))
     }
 
+    /// The archive as far as it has come.
+    pub fn archive_so_far(&self) -> Result<Archive, HistoryError> {
+        match *self.reached.borrow() {
+            Reached::Record(_) => Ok(Archive::new(&self.audit, self.records.clone())),
+            Reached::Failed => Err(HistoryError::Failed),
+        }
+    }
+
+    /// Waits, for however long it takes, until the archive contains a record beyond `seq`. That alone hurries nobody.
+    pub async fn beyond(&self, seq: Seq) -> Result<(), HistoryError> {
+        let mut reached = self.reached.clone();
+        let there = reached.wait_for(|reached| match reached {
+            Reached::Record(reached) => *reached > seq,
+            Reached::Failed => true,
+        });
+        match there.await.as_deref() {
+            Ok(Reached::Record(_)) => Ok(()),
+            Ok(Reached::Failed) | Err(_) => Err(HistoryError::Failed),
+        }
+    }
+
+    /// Somebody wants the index to contain the record `seq` soon.
+    pub fn ask(&self, seq: Seq) {
+        self.demand.ask(seq);
+    }
+
     /// Waits until the index contains the record `seq`, and returns it.
     pub async fn up_to(&self, seq: Seq) -> Result<TagIndex, HistoryError> {
         self.demand.ask(seq);

@@ -6,7 +6,7 @@
 
 use std::any::Any;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,9 @@ use rustix::net::Shutdown;
 /// How long an answer may wait for its client to read on. It is the longest that a stalled body may be set to.
 const STALLED_ANSWER: Duration = Duration::from_secs(180);
 
+/// How long a stream may take for its end when the server stops. One whose client reads on needs none of it.
+const ENDING_STREAM: Duration = Duration::from_secs(1);
+
 /// All open connections.
 #[derive(Clone, Debug)]
 pub(super) struct Connections(Arc<Inner>);
@@ -26,6 +29,8 @@ pub(super) struct Connections(Arc<Inner>);
 struct Inner {
     began: Instant,
     open: Mutex<Vec<Weak<Connection>>>,
+    /// Whether the server stops.
+    stopping: AtomicBool,
 }
 
 /// An open connection.
@@ -38,6 +43,8 @@ pub(super) struct Connection {
     last: AtomicU64,
     /// Requests whose handler or answer is under way.
     busy: AtomicUsize,
+    /// Whether the answer is a stream, which is not waited for when the server stops.
+    streams: AtomicBool,
 }
 
 /// A request that is being answered on a connection; it is over when this is dropped.
@@ -46,7 +53,7 @@ pub(super) struct Busy(Arc<Connection>);
 
 impl Connections {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Inner { began: Instant::now(), open: Mutex::default() }))
+        Self(Arc::new(Inner { began: Instant::now(), open: Mutex::default(), stopping: AtomicBool::new(false) }))
     }
 
     /// Notes a new connection.
@@ -54,11 +61,21 @@ impl Connections {
         let Some(stream) = stream.downcast_ref::<TcpStream>() else { return };
         // Without a second handle, which only a lack of file descriptors denies, the connection is not watched.
         let Ok(socket) = stream.as_fd().try_clone_to_owned() else { return };
-        let connection =
-            Arc::new(Connection { socket, began: self.0.began, last: AtomicU64::new(0), busy: AtomicUsize::new(0) });
+        let connection = Arc::new(Connection {
+            socket,
+            began: self.0.began,
+            last: AtomicU64::new(0),
+            busy: AtomicUsize::new(0),
+            streams: AtomicBool::new(false),
+        });
         connection.touch();
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&connection));
         data.insert(connection);
+    }
+
+    /// From now on streams end: those whose clients read nothing, so that they cannot be told, are shut down.
+    pub(super) fn stop(&self) {
+        self.0.stopping.store(true, Ordering::Relaxed);
     }
 
     /// Shuts down what is silent: for longer than `head` between requests, and longer than [`STALLED_ANSWER`] in one.
@@ -66,8 +83,14 @@ impl Connections {
         let mut open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|connection| {
             let Some(connection) = connection.upgrade() else { return false };
-            let busy = connection.busy.load(Ordering::Relaxed) > 0;
-            if connection.silence() > if busy { STALLED_ANSWER } else { head } {
+            let is_busy = connection.busy.load(Ordering::Relaxed) > 0;
+            let is_ending = connection.streams.load(Ordering::Relaxed) && self.0.stopping.load(Ordering::Relaxed);
+            let patience = match (is_busy, is_ending) {
+                (true, true) => ENDING_STREAM,
+                (true, false) => STALLED_ANSWER,
+                (false, _) => head,
+            };
+            if connection.silence() > patience {
                 // Whatever this answers, the peer has gone or will be told.
                 let _ = rustix::net::shutdown(&connection.socket, Shutdown::Both);
                 return false;
@@ -88,6 +111,13 @@ impl Connection {
         self.busy.fetch_add(1, Ordering::Relaxed);
         self.touch();
         Busy(self.clone())
+    }
+
+    /// [`Connection::busy`] with an answer that goes on for as long as the client wants.
+    pub(super) fn busy_with_stream(self: &Arc<Self>) -> Busy {
+        // No other answer follows on the same connection.
+        self.streams.store(true, Ordering::Relaxed);
+        self.busy()
     }
 
     /// Something happened.

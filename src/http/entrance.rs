@@ -35,6 +35,11 @@ impl Entrance {
         let _ = self.site.set(site);
     }
 
+    /// Ends what would go on for ever, because the server stops.
+    pub(super) fn end_streams(&self) {
+        self.site.get().iter().for_each(|site| site.streams.end());
+    }
+
     pub(super) fn site(&self) -> Option<&Site> {
         self.site.get()
     }

@@ -14,6 +14,18 @@ impl<'a> Query<'a> {
         Self(text)
     }
 
+    /// Every parameter with its value.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = Result<(&'a str, Cow<'a, str>), Refusal>> {
+        let pairs = self.0.split('&').filter(|pair| !pair.is_empty());
+        pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(key, value)| Ok((key, decoded(key, value)?)))
+    }
+
+    /// The parameters as they were sent, but for one.
+    pub(super) fn without(&self, name: &str) -> String {
+        let others = self.0.split('&').filter(|pair| !pair.is_empty() && pair.split('=').next() != Some(name));
+        others.collect::<Vec<_>>().join("&")
+    }
+
     /// All values of a parameter.
     pub(super) fn all(&self, name: &str) -> Result<Vec<Cow<'a, str>>, Refusal> {
         self.0
@@ -56,5 +68,9 @@ mod tests {
         assert!(query.one("none").unwrap().is_none());
         assert!(query.one("tag").is_err(), "given twice");
         assert!(query.one("bad").is_err(), "not UTF-8");
+        assert_eq!(query.without("tag"), "n=1&flag&type=x/y+z&bad=%ff");
+        let pairs: Vec<_> = Query::new("&a=b%2Fc&&flag&").pairs().map(Result::unwrap).collect();
+        assert_eq!(pairs, [("a", "b/c".into()), ("flag", "".into())]);
+        assert!(Query::new("bad=%ff").pairs().any(|pair| pair.is_err()));
     }
 }

@@ -69,7 +69,7 @@ where
         let mut signals = Signals::new().map_err(failed)?;
         let connections = Connections::new();
         let opened = connections.clone();
-        let inside = entrance.clone();
+        let (inside, stopping) = (entrance.clone(), connections.clone());
         let server = HttpServer::new(move || App::new().configure(configure(inside.clone())))
             .on_connect(move |stream, data| opened.opened(stream, data))
             .workers(workers)
@@ -107,6 +107,8 @@ where
         actix_web::rt::spawn(async move {
             signals.asked_to_stop().await;
             tracing::info!("stopping: requests in flight are finished first");
+            entrance.end_streams();
+            stopping.stop();
             handle.stop(true).await;
         });
         serving.await.map_err(io::Error::other).flatten().map_err(|error| ServerError::Ended(error.to_string()))?;

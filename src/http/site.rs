@@ -9,7 +9,7 @@ use quick_cache::sync::Cache;
 use tagstone_replay::log::RecordReader;
 use tagstone_schema::Digest;
 
-use super::api::{Fingerprints, LongQuestions};
+use super::api::{ArchiveQuestions, Fingerprints, LongQuestions, OpenStreams};
 use crate::content::ContentStore;
 use crate::history::History;
 use crate::metrics::Metrics;
@@ -32,6 +32,8 @@ pub struct Limits {
     pub open_uploads: usize,
     /// Entries of a page.
     pub page_entries: usize,
+    /// Streams of events that may be open.
+    pub event_streams: usize,
     /// Bytes of a path with its query.
     pub uri_bytes: usize,
 }
@@ -71,6 +73,8 @@ pub struct Site {
     pub(super) manifests: Cache<Digest, Bytes, ByBytes>,
     pub(super) fingerprints: Fingerprints,
     pub(super) questions: LongQuestions,
+    pub(super) archive_questions: ArchiveQuestions,
+    pub(super) streams: OpenStreams,
 }
 
 impl Site {
@@ -80,6 +84,7 @@ impl Site {
         // Most manifests have some hundred bytes up to a few thousand.
         let entries = usize::try_from(cache_bytes / 2048).unwrap_or(usize::MAX).max(16);
         let manifests = Cache::with_weighter(entries, cache_bytes, ByBytes);
+        let streams = OpenStreams::new(limits.event_streams);
         let (fingerprints, questions) = (Fingerprints::default(), LongQuestions::default());
         Self {
             published,
@@ -95,6 +100,8 @@ impl Site {
             manifests,
             fingerprints,
             questions,
+            archive_questions: ArchiveQuestions::default(),
+            streams,
         }
     }
 

@@ -114,6 +114,7 @@ pub fn site(settings: &Settings, parts: Parts) -> Site {
         body_minimum_rate: settings.limits.body_minimum_rate,
         open_uploads: bounded(settings.limits.open_uploads),
         page_entries: bounded(settings.limits.page_entries),
+        event_streams: bounded(settings.limits.event_streams),
         uri_bytes: bounded(settings.limits.uri_bytes),
     };
     let sparse = Sparse { index: settings.manifests.sparse_index, layers: settings.manifests.sparse_layers };

@@ -22,6 +22,8 @@ pub struct Limits {
     pub open_uploads: u64,
     /// Entries of the largest page of a list; a larger `n` is cut to it.
     pub page_entries: u64,
+    /// Streams of events open at once; one more is refused until another ends.
+    pub event_streams: u64,
     /// Connections open at once; others wait to be accepted.
     pub connections: u64,
     /// Bytes of the longest request target; a longer one is refused with 414.
@@ -43,6 +45,8 @@ impl Limits {
             body_minimum_rate: section.take("body_minimum_rate", 1024, &Number::new("bytes a second", 0, 1 << 30)),
             open_uploads: section.take("open_uploads", 10_000, &Number::new("sessions", 1, 1_000_000)),
             page_entries: section.take("page_entries", 1_000, &Number::new("entries", 1, 10_000)),
+            // Each holds a connection and at most some hundred KiB that its client has not read yet.
+            event_streams: section.take("event_streams", 256, &Number::new("streams", 1, 100_000)),
             connections: section.take("connections", 25_000, &Number::new("connections", 1, 1_000_000)),
             // The HTTP library ends a connection whose head is beyond 128 KiB, so a target must stay well below.
             uri_bytes: section.take("uri_bytes", 8_192, &Number::bytes(1 << 10, 64 << 10)),

@@ -50,7 +50,7 @@ fn records_are_answered_in_the_export_format() {
             (format!("?from={last}"), last, 1),
             (format!("?from={}", last + 1), last + 1, 0),
         ] {
-            let body = registry.check(get(&format!("{PATH}{query}")), octets()).await.body;
+            let body = registry.check(get(format!("{PATH}{query}")), octets()).await.body;
             let (header, records) = exported(&body);
             assert_eq!(header, Header { log, before: heads[first - 1] }, "{query}");
             assert_eq!(records, all[first - 1..first - 1 + count], "{query}");
@@ -65,7 +65,7 @@ fn records_are_answered_in_the_export_format() {
 fn records_are_answered_as_json() {
     run(async {
         let registry = filled().await;
-        let asked = |query: &str, accept| get(&format!("{PATH}{query}")).with("accept", accept);
+        let asked = |query: &str, accept| get(format!("{PATH}{query}")).with("accept", accept);
         let all =
             registry.check(asked("", "application/json"), ok(200).header("content-type", "application/json")).await;
         let all = all.json();
@@ -99,15 +99,15 @@ fn what_is_no_place_of_the_log_is_refused() {
         let registry = filled().await;
         let behind = registry.standing().seq + 2;
         let mut cases = vec![case(
-            get(&format!("{PATH}?from={behind}")),
+            get(format!("{PATH}?from={behind}")),
             refused(400, "invalid_request", "lies behind the log, whose last record is"),
         )];
         for query in ["from=0", "from=", "from=-1", "from=x", "n=0", "n=1.5", "n=", "from=1%20"] {
-            cases.push(case(get(&format!("{PATH}?{query}")), refused(400, "invalid_request", "is no number from 1")));
+            cases.push(case(get(format!("{PATH}?{query}")), refused(400, "invalid_request", "is no number from 1")));
         }
-        cases.push(case(get(&format!("{PATH}?from=1&from=2")), refused(400, "invalid_request", "2 times")));
+        cases.push(case(get(format!("{PATH}?from=1&from=2")), refused(400, "invalid_request", "2 times")));
         cases.push(case(
-            get(&format!("{PATH}?from=99999999999999999999")),
+            get(format!("{PATH}?from=99999999999999999999")),
             refused(400, "invalid_request", "lies behind the log"),
         ));
         registry.check_all(cases).await;

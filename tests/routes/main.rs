@@ -5,6 +5,7 @@
 //! id; and for every refusal the form of the error, and that head, fingerprint and open uploads are as before.
 
 mod case;
+mod happenings;
 mod policy;
 mod registry;
 mod reply;
@@ -13,6 +14,7 @@ mod samples;
 
 mod api_document;
 mod api_errors;
+mod api_events;
 mod api_log_head;
 mod api_log_records;
 mod api_policies;

@@ -164,7 +164,7 @@ fn is_or_is_below(namespace: &Namespace, above: &Namespace) -> bool {
 fn seq(text: &str) -> Result<Seq, String> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let parsed = if is_number { text.parse().ok() } else { None };
-    parsed.ok_or_else(|| {
+    parsed.filter(|seq| *seq > 0).ok_or_else(|| {
         format!("`{}` is not the seq of a record; give an integer from 1", text.chars().take(80).collect::<String>())
     })
 }

@@ -4,6 +4,7 @@
 //! event of its own, whether its record names the tag, or only the manifest or the repository that it ended with.
 
 mod archive;
+mod deed;
 mod derived;
 mod event;
 mod filter;
@@ -14,9 +15,11 @@ mod place;
 mod query;
 mod term;
 mod touch;
+mod turn;
 mod unfolded;
 
 pub use archive::{Archive, ArchiveError};
+pub use deed::Deed;
 pub use derived::Derived;
 pub use event::{AuditEvent, TagEnd, What};
 pub use filter::{ActorName, Filter, FilterError};
@@ -26,4 +29,5 @@ pub use place::{Place, PlaceError};
 pub use query::{Found, Order, Page, Query};
 pub use term::{Term, TermKey, TermKeys};
 pub use touch::Touch;
+pub use turn::{TagTurn, Turn, TurnedTag};
 pub use unfolded::Unfolded;

@@ -45,6 +45,11 @@ pub struct Found {
 }
 
 impl Found {
+    /// The event at a place of a record.
+    pub fn at(unfolded: Arc<Unfolded>, index: u32) -> Self {
+        Self { unfolded, index }
+    }
+
     /// Where it stands.
     pub fn place(&self) -> Place {
         Place { seq: self.unfolded.record.seq, index: self.index }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use imbl::{OrdMap, OrdSet};
 use tagstone_schema::{Digest, Id, MediaType, RepositoryName, Seq, Tag, Timestamp};
 
-use super::immutability::{Rules, SpentNames};
 use super::content::Holders;
+use super::immutability::{Rules, SpentNames};
 use super::policy::Policy;
 use super::repository::Repository;
 use super::table::Table;

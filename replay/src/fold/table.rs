@@ -17,10 +17,13 @@ use foldhash::fast::RandomState;
 use imbl::Vector;
 
 /// Entries of a page on average, at which the table grows, and at which it shrinks.
-const FULL: usize = 8;
+const FULL: usize = 6;
 const SPARSE: usize = 2;
 /// Entries of a page that have a fragment of their hash beside them. Few pages hold more.
 const FRAGMENTS: usize = 16;
+
+/// Entries for which a page makes room when it has none: most pages are split before they need it again.
+const ROOM: usize = 3;
 
 /// A persistent hash table. A clone costs a few pointers, and shares all that does not change afterwards.
 #[derive(Clone)]
@@ -122,10 +125,13 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
         if let Some(split) = self.pages.get_mut(split_into(added)) {
             let split = Arc::make_mut(split);
             let entries = std::mem::take(&mut split.entries);
-            let moves = |(key, _): &(K, V)| place(self.hashing.hash_one(key), pages) == Some(added);
-            let (moved, kept): (Vec<_>, Vec<_>) = entries.into_iter().partition(moves);
-            *split = Page::of(kept, &self.hashing);
-            page = Page::of(moved, &self.hashing);
+            split.entries.reserve_exact(entries.len() / 2 + ROOM);
+            page.entries.reserve_exact(entries.len() / 2 + ROOM);
+            for (key, value) in entries {
+                let hash = self.hashing.hash_one(&key);
+                let stays = place(hash, pages) != Some(added);
+                if stays { &mut *split } else { &mut page }.add(hash, key, value);
+            }
         }
         self.pages.push_back(Arc::new(page));
     }
@@ -165,14 +171,6 @@ impl<K, V> Default for Page<K, V> {
 }
 
 impl<K: Eq + Hash, V> Page<K, V> {
-    fn of(entries: Vec<(K, V)>, hashing: &RandomState) -> Self {
-        let mut fragments = [0; FRAGMENTS];
-        for (place, (key, _)) in fragments.iter_mut().zip(&entries) {
-            *place = fragment(hashing.hash_one(key));
-        }
-        Self { fragments, entries }
-    }
-
     fn position<Q: Eq + ?Sized>(&self, hash: u64, key: &Q) -> Option<usize>
     where
         K: Borrow<Q>,
@@ -188,8 +186,8 @@ impl<K: Eq + Hash, V> Page<K, V> {
             *place = fragment(hash);
         }
         if self.entries.len() == self.entries.capacity() {
-            // Doubling would leave a quarter of all memory unused.
-            self.entries.reserve_exact(2);
+            // To double would leave a quarter of all memory unused.
+            self.entries.reserve_exact(ROOM);
         }
         self.entries.push((key, value));
     }

@@ -59,7 +59,7 @@ impl TagState {
     }
 
     /// The digest that it was last protected at, where that is over and had to be kept.
-    pub(super) fn protected_before(&self) -> Option<&Digest> {
+    pub fn protected_before(&self) -> Option<&Digest> {
         self.marks.as_ref()?.protected_before.as_ref()
     }
 

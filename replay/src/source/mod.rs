@@ -21,7 +21,7 @@ pub use export_file::ExportFile;
 pub use opened::{OpenSource, SourceError, open, open_any, open_whole};
 pub use point::{Point, PointError, PointParseError, StateAt};
 pub use registry::{RegistryError, RunningRegistry};
-pub use replay::{Problem, Replay, Step, replay};
+pub use replay::{Problem, Replay, Step, Witness, replay, replay_before};
 
 use crate::log::RecordBytes;
 

@@ -3,7 +3,8 @@
 use tagstone_schema::{Head, Record, Seq, Timestamp};
 
 use super::{DurableEnd, Source};
-use crate::fold::{IllegalEvent, State};
+use crate::audit::{Derived, Unfolded};
+use crate::fold::{Effect, IllegalEvent, State};
 use crate::log::chain::{Broken, BrokenWhy, Chain};
 
 /// What came of replaying a source.
@@ -39,6 +40,7 @@ pub struct Problem {
 }
 
 /// A place between two records, as the replay passes it.
+#[derive(Clone, Copy)]
 pub struct Step<'a> {
     /// The record behind which the place is; the empty head before the first.
     pub head: Head,
@@ -50,12 +52,40 @@ pub struct Step<'a> {
     pub bytes: &'a [u8],
 }
 
+/// Whoever wants to know what happened in a log, and not only what came of it. The methods are called in this order for
+/// every record that is legal; what is told of an illegal one ends where it became illegal.
+pub trait Witness {
+    /// A place of the log is passed.
+    fn passes(&mut self, _step: &Step<'_>) {}
+
+    /// The event at a place of the record, as it is written, did this. It is in the middle of doing so, so no state can be
+    /// asked.
+    fn sees(&mut self, _event: usize, _effect: &Effect<'_>) {}
+
+    /// A record was applied whole, and led to this state.
+    fn learns(&mut self, _record: &Unfolded, _state: &State) {}
+}
+
+/// Who only looks at the places between records.
+struct Onlooker<'a>(&'a mut dyn FnMut(Step<'_>));
+
+impl Witness for Onlooker<'_> {
+    fn passes(&mut self, step: &Step<'_>) {
+        (self.0)(*step);
+    }
+}
+
 /// Replays a source. `watch` sees every place of the log in order, the one before the first record and the last one too.
+pub fn replay(source: &dyn Source, watch: &mut dyn FnMut(Step<'_>)) -> Replay {
+    replay_before(source, &mut Onlooker(watch))
+}
+
+/// Replays a source before a witness.
 ///
 /// A record that is not whole, or does not continue the chain, ends the replay. It is a problem where the log is known
 /// to have reached that far. Behind the durable end it is a note: nobody was ever told of such a record, and a start of
 /// the registry cuts it off. An illegal event ends the fold, while the chain is verified on.
-pub fn replay(source: &dyn Source, watch: &mut dyn FnMut(Step<'_>)) -> Replay {
+pub fn replay_before(source: &dyn Source, witness: &mut impl Witness) -> Replay {
     let begin = source.begins_behind();
     let mut chain = Chain::after(begin);
     let mut seen = Replay { head: begin, ..Replay::default() };
@@ -74,12 +104,12 @@ pub fn replay(source: &dyn Source, watch: &mut dyn FnMut(Step<'_>)) -> Replay {
                 break;
             }
         };
-        watch(Step { head: before, state: fold.believed(&seen.state), next: Some(&record), bytes: &bytes });
+        witness.passes(&Step { head: before, state: fold.believed(&seen.state), next: Some(&record), bytes: &bytes });
         seen.begin.get_or_insert(record.time);
         seen.records += 1;
         seen.events += record.events.len() as u64;
         if let Fold::Legal = fold {
-            match seen.state.apply(&record) {
+            match applied(&mut seen.state, record, witness) {
                 Ok(()) => seen.state_head = chain.head(),
                 Err(error) => fold = Fold::Illegal(error),
             }
@@ -102,8 +132,18 @@ pub fn replay(source: &dyn Source, watch: &mut dyn FnMut(Step<'_>)) -> Replay {
         seen.problems.push(Problem { seq: seen.head.seq.saturating_add(1), what });
     }
     note_end(source.durable_end(), broken, &mut seen);
-    watch(Step { head: seen.head, state: fold.believed(&seen.state), next: None, bytes: &[] });
+    witness.passes(&Step { head: seen.head, state: fold.believed(&seen.state), next: None, bytes: &[] });
     seen
+}
+
+fn applied(state: &mut State, record: Record, witness: &mut impl Witness) -> Result<(), IllegalEvent> {
+    let mut derived = Derived::default();
+    state.apply_observed(&record, |event, effect| {
+        derived.note(event, &effect);
+        witness.sees(event, &effect);
+    })?;
+    witness.learns(&Unfolded { record, derived }, state);
+    Ok(())
 }
 
 /// How far the events can be judged.

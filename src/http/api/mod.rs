@@ -6,9 +6,11 @@
 //!
 //! **Invariant**: what is served stands in the OpenAPI document, and nothing else; `tests/routes/api_document.rs` asks.
 
+mod archive;
 mod erase;
 mod error;
 mod error_type;
+mod events;
 mod expire;
 mod json;
 mod log_head;
@@ -34,7 +36,9 @@ use actix_web::HttpResponse;
 use actix_web::http::Method;
 use actix_web::web::Payload;
 
+pub(super) use archive::ArchiveQuestions;
 pub(super) use error::ApiRefusal;
+pub(super) use events::OpenStreams;
 pub(super) use log_head::Fingerprints;
 pub(super) use policies::LongQuestions;
 pub(super) use route::ApiRoute;
@@ -67,6 +71,14 @@ pub(super) async fn answer(exchange: &Exchange<'_>, route: ApiRoute<'_>, payload
         ApiRoute::PruneRun { scope, id } => match *exchange.request.method() {
             Method::POST => prune_run::run(exchange, payload, scope, id).await,
             _ => wrong_method("POST"),
+        },
+        ApiRoute::Events => match *exchange.request.method() {
+            Method::GET | Method::HEAD => events::list::get(exchange).await,
+            _ => wrong_method("GET, HEAD"),
+        },
+        ApiRoute::EventStream => match *exchange.request.method() {
+            Method::GET | Method::HEAD => events::stream::get(exchange).await,
+            _ => wrong_method("GET, HEAD"),
         },
         ApiRoute::Refusals => match *exchange.request.method() {
             Method::GET | Method::HEAD => refusals::list(exchange),

@@ -9,6 +9,7 @@ use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, ResponseBuilder};
 
 use super::error::{ApiRefusal, ErrorType};
 use super::error_type::{ErrorForm, Meaning};
+use super::events;
 use super::policies::{immutability, preview, prune};
 use super::templates::{Templates, operations};
 use super::{
@@ -29,7 +30,7 @@ use super::{
     paths(
         immutability::list, immutability::create, immutability::get, immutability::change, immutability::delete,
         immutability::activate, preview::preview, prune::list, prune::create, prune::get, prune::change, prune::delete,
-        prune::activate, prune_run::run, refusals::list,
+        prune::activate, prune_run::run, events::list::get, events::stream::get, refusals::list,
         tag_list::get, tag::put, tag::delete, restore::post, expire::post, erase::post, why::get, tags_deletion::post,
         repository::delete, log_head::get, log_records::get, whoami::get, error_type::get, get,
     ),

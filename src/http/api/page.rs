@@ -33,6 +33,11 @@ impl ApiPage {
         Ok(Self { size, after })
     }
 
+    /// The most entries of the page.
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
+
     /// The key behind which the page begins; whoever made it checks what it means.
     pub(super) fn after(&self) -> Option<&str> {
         self.after.as_deref()
@@ -46,9 +51,14 @@ impl ApiPage {
     ) -> (Vec<T>, Option<String>) {
         let page: Vec<_> = entries.by_ref().take(self.size).collect();
         let more = entries.next().is_some();
-        let next = page.last().filter(|_| more).map(|last| hex(key(last).as_bytes()));
+        let next = page.last().filter(|_| more).map(|last| token(&key(last)));
         (page, next)
     }
+}
+
+/// The `next` that stands for a key.
+pub(super) fn token(key: &str) -> String {
+    hex(key.as_bytes())
 }
 
 fn no_size(text: &str) -> ApiRefusal {
@@ -56,7 +66,7 @@ fn no_size(text: &str) -> ApiRefusal {
 }
 
 /// The key that a `next` stands for.
-fn key(token: &str) -> Result<String, ApiRefusal> {
+pub(super) fn key(token: &str) -> Result<String, ApiRefusal> {
     let digit = |byte: &u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),

@@ -45,6 +45,14 @@ pub(in crate::http) enum ApiRoute<'a> {
     TagExpiry { name: &'a str, tag: &'a str },
     /// `repository/<name>`
     Repository { name: &'a str },
+    /// `events`
+    Events,
+    /// `events/stream`
+    EventStream,
+    /// `repository/<name>/logs`
+    RepositoryLogs { name: &'a str },
+    /// `organization/<namespace>/logs`
+    OrganizationLogs { namespace: &'a str },
     /// `refusals`
     Refusals,
     /// `log/head`
@@ -77,6 +85,8 @@ impl<'a> ApiRoute<'a> {
     pub(in crate::http) fn of(written: &'a str) -> Self {
         let path = written.strip_suffix('/').unwrap_or(written);
         match path {
+            "events" => return Self::Events,
+            "events/stream" => return Self::EventStream,
             "refusals" => return Self::Refusals,
             "log/head" => return Self::LogHead,
             "log/records" => return Self::LogRecords,
@@ -90,7 +100,10 @@ impl<'a> ApiRoute<'a> {
         if let Some(name) = written.strip_prefix("repository/").and_then(|path| name_before(path, "/tag/tag")) {
             return Self::Tag { name, tag: "tag" };
         }
-        Self::policy(path).or_else(|| Self::below_repository(path)).unwrap_or(Self::Unknown)
+        Self::policy(path)
+            .or_else(|| Self::below_organization(path))
+            .or_else(|| Self::below_repository(path))
+            .unwrap_or(Self::Unknown)
     }
 
     fn policy(path: &'a str) -> Option<Self> {
@@ -117,6 +130,11 @@ impl<'a> ApiRoute<'a> {
         }
     }
 
+    fn below_organization(path: &'a str) -> Option<Self> {
+        let namespace = name_before(path.strip_prefix("organization/")?, "/logs")?;
+        Some(Self::OrganizationLogs { namespace })
+    }
+
     fn below_repository(path: &'a str) -> Option<Self> {
         let path = path.strip_prefix("repository/")?;
         if let Some(name) = name_before(path, "/tags/delete") {
@@ -124,6 +142,9 @@ impl<'a> ApiRoute<'a> {
         }
         if let Some(name) = name_before(path, "/tag") {
             return Some(Self::Tags { name });
+        }
+        if let Some(name) = name_before(path, "/logs").filter(|name| !name.ends_with("/tag")) {
+            return Some(Self::RepositoryLogs { name });
         }
         if let Some((rest, last)) = path.rsplit_once('/') {
             let above = rest.rsplit_once('/').and_then(|(tags, tag)| Some((name_before(tags, "/tag")?, tag)));
@@ -142,7 +163,7 @@ impl<'a> ApiRoute<'a> {
     }
 
     /// The names of the routes in metrics.
-    pub(in crate::http) const LABELS: [&'static str; 23] = [
+    pub(in crate::http) const LABELS: [&'static str; 27] = [
         "api_immutability_policies",
         "api_immutability_preview",
         "api_immutability_policy",
@@ -159,6 +180,10 @@ impl<'a> ApiRoute<'a> {
         "api_tag_restore",
         "api_tag_expiry",
         "api_repository",
+        "api_events",
+        "api_event_stream",
+        "api_repository_logs",
+        "api_organization_logs",
         "api_refusals",
         "api_log_head",
         "api_whoami",
@@ -187,13 +212,17 @@ impl<'a> ApiRoute<'a> {
             Self::TagRestore { .. } => 13,
             Self::TagExpiry { .. } => 14,
             Self::Repository { .. } => 15,
-            Self::Refusals => 16,
-            Self::LogHead => 17,
-            Self::WhoAmI => 18,
-            Self::OpenApi => 19,
-            Self::ErrorType { .. } => 20,
-            Self::Unknown => 21,
-            Self::LogRecords => 22,
+            Self::Events => 16,
+            Self::EventStream => 17,
+            Self::RepositoryLogs { .. } => 18,
+            Self::OrganizationLogs { .. } => 19,
+            Self::Refusals => 20,
+            Self::LogHead => 21,
+            Self::WhoAmI => 22,
+            Self::OpenApi => 23,
+            Self::ErrorType { .. } => 24,
+            Self::Unknown => 25,
+            Self::LogRecords => 26,
         }
     }
 }

@@ -7,8 +7,8 @@ use tagstone_schema::{Digest, MediaType, RepositoryName, Tag};
 
 use super::Illegality;
 use super::tags::refuse_protected;
-use crate::fold::effect::{Effect, EndCause};
 use crate::fold::content::{Content, Held, Holders};
+use crate::fold::effect::{Effect, EndCause};
 use crate::fold::manifest::Manifest;
 use crate::fold::repository::Repository;
 use crate::fold::state::{Moment, State};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tagstone_schema::policy::{Pattern, Scope};
-use tagstone_schema::{Digest, Id, RepositoryName, Tag, Timestamp};
+use tagstone_schema::{Digest, Id, RepositoryName, Seq, Tag, Timestamp};
 
 use super::rules::{Rules, ScopeRules};
 use crate::fold::state::{Moment, State};
@@ -81,8 +81,12 @@ impl<'a> Protection<'a> {
     /// ever was.
     pub fn bound(&self, tag: &Tag, state: &TagState) -> Option<Digest> {
         let began = state.since().seq;
-        let here =
-            self.protects(tag, state) || self.scopes.iter().any(|rules| rules.protected_after(tag.as_str(), began));
+        let here = self.protects(tag, state) || self.selected_after(tag, began);
         if here { Some(state.digest().clone()) } else { state.protected_before().cloned() }
+    }
+
+    /// Whether a rule that ended later than in a record protected tags of this name.
+    pub fn selected_after(&self, tag: &Tag, seq: Seq) -> bool {
+        self.scopes.iter().any(|rules| rules.protected_after(tag.as_str(), seq))
     }
 }

@@ -272,7 +272,8 @@ fn an_index_that_cannot_be_made_does_not_end_the_fold() {
     wait_until_free(&data.layout().log());
     fs::remove_dir_all(data.layout().index()).unwrap();
     fs::write(data.layout().index(), b"a file").unwrap();
-    let (mut state, mut index) = (State::default(), CatchUp::new(data.layout().index(), Options::default(), Default::default()));
+    let (mut state, mut index) =
+        (State::default(), CatchUp::new(data.layout().index(), Options::default(), Default::default()));
     let opened =
         EmbeddedLog::open(&data.layout(), Options::default(), &mut |record: &Record| index.apply(&mut state, record));
     let log = opened.unwrap().log;
