@@ -124,6 +124,7 @@ pub(crate) struct Snapshot {
     pub(crate) standing: Standing,
 }
 
+#[derive(Clone)]
 pub(crate) struct Account {
     pub(crate) standing: Standing,
     pub(crate) head: At,
@@ -143,6 +144,7 @@ pub(crate) struct Account {
 }
 
 /// The record that is being written.
+#[derive(Clone)]
 struct Record {
     at: At,
     actor: Value,

@@ -6,30 +6,23 @@ use serde_json::{Value, json};
 
 use super::tags::listing;
 use super::why::{sorted, why};
-use super::{assert_same, assert_same_set, assert_within};
+use super::events::events;
+use super::{Door, assert_same, assert_same_set, assert_within};
 use crate::account::{Account, Attempt};
-use crate::registry::Registry;
-use crate::request::get;
 use crate::script::REPOSITORIES;
 
 /// Where the log stands; returns the fingerprint of the state there.
-pub(crate) async fn head(registry: &Registry, account: &Account) -> String {
-    let told = ask(registry, "/api/v1/log/head").await.1;
+pub(crate) async fn head(door: &Door<'_>, account: &Account) -> String {
+    let told = door.json("/api/v1/log/head").await.1;
     assert_within("log/head", &told, &json!({ "seq": account.head.seq, "time": account.head.text() }));
     told["fingerprint"].as_str().unwrap_or_default().to_owned()
 }
 
-/// Status and body of an answer.
-async fn ask(registry: &Registry, path: &str) -> (u16, Value) {
-    let reply = registry.send_beside_others(get(path)).await;
-    (reply.status, reply.json())
-}
-
-/// What stands now.
-pub(crate) async fn of_now(registry: &Registry, account: &Account, random: &mut StdRng) {
+/// What stands now, and some of what happened.
+pub(crate) async fn of_now(door: &Door<'_>, account: &Account, random: &mut StdRng) {
     for repository in REPOSITORIES {
-        live_tags(registry, account, repository).await;
-        all_tags(registry, account, repository, random.random_range(1..=100)).await;
+        live_tags(door, account, repository).await;
+        all_tags(door, account, repository, random.random_range(1..=100)).await;
     }
     for _ in 0..12 {
         let known: Vec<_> = account.stays.keys().collect();
@@ -38,29 +31,32 @@ pub(crate) async fn of_now(registry: &Registry, account: &Account, random: &mut 
         }
         let (repository, tag) = known[random.random_range(0..known.len())];
         let path = format!("/api/v1/repository/{repository}/tag/{tag}/why");
-        let (status, told) = ask(registry, &path).await;
+        let (status, told) = door.json(&path).await;
         match why(&account.standing, repository, tag, account.now) {
             Some(expected) => assert_within(&path, &sorted(told), &expected),
             None => assert_eq!(status, 404, "{path}: {told}"),
         }
     }
-    refusals(registry, account, random.random_range(1..=1_000)).await;
+    for _ in 0..6 {
+        events(door, account, random).await;
+    }
+    refusals(door, account, random.random_range(100..=1_000)).await;
 }
 
-async fn live_tags(registry: &Registry, account: &Account, repository: &str) {
+async fn live_tags(door: &Door<'_>, account: &Account, repository: &str) {
     let path = format!("/v2/{repository}/tags/list");
-    let (status, told) = ask(registry, &path).await;
+    let (status, told) = door.json(&path).await;
     match account.standing.live_tags(repository, account.now) {
         Some(tags) => assert_same(&path, &told, &json!({ "name": repository, "tags": tags })),
         None => assert_eq!(status, 404, "{path}: {told}"),
     }
 }
 
-async fn all_tags(registry: &Registry, account: &Account, repository: &str, limit: u32) {
+async fn all_tags(door: &Door<'_>, account: &Account, repository: &str, limit: u32) {
     let mut told = Vec::new();
     for page in 1.. {
         let path = format!("/api/v1/repository/{repository}/tag/?limit={limit}&page={page}");
-        let (status, mut part) = ask(registry, &path).await;
+        let (status, mut part) = door.json(&path).await;
         let Some(expected) = listing(account, repository) else {
             assert_eq!(status, 404, "{path}: {part}");
             return;
@@ -76,12 +72,12 @@ async fn all_tags(registry: &Registry, account: &Account, repository: &str, limi
 }
 
 /// All that was refused since the first day, through all restarts.
-async fn refusals(registry: &Registry, account: &Account, n: u32) {
+async fn refusals(door: &Door<'_>, account: &Account, n: u32) {
     let mut told = Vec::new();
     let mut next = String::new();
     loop {
         let path = format!("/api/v1/refusals?n={n}{next}");
-        let (status, mut part) = ask(registry, &path).await;
+        let (status, mut part) = door.json(&path).await;
         assert_eq!(status, 200, "{path}: {part}");
         if let Value::Array(entries) = part["refusals"].take() {
             told.extend(entries);
