@@ -16,6 +16,18 @@ impl Timestamp {
         Self(self.0.saturating_add(1))
     }
 
+    /// Reads an instant, and where it lies between two microseconds takes the later one: what is before the one is before
+    /// the other. [`str::parse`] takes the earlier one.
+    pub fn parse_up(text: &str) -> Result<Self, TimestampError> {
+        let instant: jiff::Timestamp = text.parse().map_err(|_| TimestampError(crate::digest::excerpt(text)))?;
+        let earlier = Self(instant.as_microsecond());
+        Ok(if instant.subsec_nanosecond().rem_euclid(1_000) == 0 || instant.as_nanosecond() < 0 {
+            earlier
+        } else {
+            earlier.next()
+        })
+    }
+
     /// Whole seconds since 1970-01-01T00:00:00Z.
     pub fn seconds(self) -> i64 {
         self.0.div_euclid(1_000_000)
@@ -67,6 +79,20 @@ mod tests {
         assert_eq!("2023-11-14T23:13:20.000001+01:00".parse(), Ok(Timestamp(1_700_000_000_000_001)));
         assert_eq!(Timestamp(i64::MAX).to_string(), "9223372036854775807us");
         assert!("yesterday".parse::<Timestamp>().is_err());
+    }
+
+    #[test]
+    fn an_instant_between_two_is_read_down_or_up() {
+        for (text, down, up) in [
+            ("1970-01-01T00:00:00.000001Z", 1, 1),
+            ("1970-01-01T00:00:00.0000010Z", 1, 1),
+            ("1970-01-01T00:00:00.000001001Z", 1, 2),
+            ("1970-01-01T00:00:00.0000019Z", 1, 2),
+            ("1970-01-01t01:00:00.0000019+01:00", 1, 2),
+        ] {
+            assert_eq!((text.parse(), Timestamp::parse_up(text)), (Ok(Timestamp(down)), Ok(Timestamp(up))), "{text}");
+        }
+        assert!(Timestamp::parse_up("yesterday").is_err());
     }
 
     #[test]

@@ -63,6 +63,7 @@ impl Follower {
             records: reader,
             reached: heard,
             demand: demand.clone(),
+            kept: Arc::default(),
         };
         let indexer = index.map(|index| Indexer::new(index, audit));
         (Self { indexer, records, reached: Arc::new(reached), newer, told, demand }, history)

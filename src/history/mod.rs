@@ -12,6 +12,7 @@
 
 mod demand;
 mod follower;
+mod past;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,7 @@ use tokio::sync::watch;
 
 use demand::Demand;
 pub use follower::{Behind, Follower};
+pub use past::{Past, Point, PointError, Range};
 
 /// How long a request waits for the index. It is behind by some milliseconds, and by more only under a load that lasts.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -37,6 +39,7 @@ pub struct History {
     records: RecordReader,
     reached: watch::Receiver<Reached>,
     demand: Arc<Demand>,
+    kept: Arc<past::Kept>,
 }
 
 /// How far the index has come.

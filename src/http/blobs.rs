@@ -3,24 +3,26 @@
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpResponse, HttpResponseBuilder};
-use tagstone_schema::{Digest, RepositoryName};
+use tagstone_replay::audit::past::Question;
+use tagstone_replay::fold::State;
+use tagstone_schema::Digest;
 
+use super::asked::{Asked, Kind};
 use super::conditions::{etag, is_unchanged, range_applies};
 use super::connections::Connection;
 use super::error::{Code, Refusal};
-use super::exchange::{Answer, CONTENT_DIGEST, Exchange, readable};
+use super::exchange::{Answer, CONTENT_DIGEST, Exchange};
 use super::file_body::FileBody;
 use super::manifests::{head, header_value, known};
 use super::range::{Wanted, wanted};
-use super::site::Site;
 use crate::content::Opened;
 use crate::registry::Rejection;
 
 /// GET and HEAD `/v2/<name>/blobs/<digest>`
 pub(super) async fn get(exchange: &Exchange<'_>, name: &str, digest: &str) -> Answer {
-    let repository = readable(name)?;
+    let asked = Asked::of(exchange, name).await?;
     let digest: Digest = digest.parse()?;
-    let size = linked(exchange.site, &repository, &digest)?;
+    let size = linked(&*asked.state(exchange, || Question::Digest(digest.clone())).await?, &asked, &digest)?;
     let text = digest.to_string();
     let mut response = HttpResponse::Ok();
     response.insert_header((CONTENT_DIGEST, header_value(&text)));
@@ -29,7 +31,7 @@ pub(super) async fn get(exchange: &Exchange<'_>, name: &str, digest: &str) -> An
     if is_unchanged(exchange.request, &text) {
         return Ok(response.status(StatusCode::NOT_MODIFIED).finish());
     }
-    let opened = open(exchange.site, &repository, &digest, size).await?;
+    let opened = open(exchange, &asked, &digest, size).await?;
     response.insert_header((header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream")));
     if exchange.request.method() == Method::HEAD {
         return Ok(head(&mut response, size));
@@ -72,16 +74,14 @@ fn send(
 }
 
 /// The size of a blob that the repository links.
-fn linked(site: &Site, repository: &RepositoryName, digest: &Digest) -> Result<u64, Refusal> {
-    let snapshot = site.published.load();
-    known(&snapshot.state, repository)?
-        .blob(digest)
-        .ok_or_else(|| Rejection::BlobUnknown { repository: repository.clone(), digest: digest.clone() }.into())
+fn linked(state: &State, asked: &Asked<'_>, digest: &Digest) -> Result<u64, Refusal> {
+    let unknown = || Rejection::BlobUnknown { repository: asked.name.clone(), digest: digest.clone() };
+    known(state, asked)?.blob(digest).ok_or_else(|| asked.refuse(unknown()))
 }
 
 /// The bytes of a blob, of the size that the log knows.
-async fn open(site: &Site, repository: &RepositoryName, digest: &Digest, size: u64) -> Result<Opened, Refusal> {
-    let (content, wanted) = (site.content.clone(), digest.clone());
+async fn open(exchange: &Exchange<'_>, asked: &Asked<'_>, digest: &Digest, size: u64) -> Result<Opened, Refusal> {
+    let (content, wanted) = (exchange.site.content.clone(), digest.clone());
     let opened = tokio::task::spawn_blocking(move || content.open_content(&wanted)).await;
     let wrong = |why: String| {
         tracing::error!(%digest, why, "a blob cannot be read");
@@ -89,13 +89,7 @@ async fn open(site: &Site, repository: &RepositoryName, digest: &Digest, size: u
         Refusal::internal(Code::BlobUnknown, message)
     };
     let opened = opened.map_err(std::io::Error::other).flatten().map_err(|error| wrong(error.to_string()))?;
-    let Some(opened) = opened else {
-        let message = format!(
-            "blob {digest} belongs to repository {repository}, but its bytes are not on this server (restored without \
-             its content?); pushing it again brings it back"
-        );
-        return Err(Refusal::not_found(Code::BlobUnknown, message));
-    };
+    let Some(opened) = opened else { return Err(asked.absent(exchange, Kind::Blob, digest).await) };
     let length = match &opened {
         Opened::Small(bytes) => bytes.len() as u64,
         Opened::File(_, length) => *length,

@@ -15,7 +15,7 @@ use super::exchange::{Answer, Exchange, readable, writable};
 use super::manifests::header_value;
 use super::refused::Refused;
 use super::route::Route;
-use super::{api, blobs, delete, extensions, lists, manifests, probes, push, referrers, uploads};
+use super::{api, blobs, delete, extensions, lists, manifests, probes, push, referrers, tag_history, uploads};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
@@ -89,9 +89,10 @@ async fn answer(exchange: &Exchange<'_>, route: Route<'_>, payload: Payload) -> 
             .json(serde_json::json!({}))),
         Route::Catalog => lists::catalog(exchange),
         Route::ExtensionList => extensions::list(),
-        Route::Discover { name } => extensions::discover(exchange, name),
-        Route::TagList { name } => lists::tags(exchange, name),
-        Route::TagTable { name } => lists::table(exchange, name),
+        Route::Discover { name } => extensions::discover(exchange, name).await,
+        Route::TagHistory { name, tag } => tag_history::list(exchange, name, tag).await,
+        Route::TagList { name } => lists::tags(exchange, name).await,
+        Route::TagTable { name } => lists::table(exchange, name).await,
         Route::Referrers { name, digest } => referrers::list(exchange, name, digest).await,
         Route::Health => Ok(probes::health()),
         Route::Ready => probes::ready(exchange),

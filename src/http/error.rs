@@ -11,6 +11,7 @@ use tagstone_replay::fold::Reason;
 use tagstone_schema::digest::DigestError;
 use tagstone_schema::name::NameError;
 
+use crate::history::HistoryError;
 use crate::manifest::DocumentError;
 use crate::registry::{Act, Immutable, Rejection, WriteError};
 
@@ -202,6 +203,20 @@ fn immutable_detail(immutable: &Immutable) -> Value {
 /// Why a tag is protected, as JSON.
 pub(super) fn reason(reason: &Reason) -> Value {
     json!(reason)
+}
+
+impl From<HistoryError> for Refusal {
+    fn from(error: HistoryError) -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        match error {
+            // Nothing but a restart helps, so clients are told not to try again.
+            HistoryError::Failed => {
+                Self::new(status, Code::Denied, error.to_string()).with_detail(json!({"reason": "HISTORY_FAILED"}))
+            }
+            HistoryError::Behind => Self::new(status, Code::TooManyRequests, error.to_string())
+                .with_header(header::RETRY_AFTER, HeaderValue::from_static("1")),
+        }
+    }
 }
 
 impl From<WriteError> for Refusal {

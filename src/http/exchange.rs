@@ -6,6 +6,7 @@ use actix_web::http::header::{self, HeaderMap, HeaderName};
 use actix_web::{HttpRequest, HttpResponse};
 use tagstone_schema::{Actor, Origin, RepositoryName, Timestamp};
 
+use super::as_of::lies_in_the_past;
 use super::error::Refusal;
 use super::query::Query;
 use super::site::Site;
@@ -72,18 +73,18 @@ impl Exchange<'_> {
     }
 }
 
-/// The name of a repository that is read.
+/// The name of a repository that is read as it is.
 pub(super) fn readable(name: &str) -> Result<RepositoryName, Refusal> {
     Ok(name.parse()?)
 }
 
 /// The name of a repository that is written; the past cannot be.
 pub(super) fn writable(name: &str) -> Result<RepositoryName, Refusal> {
-    let name: RepositoryName = name.parse()?;
-    if name.is_reserved() {
+    if lies_in_the_past(name) {
+        let shown: String = name.chars().take(300).collect();
         let mut refusal = Refusal::method("GET, HEAD");
-        refusal.message = format!("{name} shows the past, which cannot be changed; push to the repository itself");
+        refusal.message = format!("{shown} shows the past, which cannot be changed; push to the repository itself");
         return Err(refusal);
     }
-    Ok(name)
+    Ok(name.parse()?)
 }

@@ -2,8 +2,10 @@
 
 use actix_web::HttpResponse;
 use serde_json::{Value, json};
+use tagstone_replay::audit::past::Question;
 
-use super::exchange::{Answer, Exchange, readable};
+use super::asked::Asked;
+use super::exchange::{Answer, Exchange};
 use super::manifests::known;
 
 /// GET `/v2/_extensions/list`. Both spellings of the prefix are in use.
@@ -15,12 +17,12 @@ pub(super) fn list() -> Answer {
 }
 
 /// GET `/v2/_oci/ext/discover` and `/v2/<name>/_oci/ext/discover` (distribution-spec, extensions/_oci.md)
-pub(super) fn discover(exchange: &Exchange<'_>, name: Option<&str>) -> Answer {
+pub(super) async fn discover(exchange: &Exchange<'_>, name: Option<&str>) -> Answer {
     let (about, prefix) = match name {
         None => (registry_wide(), String::new()),
         Some(name) => {
-            let name = readable(name)?;
-            known(&exchange.site.published.load().state, &name)?;
+            let asked = Asked::of(exchange, name).await?;
+            known(&*asked.state(exchange, || Question::Existence).await?, &asked)?;
             (of_repository(), format!("{name}/"))
         }
     };
@@ -41,14 +43,18 @@ type About = Vec<(&'static str, &'static str, &'static [&'static str])>;
 
 fn registry_wide() -> About {
     vec![
-        ("_oci", "Discovery of extensions", &["_oci/ext/discover"]),
+        (
+            "_oci",
+            "Discovery of extensions, and the history of tags, also of those that are gone",
+            &["_oci/ext/discover", "<name>/_oci/tag-history/<tag>"],
+        ),
         ("_extensions", "Features of this registry by name", &["_extensions/list"]),
     ]
 }
 
 fn of_repository() -> About {
     vec![
-        ("_oci", "Discovery of extensions", &["_oci/ext/discover"]),
+        ("_oci", "Discovery of extensions, and the history of tags", &["_oci/ext/discover", "_oci/tag-history/<tag>"]),
         ("_tagstone", "Tags with digest, size, age and protection", &["_tagstone/tags"]),
     ]
 }

@@ -5,13 +5,15 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 use serde_json::json;
+use tagstone_replay::audit::past::Question;
 use tagstone_replay::fold::{Live, Manifest, Repository, State};
 use tagstone_schema::{Digest, RepositoryName, Tag, Timestamp};
 
+use super::asked::{Asked, Kind};
 use super::conditions::{etag, is_unchanged};
 use super::connections::Connection;
 use super::error::{Code, Refusal};
-use super::exchange::{Answer, CONTENT_DIGEST, Exchange, readable};
+use super::exchange::{Answer, CONTENT_DIGEST, Exchange};
 use super::file_body::{MemoryBody, NoBody};
 use super::site::Site;
 use crate::registry::Rejection;
@@ -62,8 +64,8 @@ struct FoundTag {
 
 /// GET and HEAD `/v2/<name>/manifests/<reference>`
 pub(super) async fn get(exchange: &Exchange<'_>, name: &str, reference: &str) -> Answer {
-    let repository = readable(name)?;
-    let found = find(&exchange.site.published.load().state, &repository, reference, exchange.now())?;
+    let asked = Asked::of(exchange, name).await?;
+    let found = find(&*asked.state(exchange, || question(reference)).await?, &asked, reference)?;
     let digest = found.digest.to_string();
     let mut response = HttpResponse::Ok();
     response.insert_header((CONTENT_DIGEST, header_value(&digest)));
@@ -78,7 +80,7 @@ pub(super) async fn get(exchange: &Exchange<'_>, name: &str, reference: &str) ->
     // Without the bytes, a client that asks first is told to push them again.
     let site = exchange.site;
     if site.manifests.peek(&found.digest).is_none() && !site.content.segments.contains(&found.digest) {
-        return Err(absent(&repository, &found.digest));
+        return Err(asked.absent(exchange, Kind::Manifest, &found.digest).await);
     }
     if is_unchanged(exchange.request, &digest) {
         return Ok(response.status(StatusCode::NOT_MODIFIED).finish());
@@ -87,7 +89,9 @@ pub(super) async fn get(exchange: &Exchange<'_>, name: &str, reference: &str) ->
     if exchange.request.method() == Method::HEAD {
         return Ok(head(&mut response, found.size));
     }
-    let bytes = read(site, &found.digest).await?.ok_or_else(|| absent(&repository, &found.digest))?;
+    let Some(bytes) = read(site, &found.digest).await? else {
+        return Err(asked.absent(exchange, Kind::Manifest, &found.digest).await);
+    };
     site.metrics.bytes_sent(bytes.len() as u64);
     Ok(whole(exchange, &mut response, bytes))
 }
@@ -107,9 +111,19 @@ pub(super) fn head(response: &mut HttpResponseBuilder, length: u64) -> HttpRespo
     response.body(NoBody(length))
 }
 
-fn find(state: &State, name: &RepositoryName, reference: &str, now: Timestamp) -> Result<Found, Refusal> {
+/// What has to be known of a repository to answer for a reference.
+fn question(reference: &str) -> Question {
+    match Reference::of(reference) {
+        Ok(Reference::Digest(digest)) => Question::Digest(digest),
+        Ok(Reference::Tag(tag)) => Question::Tag(tag),
+        Err(_) => Question::Existence,
+    }
+}
+
+fn find(state: &State, asked: &Asked<'_>, reference: &str) -> Result<Found, Refusal> {
+    let (name, now) = (&asked.name, asked.now);
     let digest = if reference.contains(':') { Some(reference.parse::<Digest>()?) } else { None };
-    let live = match live(state, name, now) {
+    let live = match live(state, asked) {
         Ok(live) => live,
         // A repository that is gone still knows its spent names.
         Err(refusal) => return Err(spent(state, name, reference, now).unwrap_or(refusal)),
@@ -118,7 +132,7 @@ fn find(state: &State, name: &RepositoryName, reference: &str, now: Timestamp) -
         let manifest = live
             .repository
             .manifest(&digest)
-            .ok_or_else(|| Rejection::ManifestUnknown { repository: name.clone(), digest: digest.clone() })?;
+            .ok_or_else(|| asked.refuse(Rejection::ManifestUnknown { repository: name.clone(), digest }))?;
         return Ok(found(manifest, None));
     }
     // A text that can be no tag is looked up like any other: it does not exist, which is what is answered.
@@ -127,7 +141,7 @@ fn find(state: &State, name: &RepositoryName, reference: &str, now: Timestamp) -
             return Err(refusal);
         }
         return Err(match reference.parse::<Tag>() {
-            Ok(tag) => Rejection::TagUnknown { repository: name.clone(), tag }.into(),
+            Ok(tag) => asked.refuse(Rejection::TagUnknown { repository: name.clone(), tag }),
             Err(error) => Refusal::not_found(Code::ManifestUnknown, error.to_string()),
         });
     };
@@ -166,13 +180,15 @@ fn found(manifest: &Manifest, tag: Option<FoundTag>) -> Found {
 }
 
 /// A repository that is read.
-pub(super) fn known<'a>(state: &'a State, name: &RepositoryName) -> Result<&'a Repository, Rejection> {
-    state.repository(name.as_str()).ok_or_else(|| Rejection::RepositoryUnknown { repository: name.clone() })
+pub(super) fn known<'a>(state: &'a State, asked: &Asked<'_>) -> Result<&'a Repository, Refusal> {
+    let unknown = || asked.refuse(Rejection::RepositoryUnknown { repository: asked.name.clone() });
+    state.repository(asked.name.as_str()).ok_or_else(unknown)
 }
 
-/// A repository that is read, with its tags as they are now.
-pub(super) fn live<'a>(state: &'a State, name: &'a RepositoryName, now: Timestamp) -> Result<Live<'a>, Refusal> {
-    state.live(name, now).ok_or_else(|| Rejection::RepositoryUnknown { repository: name.clone() }.into())
+/// A repository that is read, with its tags as they are at the time of the request, or were at the one it asks about.
+pub(super) fn live<'a>(state: &'a State, asked: &'a Asked<'_>) -> Result<Live<'a>, Refusal> {
+    let unknown = || asked.refuse(Rejection::RepositoryUnknown { repository: asked.name.clone() });
+    state.live(&asked.name, asked.now).ok_or_else(unknown)
 }
 
 /// The bytes of a manifest, verified when they came from the disk; none if they are not there.
@@ -195,14 +211,6 @@ pub(super) async fn read(site: &Site, digest: &Digest) -> Result<Option<Bytes>, 
             Err(Refusal::internal(Code::ManifestUnknown, message))
         }
     }
-}
-
-fn absent(repository: &RepositoryName, digest: &Digest) -> Refusal {
-    let message = format!(
-        "manifest {digest} belongs to repository {repository}, but its bytes are not on this server (restored without \
-         its content?); pushing it again brings it back"
-    );
-    Refusal::not_found(Code::ManifestUnknown, message)
 }
 
 /// A header value of text that was checked: digests, media types and names are visible ASCII.

@@ -4,6 +4,8 @@
 //! so nothing is answered without a request id and, once the site is there, a metric and, where it matters, a line in the log.
 
 mod api;
+mod as_of;
+mod asked;
 mod blobs;
 mod body;
 mod conditions;
@@ -29,6 +31,7 @@ mod refused;
 mod route;
 mod server;
 mod site;
+mod tag_history;
 mod uploads;
 
 pub use entrance::Entrance;

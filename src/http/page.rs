@@ -58,9 +58,18 @@ pub(super) fn link_next(
     last: &str,
     also: &[(&str, &str)],
 ) {
-    let mut target = format!("<{path}?n={size}&last={}", utf8_percent_encode(last, QUERY_VALUE));
-    for (name, value) in also {
-        target.push_str(&format!("&{name}={}", utf8_percent_encode(value, QUERY_VALUE)));
+    let size = size.to_string();
+    let mut parameters = vec![("n", &*size), ("last", last)];
+    parameters.extend(also);
+    link(response, path, &parameters);
+}
+
+/// Adds the link to a next page, which is asked for by these parameters.
+pub(super) fn link(response: &mut HttpResponseBuilder, path: &str, parameters: &[(&str, &str)]) {
+    let mut target = format!("<{path}");
+    for (at, (name, value)) in parameters.iter().enumerate() {
+        let before = if at == 0 { '?' } else { '&' };
+        target.push_str(&format!("{before}{name}={}", utf8_percent_encode(value, QUERY_VALUE)));
     }
     target.push_str(">; rel=\"next\"");
     if let Ok(value) = HeaderValue::try_from(target) {

@@ -6,12 +6,14 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
+use tagstone_replay::audit::past::Question;
 use tagstone_replay::fold::Manifest;
 use tagstone_schema::Digest;
 use tagstone_schema::media_type::OCI_INDEX;
 
+use super::asked::Asked;
 use super::error::{Code, Refusal};
-use super::exchange::{Answer, Exchange, readable};
+use super::exchange::{Answer, Exchange};
 use super::manifests;
 use super::page::{Page, link_next};
 use crate::manifest::Document;
@@ -24,7 +26,7 @@ const MOST_ENTRIES: usize = 100;
 /// GET `/v2/<name>/referrers/<digest>`: an index of the manifests whose subject is the digest, in order of digests.
 /// It is empty, not missing, where nothing refers to the digest, the subject is unknown, or the repository is.
 pub(super) async fn list(exchange: &Exchange<'_>, name: &str, digest: &str) -> Answer {
-    let name = readable(name)?;
+    let asked = Asked::of(exchange, name).await?;
     let subject: Digest = digest.parse()?;
     let query = exchange.query();
     let page = Page::of(&query, MOST_ENTRIES.min(exchange.site.limits.page_entries))?;
@@ -36,13 +38,15 @@ pub(super) async fn list(exchange: &Exchange<'_>, name: &str, digest: &str) -> A
         .transpose()
         .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, Code::DigestInvalid, format!("`last`: {error}")))?;
 
-    let snapshot = exchange.site.published.snapshot();
     let of_type = |manifest: &&Arc<Manifest>| {
         wanted.as_deref().is_none_or(|wanted| manifest.artifact_type.as_ref().is_some_and(|own| own.as_str() == wanted))
     };
-    let all = snapshot.state.repository(name.as_str()).into_iter();
-    let (entries, more) =
-        page.take(all.flat_map(|repository| repository.referrers(&subject, after.as_ref())).filter(of_type));
+    let (entries, more) = {
+        let state = asked.state(exchange, || Question::Referrers(subject.clone())).await?;
+        let all = state.repository(asked.name.as_str()).into_iter();
+        let all = all.flat_map(|repository| repository.referrers(&subject, after.as_ref()));
+        page.take(all.filter(of_type).cloned())
+    };
 
     // A page also ends where it has grown as large as a manifest may be: annotations can fill one each.
     let most = exchange.site.limits.manifest_bytes;

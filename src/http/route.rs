@@ -27,6 +27,8 @@ pub(super) enum Route<'a> {
     TagList { name: &'a str },
     /// `/v2/<name>/_tagstone/tags`
     TagTable { name: &'a str },
+    /// `/v2/<name>/_oci/tag-history/<tag>`
+    TagHistory { name: &'a str, tag: &'a str },
     /// `/v2/<name>/referrers/<digest>`
     Referrers { name: &'a str, digest: &'a str },
     /// `/healthz`
@@ -94,6 +96,8 @@ impl<'a> Route<'a> {
             Self::Blob { name, digest: last }
         } else if let Some(name) = rest.strip_suffix("/manifests") {
             Self::Manifest { name, reference: last }
+        } else if let Some(name) = rest.strip_suffix("/_oci/tag-history") {
+            Self::TagHistory { name, tag: last }
         } else if let Some(name) = rest.strip_suffix("/referrers") {
             Self::Referrers { name, digest: last }
         } else {
@@ -110,7 +114,7 @@ impl<'a> Route<'a> {
         labels
     };
 
-    const OWN_LABELS: [&'static str; 15] = [
+    const OWN_LABELS: [&'static str; 16] = [
         "base",
         "catalog",
         "extensions",
@@ -126,6 +130,7 @@ impl<'a> Route<'a> {
         "ready",
         "metrics",
         "unknown",
+        "tag_history",
     ];
 
     /// The place of the route's label in [`Route::LABELS`].
@@ -146,6 +151,7 @@ impl<'a> Route<'a> {
             Self::Ready => 12,
             Self::Metrics => 13,
             Self::Unknown => 14,
+            Self::TagHistory { .. } => 15,
             Self::Api(route) => Self::OWN_LABELS.len() + route.index(),
         }
     }
@@ -179,6 +185,8 @@ mod tests {
             ("/v2/blobs/uploads/blobs/x", Route::Blob { name: "blobs/uploads", digest: "x" }),
             ("/v2/a/tags/list", Route::TagList { name: "a" }),
             ("/v2/a/_tagstone/tags", Route::TagTable { name: "a" }),
+            ("/v2/a/b/_oci/tag-history/v1", Route::TagHistory { name: "a/b", tag: "v1" }),
+            ("/v2/a/_oci/tag-history/", Route::TagHistory { name: "a", tag: "" }),
             ("/v2/a/referrers/sha256:x", Route::Referrers { name: "a", digest: "sha256:x" }),
             ("/healthz", Route::Health),
             ("/v2/a", Route::Unknown),

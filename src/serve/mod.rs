@@ -1,6 +1,7 @@
 //! From settings to a running registry, and back to a clean stop.
 
 mod background;
+mod presence;
 mod start;
 
 use std::io;

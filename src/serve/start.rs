@@ -9,7 +9,7 @@ use tagstone_schema::policy::{Pattern, Rule, Scope};
 use tagstone_schema::record::{EncodeError, FORMAT_VERSION};
 use tagstone_schema::{Actor, Event, Id, Origin, Record};
 
-use super::{ServeError, bounded};
+use super::{ServeError, bounded, presence};
 use crate::content::{ContentStore, Settings as ContentSettings};
 use crate::history::Behind;
 use crate::random_id::random_id;
@@ -57,6 +57,7 @@ impl Opened {
                 small_blob_bytes: bounded(settings.content.small_blob_bytes),
             },
         )?;
+        presence::warn_of_missing(&state, &content);
         record_start(&mut *log, &mut state, &SystemClock, settings)?;
         let head = log.head();
         tracing::info!(seq = head.seq, hash = %head.hash, repositories = state.repository_count(), "the log is open");

@@ -86,10 +86,15 @@ fn extensions_are_told_in_both_ways() {
         });
         registry.check(get("/v2/_extensions/list"), ok(200).json(listed)).await;
         for (path, endpoints) in [
-            ("/v2/_oci/ext/discover".to_owned(), ["/v2/_oci/ext/discover", "/v2/_extensions/list"].map(str::to_owned)),
+            (
+                "/v2/_oci/ext/discover".to_owned(),
+                ["/v2/_oci/ext/discover", "/v2/<name>/_oci/tag-history/<tag>", "/v2/_extensions/list"]
+                    .map(str::to_owned),
+            ),
             (
                 format!("/v2/{REPO}/_oci/ext/discover"),
-                ["_oci/ext/discover", "_tagstone/tags"].map(|endpoint| format!("/v2/{REPO}/{endpoint}")),
+                ["_oci/ext/discover", "_oci/tag-history/<tag>", "_tagstone/tags"]
+                    .map(|endpoint| format!("/v2/{REPO}/{endpoint}")),
             ),
         ] {
             let told = registry.check(get(&*path), ok(200).header("content-type", "application/json")).await.json();
@@ -99,7 +104,8 @@ fn extensions_are_told_in_both_ways() {
                     assert!(extension[field].as_str().is_some_and(|text| !text.is_empty()), "{path}: {extension}");
                 }
                 for endpoint in extension["endpoints"].as_array().unwrap() {
-                    registry.check(get(endpoint.as_str().unwrap()), ok(200)).await;
+                    let path = endpoint.as_str().unwrap().replace("<name>", REPO).replace("<tag>", "v1");
+                    registry.check(get(path), ok(200)).await;
                 }
             }
             let all: Vec<_> = extensions.iter().flat_map(|one| one["endpoints"].as_array().unwrap()).collect();

@@ -6,6 +6,7 @@
 
 mod case;
 mod happenings;
+mod live;
 mod policy;
 mod registry;
 mod reply;
@@ -14,9 +15,11 @@ mod samples;
 
 mod api_document;
 mod api_errors;
+mod api_event_stream;
 mod api_events;
 mod api_log_head;
 mod api_log_records;
+mod api_logs;
 mod api_policies;
 mod api_policy_conflicts;
 mod api_policy_races;
@@ -31,6 +34,10 @@ mod api_tag_list;
 mod api_tag_put;
 mod api_tag_why;
 mod api_tags_deletion;
+mod as_of;
+mod as_of_gone;
+mod as_of_points;
+mod as_of_random;
 mod base;
 mod blobs;
 mod body_limits;
@@ -50,4 +57,5 @@ mod read_only;
 mod recovery;
 mod referrers;
 mod sessions;
+mod tag_history;
 mod uploads;

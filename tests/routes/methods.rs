@@ -32,6 +32,7 @@ fn a_wrong_method_is_told_the_right_ones() {
             ("/v2/_extensions/list", "GET, HEAD"),
             ("/v2/_oci/ext/discover", "GET, HEAD"),
             (&format!("/v2/{REPO}/_oci/ext/discover"), "GET, HEAD"),
+            (&format!("/v2/{REPO}/_oci/tag-history/v1"), "GET, HEAD"),
             (&format!("/v2/{REPO}/tags/list"), "GET, HEAD"),
             (&format!("/v2/{REPO}/_tagstone/tags"), "GET, HEAD"),
             (&format!("/v2/{REPO}/referrers/{}", sample.digest), "GET, HEAD"),
@@ -61,7 +62,7 @@ fn the_past_cannot_be_written() {
         let registry = Registry::start().await;
         push_named(&registry, REPO, "v1", "one").await;
         let digest = unknown_digest();
-        for point in ["as-of/seq-1/acme/app", "as-of/20261101t120000z/acme/app", "as-of"] {
+        for point in ["as-of/seq-1/acme/app", "as-of/20261101t120000z/acme/app", "as-of", "as-of/nonsense/acme"] {
             for path in [
                 format!("/v2/{point}/manifests/v1"),
                 format!("/v2/{point}/manifests/{digest}?tag=a"),

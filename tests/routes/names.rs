@@ -11,8 +11,9 @@ use crate::samples::{Sample, sha256, unknown_digest};
 const ID: &str = "00000000-0000-4000-8000-000000000000";
 
 /// A route below a repository: its methods, and the path behind the name. `$D` stands for a digest.
-const ROUTES: [(&[&str], &str); 8] = [
+const ROUTES: [(&[&str], &str); 9] = [
     (&["GET", "HEAD"], "_oci/ext/discover"),
+    (&["GET", "HEAD"], "_oci/tag-history/v1"),
     (&["GET", "HEAD"], "tags/list"),
     (&["GET", "HEAD"], "_tagstone/tags"),
     (&["GET", "HEAD"], "referrers/$D"),

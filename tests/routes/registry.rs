@@ -324,6 +324,11 @@ impl Registry {
         self.failing.store(true, Ordering::SeqCst);
     }
 
+    /// Begins to answer a request. The body is not read.
+    pub(crate) async fn answer(&self, request: TestRequest) -> ServiceResponse {
+        (self.service)(request, None).await.unwrap()
+    }
+
     /// Answers a probe, whose refusals are texts for whoever operates the registry.
     pub(crate) async fn probe(&self, path: &str) -> Reply {
         Reply::of((self.service)(TestRequest::with_uri(path), None).await.unwrap()).await

@@ -50,7 +50,7 @@ pub(crate) const TYPES: [(&str, u16); 18] = [
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
-    headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
     /// The `Content-Length` that the connection sends.
     pub(crate) length: Option<u64>,
     pub(crate) body: Bytes,

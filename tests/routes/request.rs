@@ -102,6 +102,11 @@ impl Request {
         self
     }
 
+    /// The same request at another path.
+    pub(crate) fn at(self, path: impl Into<String>) -> Self {
+        Self { path: path.into(), ..self }
+    }
+
     pub(crate) fn method(&self) -> &Method {
         &self.method
     }

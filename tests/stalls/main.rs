@@ -5,6 +5,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod streams;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;

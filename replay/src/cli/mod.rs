@@ -3,8 +3,16 @@
 //! Exit codes: 0 what was asked holds; 1 a violation, corruption or difference was found; 2 the usage is wrong, or the
 //! source cannot be read. The report goes to stdout; everything said about the run itself goes to stderr.
 
+mod asking;
+mod audit;
+mod audit_text;
+mod diff;
+mod diff_text;
+mod events;
 mod export;
+mod history;
 mod invocation;
+mod listing;
 mod output;
 mod panics;
 mod progress;
@@ -13,6 +21,9 @@ mod state;
 mod state_text;
 mod state_view;
 mod verify;
+mod whereabouts;
+mod why;
+mod wording;
 
 use std::process::ExitCode;
 
@@ -39,6 +50,12 @@ struct Arguments {
 enum Command {
     Verify(verify::Verify),
     State(state::ShowState),
+    Diff(diff::Diff),
+    History(history::History),
+    Events(Box<events::Events>),
+    Why(why::ShowWhy),
+    Where(whereabouts::Where),
+    Audit(audit::Audit),
     Export(export::Export),
     Restore(restore::Restore),
 }
@@ -87,6 +104,12 @@ fn run(arguments: &Arguments) -> Result<Finding, Unable> {
     match &arguments.command {
         Command::Verify(verify) => verify.run(asked),
         Command::State(state) => state.run(asked),
+        Command::Diff(diff) => diff.run(asked),
+        Command::History(history) => history.run(asked),
+        Command::Events(events) => events.run(asked),
+        Command::Why(why) => why.run(asked),
+        Command::Where(whereabouts) => whereabouts.run(asked),
+        Command::Audit(audit) => audit.run(asked),
         Command::Export(export) => export.run(asked),
         Command::Restore(restore) => restore.run(asked),
     }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::output::table;
 use super::state_view::{PolicyView, RepositoryView, SpentView, StateView, TokenView};
+use super::wording;
 
 /// Writes the whole state; what is empty is left out.
 pub(super) fn write(out: &mut dyn Write, view: &StateView<'_>) -> io::Result<()> {
@@ -96,8 +97,8 @@ fn tokens(tokens: &[TokenView<'_>]) -> comfy_table::Table {
     for token in tokens {
         table.add_row([
             token.id.to_string(),
-            printable(token.subject),
-            printable(token.label),
+            wording::printable(token.subject),
+            wording::printable(token.label),
             json(&token.scopes),
             token.issued.clone(),
             or_dash(token.expires.as_deref()),
@@ -109,11 +110,6 @@ fn tokens(tokens: &[TokenView<'_>]) -> comfy_table::Table {
 
 fn or_dash(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
-}
-
-/// Text that somebody outside chose: what would steer a terminal is escaped.
-fn printable(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 /// The values here hold nothing that JSON cannot express.

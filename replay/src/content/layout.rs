@@ -41,6 +41,11 @@ impl Layout {
         self.root.join("index")
     }
 
+    /// The file with a snapshot of the state, which can be made anew from the log.
+    pub fn snapshot(&self) -> PathBuf {
+        self.root.join("snapshot")
+    }
+
     /// The directory of the segments, which hold small content.
     pub fn segments(&self) -> PathBuf {
         self.root.join("segments")
@@ -103,6 +108,7 @@ mod tests {
             (layout.log(), "/data/log".to_owned()),
             (layout.anchor(), "/data/anchor".to_owned()),
             (layout.index(), "/data/index".to_owned()),
+            (layout.snapshot(), "/data/snapshot".to_owned()),
             (layout.segment(7), "/data/segments/0000000007.seg".to_owned()),
             (layout.sidecar(7), "/data/segments/0000000007.idx".to_owned()),
             (layout.blob(&sha256), format!("/data/blobs/sha256/ab/{}", "ab".repeat(32))),

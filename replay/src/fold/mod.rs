@@ -15,6 +15,7 @@ mod policy;
 #[cfg(test)]
 pub(crate) mod properties;
 mod repository;
+pub mod snapshot;
 mod state;
 mod table;
 mod tag;

@@ -39,6 +39,27 @@ impl Repository {
         self.contents.get_mut(digest)?.manifest.as_mut().map(Arc::make_mut)
     }
 
+    /// Adds a manifest with the tags on it, and what follows from it; false, and nothing happens, if it is here already.
+    pub(super) fn hold(&mut self, held: Held) -> bool {
+        let manifest = held.manifest.clone();
+        let is_new = self.contents.change(&manifest.digest, Content::default, |content| {
+            let is_new = content.manifest.is_none();
+            content.manifest.get_or_insert_with(|| Arc::new(held));
+            is_new
+        });
+        if !is_new {
+            return false;
+        }
+        self.manifests += 1;
+        for reference in &manifest.references {
+            self.contents.change(reference, Content::default, |content| content.parents.insert(&manifest));
+        }
+        if let Some(subject) = &manifest.subject {
+            self.referrers.change(subject, OrdSet::new, |all| all.insert(manifest.digest.clone()));
+        }
+        true
+    }
+
     /// The size of a blob that is linked here.
     pub fn blob(&self, digest: &Digest) -> Option<u64> {
         self.contents.get(digest)?.blob

@@ -1,24 +1,40 @@
 //! A log that is read without a byte of it being changed.
 //!
 //! sled writes to its files when it is merely opened: it truncates a torn tail, marks segments free, writes a snapshot.
-//! So the directory is copied, and the copy is opened.
+//! So the directory is copied, and the copy is opened. Where sled cannot open it, cannot read on, or shows fewer records than the
+//! anchor names, the records are read past sled, from the bytes of the original, as far as they are proved.
 
+use std::cell::{OnceCell, RefCell};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tagstone_schema::Seq;
+use tagstone_schema::{Head, Record, RecordHash, Seq};
 use tempfile::TempDir;
 
-use super::RecordBytes;
 use super::open_error::OpenError;
+use super::patched::Patched;
+use super::salvage::{Missing, Salvage};
 use super::tree::{Options, RecordTree, unwinding};
+use super::{RecordBytes, StoredRecord};
 
 /// The copy of a log's directory, opened. The copy is removed when the value is dropped.
 pub struct CopiedLog {
-    /// Dropped before the directory that it lies in; none only while that happens.
-    tree: Option<RecordTree>,
+    /// Dropped before the directory that it lies in; none only while that happens, or why sled cannot open it.
+    tree: Option<Result<RecordTree, String>>,
     _copy: TempDir,
+    original: PathBuf,
+    anchor: Option<Head>,
+    /// What is found in the bytes of the original, once it was searched.
+    salvage: OnceCell<Option<Salvage>>,
+    damage: RefCell<Option<Damage>>,
+}
+
+/// What sled cannot do.
+struct Damage {
+    why: String,
+    /// The records that were read past it.
+    past: Option<(Seq, Seq)>,
 }
 
 /// Why there is no copy to read.
@@ -45,14 +61,12 @@ pub enum CopyError {
         /// What the system said.
         source: io::Error,
     },
-    /// The copy cannot be opened.
-    #[error("sled cannot open a copy of the log: {0}")]
-    Unusable(String),
 }
 
 impl CopiedLog {
-    /// Copies the directory of a log, and opens the copy.
-    pub fn of(log: &Path) -> Result<Self, CopyError> {
+    /// Copies the directory of a log, and opens the copy. A log that sled cannot open is no error here. `anchor` is what stands
+    /// outside of the log about its end.
+    pub fn of(log: &Path, anchor: Option<Head>) -> Result<Self, CopyError> {
         let failed = |source| CopyError::Io { path: log.to_owned(), source };
         let copy = tempfile::Builder::new().prefix("tagstone-replay-").tempdir().map_err(failed)?;
         let needed = size_of_directory(log).map_err(failed)?;
@@ -63,18 +77,82 @@ impl CopiedLog {
         }
         copy_directory(log, copy.path())?;
         let tree = RecordTree::open(copy.path(), Options::default()).map_err(|error| match error {
-            OpenError::Unusable { why, .. } => CopyError::Unusable(why),
-            other => CopyError::Unusable(other.to_string()),
-        })?;
-        Ok(Self { tree: Some(tree), _copy: copy })
+            OpenError::Unusable { why, .. } => why,
+            other => other.to_string(),
+        });
+        let damage = tree.as_ref().err().map(|why| Damage { why: why.clone(), past: None });
+        Ok(Self {
+            tree: Some(tree),
+            _copy: copy,
+            original: log.join("db"),
+            anchor,
+            salvage: OnceCell::new(),
+            damage: RefCell::new(damage),
+        })
     }
 
     /// The stored bytes of the records from `from` on, in order. Nothing about them is verified.
     pub fn read(&self, from: Seq) -> RecordBytes<'_> {
-        match &self.tree {
-            Some(tree) => tree.read(from),
-            None => Box::new(std::iter::empty()),
+        Box::new(Patched::new(self, from.max(1)))
+    }
+
+    /// What is wrong with what keeps the records. It is known once they were read.
+    pub fn damage(&self) -> Option<String> {
+        let damage = self.damage.borrow();
+        let Damage { why, past } = damage.as_ref()?;
+        Some(match past {
+            None => format!("sled cannot open the log ({why})"),
+            Some((first, last)) => format!(
+                "sled cannot read the log ({why}). The records {first} to {last} were read past it, from the bytes of its \
+                 file; the hash of each is named by the next one, or by the anchor"
+            ),
+        })
+    }
+
+    /// Notes that the record `seq` was read past sled, as the first or one more.
+    pub(super) fn note_past_sled(&self, seq: Seq, why: &str) {
+        match &mut *self.damage.borrow_mut() {
+            Some(Damage { past: Some((_, last)), .. }) => *last = seq.max(*last),
+            Some(Damage { past, .. }) => *past = Some((seq, seq)),
+            none => *none = Some(Damage { why: why.to_owned(), past: Some((seq, seq)) }),
         }
+    }
+
+    /// Whether records up to this one are known to have been there.
+    pub(super) fn reached_to(&self, seq: Seq) -> bool {
+        self.anchor.is_some_and(|anchor| seq <= anchor.seq)
+    }
+
+    /// The records as sled reads them, or why it cannot.
+    pub(super) fn in_sled(&self, from: Seq) -> Result<RecordBytes<'_>, &str> {
+        match &self.tree {
+            Some(Ok(tree)) => Ok(tree.read(from)),
+            Some(Err(why)) => Err(why),
+            None => Err("it is closed"),
+        }
+    }
+
+    /// The record behind `head`, read past sled.
+    pub(super) fn past_sled(&self, head: &Head) -> Result<(StoredRecord, Head), Missing> {
+        let search = || Salvage::of(&self.original, self.anchor).ok();
+        self.salvage.get_or_init(search).as_ref().ok_or(Missing::Unreadable)?.next(head)
+    }
+
+    /// The head of the log up to a record, by whatever way it is read.
+    pub(super) fn head_at(&self, seq: Seq) -> Option<Head> {
+        if seq == 0 {
+            return Some(Head::default());
+        }
+        let in_sled = self.in_sled(seq).ok().and_then(|mut records| records.next()?.ok());
+        if let Some(stored) = in_sled.filter(|stored| stored.seq == seq) {
+            let time = Record::decode(&stored.bytes).ok()?.time;
+            return Some(Head { seq, hash: RecordHash::of(&stored.bytes), time });
+        }
+        let mut head = Head::default();
+        while head.seq < seq {
+            head = self.past_sled(&head).ok()?.1;
+        }
+        Some(head)
     }
 }
 

@@ -12,8 +12,10 @@ pub mod index;
 pub mod memory;
 mod open_error;
 mod pages;
+mod patched;
 mod reader;
 mod recovery;
+mod salvage;
 mod tree;
 
 use tagstone_schema::{EncodedRecord, Head, Seq};

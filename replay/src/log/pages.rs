@@ -13,8 +13,11 @@ use super::{StoreError, StoredRecord};
 pub(super) const VALUE_BYTES: usize = 4096;
 
 /// More parts than any record has: a log in which somebody wrote endless parts fills no memory.
-const MOST_PARTS: u16 = 64;
+pub(super) const MOST_PARTS: u16 = 64;
 const _: () = assert!(limits::RECORD_BYTES / VALUE_BYTES < MOST_PARTS as usize);
+
+/// What fails where a part stands that belongs to no record: somebody wrote it, sled is not at fault.
+pub(super) const STRAY_PART: &str = "joining the parts of a record";
 
 /// The keys and values of a record.
 pub(super) fn pages_of(record: &EncodedRecord) -> impl Iterator<Item = (Vec<u8>, &[u8])> {
@@ -73,7 +76,7 @@ where
             Err(error) => return Some(Err(error)),
         };
         let Ok(first) = <[u8; 8]>::try_from(key.as_ref()) else {
-            return Some(Err(StoreError::new("reading the log", "a part of a record stands where none belongs")));
+            return Some(Err(StoreError::new(STRAY_PART, "a part of a record stands where none belongs")));
         };
         let mut bytes = value.as_ref().to_vec();
         for part in 1..MOST_PARTS {

@@ -18,9 +18,7 @@ pub use difference::{
 };
 pub use protections::{EndedBy, Protected, ProtectedBy};
 pub use reasons::{Reasons, WhyAnswer};
-pub use report::{
-    ActorSummary, At, Bounds, BrokenSeal, Outcome, RefusedGroup, RefusedSummary, Report, Reporter, SpentName, Summed,
-};
+pub use report::{ActorSummary, At, Bounds, BrokenSeal, Outcome, RefusedGroup, Report, Reporter, SpentName};
 pub use subject::{Subject, SubjectError, TagSubject};
 pub use whereabouts::{Held, HeldAs, Removed, Stay, Whereabouts};
 

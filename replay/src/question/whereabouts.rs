@@ -70,7 +70,7 @@ pub struct Removed {
     #[serde(flatten)]
     pub deed: Deed,
     /// `content_purged` or `content_collected`.
-    pub kind: &'static str,
+    pub event: &'static str,
     /// The reason that was given for a purge.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -142,7 +142,7 @@ impl Whereabouts {
     }
 
     fn gone(&mut self, event: &AuditEvent<'_>, reason: Option<String>) {
-        self.removed.push(Removed { deed: Deed::of(event), kind: event.kind().name(), reason });
+        self.removed.push(Removed { deed: Deed::of(event), event: event.kind().name(), reason });
     }
 }
 

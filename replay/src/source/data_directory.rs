@@ -11,22 +11,15 @@ use super::{DurableEnd, Source, SourceError};
 use crate::content::Layout;
 use crate::log::anchor::{self, AnchorError};
 use crate::log::directory::DirectoryLock;
-use crate::log::{CopiedLog, CopyError, RecordBytes, StoreError};
+use crate::log::{CopiedLog, RecordBytes};
 
 /// A data directory, opened for reading. No server can start on it while the value lives.
 pub struct DataDirectory {
     layout: Layout,
-    log: CopyOfLog,
+    /// None where the registry stopped before it made a log, or somebody removed it: the anchor tells which.
+    log: Option<CopiedLog>,
     durable_end: DurableEnd,
     _lock: Option<DirectoryLock>,
-}
-
-enum CopyOfLog {
-    /// The registry stopped before it made a log, or somebody removed it: the anchor tells which.
-    Absent,
-    /// sled gives up on it.
-    Unusable(String),
-    Open(CopiedLog),
 }
 
 impl DataDirectory {
@@ -43,15 +36,12 @@ impl DataDirectory {
             Err(error @ AnchorError::Io { .. }) => return Err(SourceError::Anchor(error.to_string())),
             Err(error) => DurableEnd::Lost(error.to_string()),
         };
-        let log = if layout.log().exists() {
-            match CopiedLog::of(&layout.log()) {
-                Ok(log) => CopyOfLog::Open(log),
-                Err(CopyError::Unusable(why)) => CopyOfLog::Unusable(why),
-                Err(error) => return Err(SourceError::Copy(error)),
-            }
-        } else {
-            CopyOfLog::Absent
+        let anchor = match &durable_end {
+            DurableEnd::Known(head) => Some(*head),
+            DurableEnd::Exact { .. } | DurableEnd::Lost(_) => None,
         };
+        let log = layout.log().exists().then(|| CopiedLog::of(&layout.log(), anchor)).transpose();
+        let log = log.map_err(SourceError::Copy)?;
         Ok(Self { layout, log, durable_end, _lock: lock })
     }
 
@@ -64,10 +54,13 @@ impl DataDirectory {
 impl Source for DataDirectory {
     fn records(&self, from: Seq) -> RecordBytes<'_> {
         match &self.log {
-            CopyOfLog::Absent => Box::new(std::iter::empty()),
-            CopyOfLog::Unusable(why) => Box::new(std::iter::once(Err(StoreError::new("opening the log", why)))),
-            CopyOfLog::Open(log) => log.read(from),
+            None => Box::new(std::iter::empty()),
+            Some(log) => log.read(from),
         }
+    }
+
+    fn damage(&self) -> Option<String> {
+        self.log.as_ref().and_then(CopiedLog::damage)
     }
 
     fn durable_end(&self) -> &DurableEnd {

@@ -13,7 +13,7 @@ use crate::log::{CopyError, RecordBytes};
 /// A source of any kind.
 pub enum OpenSource {
     /// The data directory of a stopped registry.
-    Directory(DataDirectory),
+    Directory(Box<DataDirectory>),
     /// An exported file.
     Export(ExportFile),
     /// A running registry.
@@ -88,7 +88,7 @@ pub fn open_any(given: &str, credentials: Option<&Credentials>) -> Result<OpenSo
     let path = Path::new(given);
     let metadata = std::fs::metadata(path).map_err(|source| SourceError::Absent { path: path.to_owned(), source })?;
     if metadata.is_dir() {
-        DataDirectory::open(path).map(OpenSource::Directory)
+        DataDirectory::open(path).map(Box::new).map(OpenSource::Directory)
     } else if metadata.is_file() {
         ExportFile::open(path).map(OpenSource::Export)
     } else {
@@ -107,7 +107,7 @@ impl OpenSource {
 
     fn inner(&self) -> &dyn Source {
         match self {
-            Self::Directory(directory) => directory,
+            Self::Directory(directory) => &**directory,
             Self::Export(export) => export,
             Self::Registry(registry) => registry,
         }

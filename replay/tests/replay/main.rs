@@ -6,5 +6,8 @@ mod damage;
 mod directory;
 mod export;
 mod forged;
+mod incident;
+mod questions;
+mod registry;
 mod sound;
 mod usage;

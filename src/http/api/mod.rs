@@ -15,6 +15,7 @@ mod expire;
 mod json;
 mod log_head;
 mod log_records;
+mod logs;
 mod openapi;
 mod page;
 mod policies;
@@ -78,6 +79,14 @@ pub(super) async fn answer(exchange: &Exchange<'_>, route: ApiRoute<'_>, payload
         },
         ApiRoute::EventStream => match *exchange.request.method() {
             Method::GET | Method::HEAD => events::stream::get(exchange).await,
+            _ => wrong_method("GET, HEAD"),
+        },
+        ApiRoute::RepositoryLogs { name } => match *exchange.request.method() {
+            Method::GET | Method::HEAD => logs::of_repository(exchange, name).await,
+            _ => wrong_method("GET, HEAD"),
+        },
+        ApiRoute::OrganizationLogs { namespace } => match *exchange.request.method() {
+            Method::GET | Method::HEAD => logs::of_organization(exchange, namespace).await,
             _ => wrong_method("GET, HEAD"),
         },
         ApiRoute::Refusals => match *exchange.request.method() {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use imbl::OrdSet;
 use tagstone_schema::{Digest, MediaType, RepositoryName, Tag};
 
 use super::Illegality;
@@ -97,24 +96,9 @@ impl State {
     pub(super) fn push_manifest(&mut self, repository: &RepositoryName, manifest: Manifest) -> Result<(), Illegality> {
         let target = self.made(repository)?;
         let manifest = Arc::new(manifest);
-        let held = Arc::new(Held { manifest: manifest.clone(), tags: TagSet::Empty });
-        let stands = target.contents.change(&manifest.digest, Content::default, |content| match content.manifest {
-            Some(_) => true,
-            None => {
-                content.manifest = Some(held);
-                false
-            }
-        });
-        if stands {
+        if !target.hold(Held { manifest: manifest.clone(), tags: TagSet::Empty }) {
             let (repository, digest) = (repository.clone(), manifest.digest.clone());
             return Err(Illegality::ManifestPushedTwice { repository, digest });
-        }
-        target.manifests += 1;
-        for reference in &manifest.references {
-            target.contents.change(reference, Content::default, |content| content.parents.insert(&manifest));
-        }
-        if let Some(subject) = &manifest.subject {
-            target.referrers.change(subject, OrdSet::new, |all| all.insert(manifest.digest.clone()));
         }
         Ok(())
     }

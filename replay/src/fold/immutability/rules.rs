@@ -109,6 +109,21 @@ impl Rules {
         });
     }
 
+    /// Takes back the demands that [`Rules::ended`] told, in any order. Nothing has ended in these rules yet.
+    pub(in crate::fold) fn recall(&mut self, mut ended: Vec<(Scope, Demand, Moment)>) {
+        ended.sort_by(|(a, _, a_until), (b, _, b_until)| (a, a_until.seq).cmp(&(b, b_until.seq)));
+        for of_scope in ended.chunk_by(|(a, ..), (b, ..)| a == b) {
+            let Some((scope, ..)) = of_scope.first() else { continue };
+            self.change(scope, |rules| {
+                let demands = || of_scope.iter().map(|(_, demand, until)| (demand.clone(), *until));
+                rules.ended = demands().map(|(demand, until)| (DemandKey::of(&demand), (demand, until))).collect();
+                let parts = demands().collect::<Vec<_>>();
+                let parts = parts.chunks(Past::MOST).map(<[_]>::to_vec);
+                rules.past = parts.map(|ended| Arc::new(Past { ended, compiled: OnceLock::new() })).collect();
+            });
+        }
+    }
+
     /// The scopes that contain a repository and have rules, the widest first.
     pub(super) fn around<'a>(&'a self, repository: &'a str) -> impl Iterator<Item = &'a Arc<ScopeRules>> {
         let prefixes = repository.match_indices('/').map(|(at, _)| &repository[..at]);

@@ -21,7 +21,7 @@ use tagstone_schema::{Digest, RepositoryName, Tag, Timestamp};
 
 pub use reporter::Reporter;
 pub use seals::{At, BrokenSeal};
-pub use summary::{ActorSummary, RefusedGroup, RefusedSummary, Summed};
+pub use summary::{ActorSummary, RefusedGroup};
 
 use crate::audit::{Found, TagTurn};
 
@@ -72,8 +72,10 @@ pub struct Report {
     /// Policies drafted, activated, changed, retired; drafts removed.
     #[serde(serialize_with = "super::as_forms")]
     pub policy_changes: Vec<Found>,
-    /// What was tried and refused, summed.
-    pub refusals: RefusedSummary,
+    /// What was tried and refused, by who tried what, and why it was refused.
+    pub refusals: Vec<RefusedGroup>,
+    /// Attempts that are counted only: the log itself or this report had no room for more.
+    pub refusals_beyond: u64,
     /// Access tokens issued and revoked.
     #[serde(serialize_with = "super::as_forms")]
     pub tokens: Vec<Found>,
@@ -81,7 +83,9 @@ pub struct Report {
     #[serde(serialize_with = "super::as_forms")]
     pub server_starts: Vec<Found>,
     /// Who did how much.
-    pub actors: Summed<ActorSummary>,
+    pub actors: Vec<ActorSummary>,
+    /// Records and attempts of more actors than are listed.
+    pub actors_beyond: u64,
 }
 
 impl Report {

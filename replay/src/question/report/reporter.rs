@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tagstone_schema::{Event, RepositoryName, Tag};
 
 use super::summary::{ActorSums, RefusedSums};
-use super::{Bounds, BrokenSeal, RefusedSummary, Report, SpentName};
+use super::{Bounds, BrokenSeal, Report, SpentName};
 use crate::audit::{AuditEvent, Found, TagTurn, TurnedTag, Unfolded, What};
 use crate::fold::{Effect, EndCause, Moment, State};
 use crate::question::protections::Protections;
@@ -42,18 +42,20 @@ impl Reporter {
     /// The report, once the log was replayed.
     pub fn report(mut self, replayed: &Replay) -> Report {
         let spent_names = self.spent_names(&replayed.state);
-        let refused = self.refused.finished();
-        let others = self.refused_others.saturating_add(refused.beyond);
+        let (refusals, beyond) = self.refused.finished();
+        let (actors, actors_beyond) = self.actors.finished();
         Report {
             seals_broken: self.seals_broken,
             spent_names,
             erasures: self.erasures,
             purges: self.purges,
             policy_changes: self.policy_changes,
-            refusals: RefusedSummary { entries: refused, others },
+            refusals,
+            refusals_beyond: self.refused_others.saturating_add(beyond),
             tokens: self.tokens,
             server_starts: self.server_starts,
-            actors: self.actors.finished(),
+            actors,
+            actors_beyond,
         }
     }
 

@@ -8,22 +8,6 @@ use tagstone_schema::{Actor, Record, RepositoryName, Tag, Timestamp};
 
 use crate::audit::Kind;
 
-/// Sums by what they are about. What is about too many different things is only counted.
-#[derive(Debug)]
-pub struct Summed<T> {
-    /// The sums.
-    pub sums: Vec<T>,
-    /// What went into none of them.
-    pub beyond: u64,
-}
-
-/// The sums alone: what is beyond them is written where they stand.
-impl<T: Serialize> Serialize for Summed<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.sums.serialize(serializer)
-    }
-}
-
 /// What one actor did.
 #[derive(Debug, Serialize)]
 pub struct ActorSummary {
@@ -44,15 +28,6 @@ pub struct ActorSummary {
     pub refused: u64,
     /// From where; the first few addresses.
     pub addresses: BTreeSet<String>,
-}
-
-/// What was tried and refused.
-#[derive(Debug, Serialize)]
-pub struct RefusedSummary {
-    /// By who tried what, and why it was refused.
-    pub entries: Summed<RefusedGroup>,
-    /// Attempts that are counted only: the log itself or this report had no room for more.
-    pub others: u64,
 }
 
 /// The same attempt by the same actor, refused for the same reason.
@@ -112,8 +87,9 @@ impl<K: Ord, T> Sums<K, T> {
         Some(self.sums.entry(key).or_insert_with(new))
     }
 
-    pub(super) fn finished(self) -> Summed<T> {
-        Summed { sums: self.sums.into_values().collect(), beyond: self.beyond }
+    /// The sums, in order of their keys, and what went into none of them.
+    pub(super) fn finished(self) -> (Vec<T>, u64) {
+        (self.sums.into_values().collect(), self.beyond)
     }
 }
 

@@ -1,0 +1,118 @@
+//! A snapshot: the state behind one record in a file, so that a start need not fold all records before it.
+//!
+//! **Invariant**: it holds nothing that the log does not, and is never believed but as a whole: a file that is cut,
+//! changed, foreign or of another version gives an error, and whoever asked folds the log instead. What can be
+//! derived (who holds a blob, who names a digest, what expires when) is not stored but derived again.
+//!
+//! Its checksum shows damage, not forgery, and the fingerprint is not computed anew: who can write into the data
+//! directory can also write a snapshot that was never true. Whoever has to know replays the log.
+
+mod frame;
+mod restored;
+mod stored;
+#[cfg(test)]
+mod tests;
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use tagstone_schema::Head;
+
+use self::frame::{FrameError, Sections, Writing};
+use self::restored::Restored;
+use self::stored::{StoredRegistry, repositories};
+use super::state::State;
+use crate::log::directory::sync_directory;
+
+/// Why there is no snapshot to begin with.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// There is none.
+    #[error("there is no snapshot {}", .0.display())]
+    Missing(PathBuf),
+    /// The file could not be read or written.
+    #[error("the snapshot {} cannot be used: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file does not begin as a snapshot does.
+    #[error("{} is not a snapshot", .0.display())]
+    Foreign(PathBuf),
+    /// Another version of the program wrote it.
+    #[error("the snapshot {} has version {found}, not {}", path.display(), frame::VERSION)]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+    },
+    /// It is not what was written.
+    #[error("the snapshot {} is damaged: {what}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+/// Writes the state behind `head`, durably, in place of the snapshot that is there. Where this fails, the one that was
+/// there is left as it was.
+pub fn write(path: &Path, state: &State, head: Head) -> Result<(), SnapshotError> {
+    let fresh = path.with_extension("new");
+    let written = write_fresh(&fresh, state, head)
+        .and_then(|()| fs::rename(&fresh, path))
+        .and_then(|()| sync_directory(path.parent().unwrap_or(Path::new("."))));
+    written.map_err(|source| {
+        // It would only take space; the next attempt overwrites it.
+        let _ = fs::remove_file(&fresh);
+        SnapshotError::Io { path: path.to_owned(), source }
+    })
+}
+
+/// The state of the snapshot, and the last record that it contains. The caller checks that the log has this record.
+pub fn read(path: &Path) -> Result<(State, Head), SnapshotError> {
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => SnapshotError::Missing(path.to_owned()),
+        _ => SnapshotError::Io { path: path.to_owned(), source },
+    };
+    let file = File::open(path).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    decode(file, length).map_err(|error| match error {
+        FrameError::Io(source) => failed(source),
+        FrameError::Foreign => SnapshotError::Foreign(path.to_owned()),
+        FrameError::Version(found) => SnapshotError::Version { path: path.to_owned(), found },
+        FrameError::Damaged(what) => SnapshotError::Damaged { path: path.to_owned(), what },
+    })
+}
+
+fn write_fresh(path: &Path, state: &State, head: Head) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    encode(&mut file, state, head)?;
+    file.sync_all()
+}
+
+fn encode(out: impl Write, state: &State, head: Head) -> io::Result<()> {
+    let mut writing = Writing::begin(out)?;
+    let (registry, media_types) = StoredRegistry::of(state, head);
+    writing.section(&registry)?;
+    for portion in repositories(state, &media_types) {
+        writing.section(&portion)?;
+    }
+    writing.end()
+}
+
+fn decode(bytes: impl Read, length: u64) -> Result<(State, Head), FrameError> {
+    let mut sections = Sections::begin(bytes, length)?;
+    let registry: StoredRegistry = sections.next()?.ok_or_else(|| frame::damaged("it is empty"))?;
+    let head = registry.head();
+    let mut restored = Restored::begin(registry).map_err(frame::damaged)?;
+    while let Some(portion) = sections.next()? {
+        restored.repositories(portion).map_err(frame::damaged)?;
+    }
+    Ok((restored.end().map_err(frame::damaged)?, head))
+}

@@ -1,0 +1,172 @@
+//! A state from what a snapshot stores. The bytes may come from anywhere: what no state can hold is refused.
+
+use std::sync::Arc;
+
+use tagstone_schema::policy::Rule;
+use tagstone_schema::{MediaType, RepositoryName, Tag};
+
+use super::stored::{
+    At, MediaTypePlace, StoredDemand, StoredManifest, StoredPolicy, StoredRegistry, StoredRepository, StoredStatus,
+    StoredTag,
+};
+use crate::fold::content::{Content, Held, Holders};
+use crate::fold::immutability::{Demand, Spent};
+use crate::fold::manifest::Manifest;
+use crate::fold::policy::{Policy, PolicyStatus};
+use crate::fold::repository::Repository;
+use crate::fold::state::{Moment, State};
+use crate::fold::tag::{Marks, TagSet, TagState};
+use crate::fold::token::Token;
+use crate::pattern::Selector;
+
+/// A state, as far as it was read.
+pub(super) struct Restored {
+    state: State,
+    media_types: Vec<MediaType>,
+    /// How many repositories there are to be.
+    repositories: u64,
+}
+
+fn moment((seq, time): At) -> Moment {
+    Moment { seq, time }
+}
+
+fn ascending<T, K: Ord + ?Sized>(items: &[T], key: impl Fn(&T) -> &K, what: &str) -> Result<(), String> {
+    if items.is_sorted_by(|a, b| key(a) < key(b)) { Ok(()) } else { Err(format!("{what} are out of order")) }
+}
+
+impl Restored {
+    pub(super) fn begin(stored: StoredRegistry) -> Result<Self, String> {
+        let mut state = State { log: stored.log, ..State::default() };
+        state.media_types = stored.media_types.iter().cloned().collect();
+        for (id, policy) in stored.policies {
+            let policy = restored_policy(policy)?;
+            if let (Some(at), Rule::Immutability { include_referrer_tags, .. }, Some(selector)) =
+                (policy.in_force, &policy.rule, &policy.selector)
+            {
+                let demand = Demand { selector: selector.clone(), include_referrer_tags: *include_referrer_tags };
+                state.rules.begin(&policy.scope, id, demand, at);
+            }
+            state.policies.insert(id, policy);
+        }
+        let ended = stored.ended.into_iter().map(|StoredDemand { scope, pattern, include_referrer_tags, until }| {
+            let selector = Selector::new(&pattern).map_err(|error| error.to_string())?;
+            Ok((scope, Demand { selector, include_referrer_tags }, moment(until)))
+        });
+        state.rules.recall(ended.collect::<Result<_, String>>()?);
+        for (name, tags) in stored.spent {
+            let spent = |(tag, only, removed)| (tag, Spent { only, removed: moment(removed) });
+            state.spent.insert(name, tags.into_iter().map(spent).collect());
+        }
+        for (id, token) in stored.tokens {
+            let token = Token {
+                subject: token.subject,
+                scopes: token.scopes,
+                secret_hash: token.secret_hash,
+                expires: token.expires,
+                label: token.label,
+                issued: moment(token.issued),
+                revoked: token.revoked.map(moment),
+            };
+            state.tokens.insert(id, token);
+        }
+        Ok(Self { state, media_types: stored.media_types, repositories: stored.repositories })
+    }
+
+    /// Takes the repositories of one portion.
+    pub(super) fn repositories(&mut self, portion: Vec<StoredRepository>) -> Result<(), String> {
+        portion.into_iter().try_for_each(|stored| self.repository(stored))
+    }
+
+    pub(super) fn end(self) -> Result<State, String> {
+        let found = self.state.repository_count() as u64;
+        if found == self.repositories {
+            Ok(self.state)
+        } else {
+            Err(format!("it has {found} repositories instead of {}", self.repositories))
+        }
+    }
+
+    fn repository(&mut self, stored: StoredRepository) -> Result<(), String> {
+        let StoredRepository { name, blobs, manifests, tags } = stored;
+        if self.state.names.get_max().is_some_and(|last| *last >= name) {
+            return Err("repositories are out of order".to_owned());
+        }
+        ascending(&blobs, |(digest, _)| digest, "blobs")?;
+        ascending(&manifests, |manifest| &manifest.digest, "manifests")?;
+        ascending(&tags, |tag| &tag.tag, "tags")?;
+        let mut repository = Repository::new(name.clone());
+        for (digest, size) in &blobs {
+            repository.contents.change(digest, Content::default, |content| content.blob = Some(*size));
+            self.state.blob_holders.change(digest, || Holders::One(name.clone()), |holders| holders.insert(&name));
+        }
+        let manifests = manifests.into_iter().map(|stored| self.manifest(stored)).collect::<Result<Vec<_>, _>>()?;
+        let mut tags_on: Vec<_> = manifests.iter().map(|_| TagSet::Empty).collect();
+        for StoredTag { tag, manifest, since, marks } in tags {
+            let place = usize::try_from(manifest).ok();
+            let (Some(manifest), Some(tags_on)) =
+                (place.and_then(|place| manifests.get(place)), place.and_then(|place| tags_on.get_mut(place)))
+            else {
+                return Err(format!("the tag {tag} points at no manifest"));
+            };
+            tags_on.insert(tag.clone());
+            let marks = marks.map(|marks| Marks {
+                locked: marks.locked.map(moment),
+                expires: marks.expires,
+                protected_before: marks.protected_before,
+            });
+            self.expiring(&name, &tag, marks.as_ref());
+            let marks = marks.filter(|marks| *marks != Marks::default()).map(Box::new);
+            repository.tags.insert(tag, TagState { manifest: manifest.clone(), since: moment(since), marks });
+        }
+        for (manifest, tags) in manifests.into_iter().zip(tags_on) {
+            repository.hold(Held { manifest, tags });
+        }
+        self.state.names.insert(name.clone());
+        self.state.repositories.change(&name, || Arc::new(repository), |_| ());
+        Ok(())
+    }
+
+    fn expiring(&mut self, repository: &RepositoryName, tag: &Tag, marks: Option<&Marks>) {
+        if let Some(expires) = marks.and_then(|marks| marks.expires) {
+            self.state.expiring.insert((expires, repository.clone(), tag.clone()));
+        }
+    }
+
+    fn manifest(&self, stored: StoredManifest) -> Result<Arc<Manifest>, String> {
+        Ok(Arc::new(Manifest {
+            digest: stored.digest,
+            size: stored.size,
+            media_type: self.media_type(stored.media_type)?,
+            artifact_type: stored.artifact_type.map(|place| self.media_type(place)).transpose()?,
+            subject: stored.subject,
+            references: stored.references,
+            pushed: moment(stored.pushed),
+        }))
+    }
+
+    fn media_type(&self, place: MediaTypePlace) -> Result<MediaType, String> {
+        let found = usize::try_from(place).ok().and_then(|place| self.media_types.get(place));
+        found.cloned().ok_or_else(|| "a manifest has an unknown media type".to_owned())
+    }
+}
+
+fn restored_policy(stored: StoredPolicy) -> Result<Policy, String> {
+    let status = match stored.status {
+        StoredStatus::Draft => PolicyStatus::Draft,
+        StoredStatus::Active => PolicyStatus::Active,
+        StoredStatus::Retired => PolicyStatus::Retired,
+    };
+    let pattern = stored.rule.pattern().filter(|_| status != PolicyStatus::Retired);
+    let selector = pattern.map(Selector::new).transpose().map_err(|error| error.to_string())?;
+    Ok(Policy {
+        scope: stored.scope,
+        rule: stored.rule,
+        selector,
+        status,
+        created: moment(stored.created),
+        activated: stored.activated.map(moment),
+        in_force: stored.in_force.map(moment),
+        retired: stored.retired.map(moment),
+    })
+}

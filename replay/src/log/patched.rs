@@ -1,0 +1,86 @@
+//! The records of a copied log as sled reads them, and past it where it does not.
+
+use tagstone_schema::{Head, Seq};
+
+use super::copied::CopiedLog;
+use super::pages::STRAY_PART;
+use super::{RecordBytes, StoreError, StoredRecord};
+
+/// Records in order. Whoever reads them verifies the chain, whichever way they came.
+pub(super) struct Patched<'a> {
+    log: &'a CopiedLog,
+    way: Way<'a>,
+    /// The record that comes next.
+    next: Seq,
+}
+
+enum Way<'a> {
+    InSled(RecordBytes<'a>),
+    PastSled {
+        head: Head,
+        /// Why sled does not show what follows.
+        why: String,
+    },
+    Ended,
+}
+
+impl<'a> Patched<'a> {
+    pub(super) fn new(log: &'a CopiedLog, from: Seq) -> Self {
+        let way = match log.in_sled(from) {
+            Ok(records) => Way::InSled(records),
+            Err(why) => match log.head_at(from - 1) {
+                Some(head) => Way::PastSled { head, why: why.to_owned() },
+                None => Way::InSled(Box::new(std::iter::once(Err(StoreError::new("opening the log", why))))),
+            },
+        };
+        Self { log, way, next: from }
+    }
+
+    /// Goes on past sled, if that finds the next record.
+    fn leave_sled(&mut self, why: &str) -> Option<StoredRecord> {
+        let (record, head) = self.log.past_sled(&self.log.head_at(self.next - 1)?).ok()?;
+        self.way = Way::PastSled { head, why: why.to_owned() };
+        self.found(&record, why);
+        Some(record)
+    }
+
+    fn found(&mut self, record: &StoredRecord, why: &str) {
+        self.next = record.seq + 1;
+        self.log.note_past_sled(record.seq, why);
+    }
+}
+
+impl Iterator for Patched<'_> {
+    type Item = Result<StoredRecord, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match std::mem::replace(&mut self.way, Way::Ended) {
+            Way::Ended => None,
+            Way::PastSled { head, why } => match self.log.past_sled(&head) {
+                Ok((record, head)) => {
+                    self.found(&record, &why);
+                    self.way = Way::PastSled { head, why };
+                    Some(Ok(record))
+                }
+                Err(missing) => Some(Err(StoreError::new("reading the log", format!("{why}; past sled, {missing}")))),
+            },
+            Way::InSled(mut records) => match records.next() {
+                Some(Ok(record)) if record.seq == self.next => {
+                    (self.way, self.next) = (Way::InSled(records), self.next + 1);
+                    Some(Ok(record))
+                }
+                Some(Ok(other)) => {
+                    let found = self.leave_sled("a record is missing in its table");
+                    Some(Ok(found.unwrap_or_else(|| {
+                        (self.way, self.next) = (Way::InSled(records), other.seq.saturating_add(1));
+                        other
+                    })))
+                }
+                Some(Err(error)) if error.doing == STRAY_PART => Some(Err(error)),
+                Some(Err(error)) => Some(self.leave_sled(&error.why).ok_or(error)),
+                None if self.log.reached_to(self.next) => self.leave_sled("its table ends too early").map(Ok),
+                None => None,
+            },
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The history of a tag (draft of the distribution specification: distribution-spec pull request 606, extensions/_oci.md).
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use serde_json::json;
+use tagstone_replay::audit::{TagChange, TagEntry, TagHistory};
+use tagstone_schema::media_type::OCI_INDEX;
+use tagstone_schema::{Digest, Tag, Timestamp};
+
+use super::asked::Asked;
+use super::error::{Code, Refusal};
+use super::exchange::{Answer, Exchange};
+use super::manifests::whole;
+use super::page::{Page, link};
+use super::query::Query;
+
+/// When it happened; also the cursor.
+const TIMESTAMP: &str = "org.opencontainers.distribution.tag.timestamp";
+
+/// What happened: `created` or `deleted`.
+const EVENT: &str = "org.opencontainers.distribution.tag.event";
+
+/// GET `/v2/<name>/_oci/tag-history/<tag>`: an index of the manifests that the tag pointed at, newest first. It is empty, not
+/// missing, for a repository or tag that never was: by the draft, 404 only means that a registry has no tag history.
+pub(super) async fn list(exchange: &Exchange<'_>, name: &str, tag: &str) -> Answer {
+    let asked = Asked::of(exchange, name).await.map_err(never_missing)?;
+    let query = exchange.query();
+    let page = Page::of(&query, exchange.site.limits.page_entries)?;
+    let before = instant(&query, "before", Timestamp::parse_up)?;
+    let since = instant(&query, "since", str::parse)?;
+    let digest = query.one("digest")?.map(|digest| digest.parse::<Digest>()).transpose()?;
+    let up_to = asked.past.as_ref().map_or_else(|| exchange.site.published.load().head.seq, |past| past.seq);
+    // What can be no tag has no history.
+    let found = match tag.parse::<Tag>() {
+        Ok(tag) => {
+            let repository = asked.name.clone();
+            let wanted = TagHistory {
+                repository,
+                tag,
+                up_to,
+                before: before.as_ref().map(|(_, at)| *at),
+                since: since.as_ref().map(|(_, at)| *at),
+                digest: digest.clone(),
+                limit: page.size,
+            };
+            exchange.site.history.of_tag(wanted).await?
+        }
+        Err(_) => Default::default(),
+    };
+    let mut response = HttpResponse::Ok();
+    if let Some(before) = found.before {
+        let (size, before) = (page.size.to_string(), before.to_string());
+        let digest = digest.map(|digest| digest.to_string());
+        let mut parameters = vec![("n", &*size), ("before", &*before)];
+        parameters.extend(since.as_ref().map(|(text, _)| ("since", &**text)));
+        parameters.extend(digest.as_ref().map(|digest| ("digest", &**digest)));
+        link(&mut response, &format!("/v2/{}/_oci/tag-history/{tag}", asked.path), &parameters);
+    }
+    let manifests: Vec<_> = found.entries.iter().map(descriptor).collect();
+    let index = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests});
+    response.content_type(OCI_INDEX);
+    Ok(whole(exchange, &mut response, index.to_string().into()))
+}
+
+fn descriptor(entry: &TagEntry) -> serde_json::Value {
+    let event = match entry.change {
+        TagChange::Created => "created",
+        TagChange::Deleted => "deleted",
+    };
+    json!({
+        "mediaType": entry.media_type,
+        "size": entry.size,
+        "digest": entry.digest,
+        "annotations": {TIMESTAMP: entry.time.to_string(), EVENT: event},
+    })
+}
+
+/// A parameter that is an instant, with its text.
+fn instant<E: std::fmt::Display>(
+    query: &Query<'_>,
+    name: &str,
+    read: impl FnOnce(&str) -> Result<Timestamp, E>,
+) -> Result<Option<(String, Timestamp)>, Refusal> {
+    let Some(text) = query.one(name)? else { return Ok(None) };
+    match read(&text) {
+        Ok(at) => Ok(Some((text.into_owned(), at))),
+        Err(why) => Err(Refusal::bad_request(Code::Unsupported, format!("the parameter `{name}`: {why}"))),
+    }
+}
+
+/// A point outside of the past is told as a bad request.
+fn never_missing(refusal: Refusal) -> Refusal {
+    match refusal.status {
+        StatusCode::NOT_FOUND => Refusal { status: StatusCode::BAD_REQUEST, ..refusal },
+        _ => refusal,
+    }
+}
