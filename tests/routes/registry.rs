@@ -50,13 +50,27 @@ pub(crate) struct Registry {
     failing: Arc<AtomicBool>,
 }
 
-/// The clock of the machine, put forward by so many microseconds.
-#[derive(Default)]
-struct MovableClock(AtomicI64);
+/// The clock of the machine, put forward by so many microseconds; or one that stands where it was set.
+struct MovableClock {
+    forward: AtomicI64,
+    set: AtomicI64,
+}
+
+/// No clock of a test is set to this.
+const NOT_SET: i64 = i64::MIN;
+
+impl Default for MovableClock {
+    fn default() -> Self {
+        Self { forward: AtomicI64::new(0), set: AtomicI64::new(NOT_SET) }
+    }
+}
 
 impl Clock for MovableClock {
     fn now(&self) -> Timestamp {
-        Timestamp(SystemClock.now().0 + self.0.load(Ordering::SeqCst))
+        match self.set.load(Ordering::SeqCst) {
+            NOT_SET => Timestamp(SystemClock.now().0 + self.forward.load(Ordering::SeqCst)),
+            set => Timestamp(set),
+        }
     }
 }
 
@@ -125,7 +139,8 @@ impl Registry {
         Self::open(tempfile::tempdir().unwrap(), settings).await
     }
 
-    async fn open(directory: TempDir, settings: Settings) -> Self {
+    /// A registry over a data directory.
+    pub(crate) async fn open(directory: TempDir, settings: Settings) -> Self {
         let opened = opened(|| Opened::open(&Layout::new(directory.path()), &settings));
         let metrics = Metrics::new(&ROUTE_LABELS).unwrap();
         metrics.observe_head(opened.log.head());
@@ -222,7 +237,8 @@ impl Registry {
         (records, served)
     }
 
-    fn stop(self) -> (TempDir, Settings) {
+    /// Stops as the server does.
+    pub(crate) fn stop(self) -> (TempDir, Settings) {
         let Self { directory, settings, published, clock: _, content, service, writer, writing, following, failing: _ } =
             self;
         drop((service, writer, published, content));
@@ -238,7 +254,22 @@ impl Registry {
 
     /// Puts the clock forward.
     pub(crate) fn let_pass(&self, time: Duration) {
-        self.clock.0.fetch_add(i64::try_from(time.as_micros()).unwrap(), Ordering::SeqCst);
+        self.clock.forward.fetch_add(i64::try_from(time.as_micros()).unwrap(), Ordering::SeqCst);
+    }
+
+    /// From now on the clock stands still, until it is set again.
+    pub(crate) fn set_clock(&self, now: Timestamp) {
+        self.clock.set.store(now.0, Ordering::SeqCst);
+    }
+
+    /// The way to the writer.
+    pub(crate) fn writer(&self) -> WriterHandle {
+        self.writer.clone()
+    }
+
+    /// Something that runs prune policies here.
+    pub(crate) fn pruner(&self) -> Pruner {
+        Pruner::new(self.published.clone(), self.clock.clone(), self.writer.clone())
     }
 
     /// Asks the writer to end what has expired, as the server does in the background.

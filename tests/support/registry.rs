@@ -57,6 +57,16 @@ impl Registry {
         registry
     }
 
+    /// Starts a registry on a copy of a data directory.
+    #[track_caller]
+    pub(crate) fn over(data: &Path) -> Self {
+        let home = TempDir::new().expect("create a temporary directory");
+        let mut registry = Self { home, environment: &[], running: None };
+        copy(data, &registry.data()).expect("copy a data directory");
+        registry.restart();
+        registry
+    }
+
     /// Starts the server again on the same data directory; it must not be running.
     #[track_caller]
     pub(crate) fn restart(&mut self) {
@@ -163,6 +173,16 @@ impl Drop for Registry {
             }
         }
     }
+}
+
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type()?.is_dir() { copy(&from, &to)? } else { fs::copy(&from, &to).map(drop)? }
+    }
+    Ok(())
 }
 
 /// The one place where a server is started.

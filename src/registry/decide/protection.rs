@@ -74,7 +74,7 @@ pub(super) fn refuse_moves(
 ) -> Result<(), Rejection> {
     let mut standing = Standing::of(state, repository);
     if let Some(target) = state.repository(repository.as_str()) {
-        let live = tags.iter().filter_map(|tag| Some((tag, target.tag(tag.as_str())?)));
+        let live = distinct(tags).filter_map(|tag| Some((tag, target.tag(tag.as_str())?)));
         live.filter(|(_, state)| state.digest() != to).for_each(|(tag, state)| standing.look_at(tag, state));
     }
     standing.refuse(repository, |protected| Act::Move {
@@ -95,8 +95,13 @@ pub(super) fn refuse_spent(
         let spent = state.spent(repository.as_str(), tag.as_str()).filter(|spent| spent.only != *to)?;
         Some(SpentName { tag: tag.clone(), only: spent.only.clone(), removed: spent.removed.time })
     };
-    let names: Vec<_> = tags.iter().filter_map(spent).collect();
+    let names: Vec<_> = distinct(tags).filter_map(spent).collect();
     if names.is_empty() { Ok(()) } else { Err(Rejection::Spent { repository: repository.clone(), names }) }
+}
+
+/// Each tag once, in the order in which a push names them: one that stands there twice is one attempt all the same.
+fn distinct(tags: &[Tag]) -> impl Iterator<Item = &Tag> {
+    tags.iter().enumerate().filter(|(at, tag)| !tags[..*at].contains(tag)).map(|(_, tag)| tag)
 }
 
 /// Refuses to let a protected tag expire.
