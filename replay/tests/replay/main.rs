@@ -4,6 +4,7 @@ mod command;
 mod contents;
 mod damage;
 mod directory;
+mod documentation;
 mod export;
 mod forged;
 mod incident;

@@ -4,6 +4,7 @@ mod audit;
 mod damaged;
 mod diff;
 mod events;
+mod exported;
 mod history;
 mod wherever;
 mod why;
