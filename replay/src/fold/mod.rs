@@ -24,6 +24,8 @@ mod token;
 pub use effect::{Effect, EndCause, Stood};
 pub use evolve::{IllegalEvent, Illegality};
 pub use fingerprint::Fingerprint;
+#[cfg(test)]
+pub(crate) use immutability::tests::property::legal_events;
 pub use immutability::{Demand, Preview, Protection, Reason, Spent, Why, WhyReason};
 pub use live::{Live, SpentAt};
 pub use manifest::Manifest;

@@ -18,7 +18,7 @@ mod protection;
 mod rules;
 mod spent;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod why;
 
 pub use preview::Preview;

@@ -15,6 +15,8 @@
 mod reporter;
 mod seals;
 mod summary;
+#[cfg(test)]
+mod tests;
 
 use serde::Serialize;
 use tagstone_schema::{Digest, RepositoryName, Tag, Timestamp};

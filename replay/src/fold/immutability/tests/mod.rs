@@ -2,5 +2,5 @@
 
 mod naive;
 mod preview;
-mod property;
+pub(crate) mod property;
 mod rules;

@@ -129,6 +129,23 @@ fn allowed(told: &BTreeMap<(RepositoryName, Tag), Told>, event: &Event) -> bool 
     }
 }
 
+/// The events that random choices stand for and that the rules allow, for other tests: one is to be a record.
+pub(crate) fn legal_events(choices: &[[u8; 4]]) -> Vec<Event> {
+    let mut events = vec![Event::LogStarted { log: Id([9; 16]) }];
+    let mut state = State::default();
+    state.evolve(Moment { seq: 1, time: Timestamp(1) }, &events[0]).unwrap();
+    for choice in choices {
+        let Some(event) = event(&state, *choice) else { continue };
+        let standing = state.clone();
+        let seq = events.len() as u64 + 1;
+        match state.evolve(Moment { seq, time: Timestamp(seq.cast_signed()) }, &event) {
+            Ok(()) => events.push(event),
+            Err(_) => state = standing,
+        }
+    }
+    events
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
