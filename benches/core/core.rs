@@ -5,10 +5,10 @@ use std::hint::black_box;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use tagstone_core_benches::{Busy, History};
 use tagstone_replay::content::Layout;
-use tagstone_replay::fold::State;
+use tagstone_replay::fold::{State, snapshot};
 use tagstone_replay::log::chain::Chain;
 use tagstone_replay::log::{EmbeddedLog, Log, Options, StoredRecord};
-use tagstone_schema::{EncodedRecord, Record};
+use tagstone_schema::{EncodedRecord, Head, Record};
 
 /// Events of the history that is folded.
 const EVENTS: u64 = 100_000;
@@ -79,6 +79,26 @@ fn replayed(stored: &[StoredRecord]) -> State {
     state
 }
 
+/// A start with a snapshot: a state of 200,000 tags on 50,000 manifests, from a file that the system has in memory.
+fn snapshot(criterion: &mut Criterion) {
+    const TAGS: u64 = 200_000;
+    const MANIFESTS: u64 = TAGS / 4;
+    let (mut history, first) = History::begin(1_000);
+    let mut state = State::default();
+    state.apply(&Record::decode(first.bytes()).unwrap()).unwrap();
+    (0..MANIFESTS).for_each(|_| state.apply(&history.push().0).unwrap());
+    (MANIFESTS..TAGS).for_each(|number| state.apply(&history.tag(number, MANIFESTS)).unwrap());
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = directory.path().join("snapshot");
+    let mut group = criterion.benchmark_group("snapshot of 200,000 tags");
+    group.throughput(Throughput::Elements(TAGS)).sample_size(10);
+    group.bench_function("write", |bencher| {
+        bencher.iter(|| snapshot::write(&path, &state, Head::default()).unwrap());
+    });
+    group.bench_function("read", |bencher| bencher.iter(|| snapshot::read(&path).unwrap()));
+    group.finish();
+}
+
 fn append(criterion: &mut Criterion) {
     // The system's own directory for temporary files may be in memory, where a sync costs nothing.
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
@@ -100,5 +120,5 @@ fn append(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(core, record, fold, replay, append);
+criterion_group!(core, record, fold, replay, snapshot, append);
 criterion_main!(core);

@@ -42,7 +42,7 @@ pub enum NameError {
 }
 
 macro_rules! name_type {
-    ($(#[$doc:meta])* $name:ident($text:ty), $check:path) => {
+    ($(#[$doc:meta])* $name:ident($text:ty), $check:path, $decoded:path) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name($text);
@@ -96,8 +96,7 @@ macro_rules! name_type {
                         f.write_str(stringify!($name))
                     }
                     fn visit_str<E: de::Error>(self, text: &str) -> Result<$name, E> {
-                        thread_local!(static RECENT: Recent<$name> = const { Recent::new() });
-                        RECENT.with(|recent| recent.parse(text, $name::as_str)).map_err(E::custom)
+                        $decoded(text).map_err(E::custom)
                     }
                 }
                 deserializer.deserialize_str(Visitor)
@@ -109,19 +108,25 @@ macro_rules! name_type {
 name_type! {
     /// The name of a repository, such as `acme/search-indexer`: at most 255 characters of lower-case components
     /// separated by `/`.
-    RepositoryName(Arc<str>), check_repository
+    RepositoryName(Arc<str>), check_repository, decoded_repository
 }
 
 name_type! {
     /// A namespace: a proper path prefix of repository names, such as `acme`. It has the same form as a
     /// repository name.
-    Namespace(Arc<str>), check_repository
+    Namespace(Arc<str>), check_repository, Namespace::from_str
 }
 
 name_type! {
     /// A tag: `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`. One of up to 23 characters, as most have, lies where the value does:
     /// there are millions, and to compare two of them must not lead elsewhere.
-    Tag(SmolStr), check_tag
+    Tag(SmolStr), check_tag, Tag::from_str
+}
+
+/// A repository's name that is decoded: most often one that was decoded just now.
+fn decoded_repository(text: &str) -> Result<RepositoryName, NameError> {
+    thread_local!(static RECENT: Recent<RepositoryName> = const { Recent::new() });
+    RECENT.with(|recent| recent.parse(text, RepositoryName::as_str))
 }
 
 /// The first component of the reserved, read-only repositories that show the past (`as-of/<point>/<name>`).

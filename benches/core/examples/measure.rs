@@ -1,13 +1,14 @@
 //! Measures what takes too long for a benchmark: `measure replay pushes|busy EVENTS` replays so many events on one
-//! thread, `measure memory TAGS MANIFESTS` tells what a live tag costs.
+//! thread, `measure memory TAGS MANIFESTS` tells what a live tag costs, `measure snapshot TAGS MANIFESTS`
+//! how long a state takes to be written and read.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tagstone_core_benches::{Busy, History};
-use tagstone_replay::fold::State;
+use tagstone_replay::fold::{State, snapshot};
 use tagstone_replay::log::StoredRecord;
 use tagstone_replay::log::chain::Chain;
-use tagstone_schema::EncodedRecord;
+use tagstone_schema::{EncodedRecord, Head};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -21,8 +22,9 @@ fn main() {
             let (mut busy, first) = Busy::begin(1_000);
             replay(number(events), first, || busy.record().1);
         }
-        ["memory", tags, manifests] => memory(number(tags), number(manifests)),
-        _ => eprintln!("measure replay pushes|busy EVENTS\nmeasure memory TAGS MANIFESTS"),
+        ["memory", tags, manifests] => drop(memory(number(tags), number(manifests))),
+        ["snapshot", tags, manifests] => snapshot(&memory(number(tags), number(manifests))),
+        _ => eprintln!("measure replay pushes|busy EVENTS\nmeasure memory|snapshot TAGS MANIFESTS"),
     }
 }
 
@@ -55,7 +57,7 @@ fn replay(events: u64, first: EncodedRecord, mut next: impl FnMut() -> EncodedRe
 }
 
 /// Memory is told by the system, so what the allocator wastes counts.
-fn memory(tags: u64, manifests: u64) {
+fn memory(tags: u64, manifests: u64) -> State {
     let (history, first) = History::begin(1_000);
     let mut state = State::default();
     let mut apply = |record: tagstone_schema::Record| state.apply(&record).expect("a legal record");
@@ -70,7 +72,22 @@ fn memory(tags: u64, manifests: u64) {
     if tags > manifests {
         println!("a tag more: {} bytes", (tagged - pushed) / (tags - manifests));
     }
-    drop(state);
+    state
+}
+
+fn snapshot(state: &State) {
+    let directory = tempfile::tempdir_in(".").expect("a directory");
+    let path = directory.path().join("snapshot");
+    let began = (worked(), Instant::now());
+    snapshot::write(&path, state, Head::default()).expect("a snapshot");
+    let written = (worked() - began.0, began.1.elapsed());
+    let bytes = std::fs::metadata(&path).expect("a file").len();
+    let (before, began) = (resident(), (worked(), Instant::now()));
+    let (again, _) = snapshot::read(&path).expect("a snapshot");
+    let read = (worked() - began.0, began.1.elapsed());
+    assert_eq!(again.fingerprint(), state.fingerprint());
+    println!("{bytes} bytes, written in {:.2?} ({:.2?} of a processor)", written.1, written.0);
+    println!("read in {:.2?} ({:.2?}), about {} MiB", read.1, read.0, resident().saturating_sub(before) >> 20);
 }
 
 /// How long this thread has had a processor: others may want it too.

@@ -47,6 +47,15 @@ impl<K, V> Default for Table<K, V> {
 }
 
 impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
+    /// A table that has pages for so many entries from the beginning.
+    pub(super) fn with_room(entries: usize) -> Self {
+        let pages = (0..entries.div_ceil(FULL)).map(|_| {
+            let entries = Vec::with_capacity(entries.min(FULL + ROOM));
+            Arc::new(Page { fragments: [0; FRAGMENTS], entries })
+        });
+        Self { pages: pages.collect(), ..Self::default() }
+    }
+
     /// How many entries there are.
     pub(super) fn len(&self) -> usize {
         self.len

@@ -70,7 +70,7 @@ impl TagState {
     }
 }
 
-/// The tags on one manifest: mostly none or one, now and then thousands.
+/// The tags on one manifest: mostly none or one, often a few, now and then thousands.
 #[derive(Clone, Debug, Default)]
 pub enum TagSet {
     /// None.
@@ -78,19 +78,25 @@ pub enum TagSet {
     Empty,
     /// Exactly one.
     One(Tag),
-    /// Two or more.
+    /// Two or more, in order: a tree has room for more, and would take it.
+    Few(Box<[Tag]>),
+    /// More than were ever few.
     Many(OrdSet<Tag>),
 }
 
 impl TagSet {
+    /// Tags up to which they are few.
+    const FEW: usize = 8;
+
     /// The tags in byte order.
     pub fn iter(&self) -> impl Iterator<Item = &Tag> {
-        let (one, many) = match self {
-            Self::Empty => (None, None),
-            Self::One(tag) => (Some(tag), None),
-            Self::Many(tags) => (None, Some(tags)),
+        let (few, many) = match self {
+            Self::Empty => (&[][..], None),
+            Self::One(tag) => (std::slice::from_ref(tag), None),
+            Self::Few(tags) => (&tags[..], None),
+            Self::Many(tags) => (&[][..], Some(tags)),
         };
-        one.into_iter().chain(many.into_iter().flatten())
+        few.iter().chain(many.into_iter().flatten())
     }
 
     /// How many there are.
@@ -98,6 +104,7 @@ impl TagSet {
         match self {
             Self::Empty => 0,
             Self::One(_) => 1,
+            Self::Few(tags) => tags.len(),
             Self::Many(tags) => tags.len(),
         }
     }
@@ -108,31 +115,78 @@ impl TagSet {
     }
 
     pub(super) fn insert(&mut self, tag: Tag) {
-        match self {
-            Self::Empty => *self = Self::One(tag),
-            Self::One(only) if *only == tag => {}
-            Self::One(only) => *self = Self::Many([only.clone(), tag].into_iter().collect()),
-            Self::Many(tags) => {
-                tags.insert(tag);
-            }
+        if let Self::Many(tags) = self {
+            tags.insert(tag);
+            return;
         }
+        let mut tags = self.taken();
+        if let Err(place) = tags.binary_search(&tag) {
+            tags.reserve_exact(1);
+            tags.insert(place, tag);
+        }
+        *self = Self::of(tags);
     }
 
     pub(super) fn remove(&mut self, tag: &Tag) {
-        match self {
-            Self::Empty => {}
-            Self::One(only) => {
-                if only == tag {
-                    *self = Self::Empty;
-                }
+        if let Self::Many(tags) = self {
+            tags.remove(tag);
+            // At half of what is few, so that two tags that come and go in turn do not rebuild everything.
+            if tags.len() > Self::FEW / 2 {
+                return;
             }
-            Self::Many(tags) => {
-                tags.remove(tag);
-                if tags.len() == 1
-                    && let Some(last) = tags.get_min().cloned()
-                {
-                    *self = Self::One(last);
+        }
+        let mut tags = self.taken();
+        tags.retain(|other| other != tag);
+        *self = Self::of(tags);
+    }
+
+    /// The tags, which leave the set.
+    fn taken(&mut self) -> Vec<Tag> {
+        match std::mem::take(self) {
+            Self::Empty => Vec::new(),
+            Self::One(tag) => vec![tag],
+            Self::Few(tags) => tags.into_vec(),
+            Self::Many(tags) => tags.into_iter().collect(),
+        }
+    }
+
+    /// A set of tags that are in order.
+    pub(super) fn of(mut tags: Vec<Tag>) -> Self {
+        match tags.len() {
+            0 | 1 => tags.pop().map_or(Self::Empty, Self::One),
+            2..=Self::FEW => Self::Few(tags.into_boxed_slice()),
+            _ => Self::Many(tags.into_iter().collect()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_set_of_tags_is_a_set(acts in proptest::collection::vec((0u8..12, 0u8..5), 0..400)) {
+            let (mut set, mut model) = (TagSet::default(), BTreeSet::new());
+            let mut taken = Vec::new();
+            for (number, what) in acts {
+                let tag: Tag = format!("t{number}").parse().unwrap();
+                if what < 2 {
+                    set.remove(&tag);
+                    model.remove(&tag);
+                } else {
+                    set.insert(tag.clone());
+                    model.insert(tag);
                 }
+                prop_assert_eq!((set.len(), set.is_empty()), (model.len(), model.is_empty()));
+                taken.push((set.clone(), model.clone()));
+            }
+            for (set, model) in taken {
+                prop_assert!(set.iter().eq(&model));
             }
         }
     }

@@ -87,6 +87,11 @@ impl<R: Read> Sections<R> {
         }
     }
 
+    /// How many bytes the file has left.
+    pub(super) fn left(&self) -> u64 {
+        self.left
+    }
+
     /// The content of the next section; none behind the last one, where the file must end.
     pub(super) fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, FrameError> {
         if self.is_over {

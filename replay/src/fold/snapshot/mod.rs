@@ -110,7 +110,7 @@ fn decode(bytes: impl Read, length: u64) -> Result<(State, Head), FrameError> {
     let mut sections = Sections::begin(bytes, length)?;
     let registry: StoredRegistry = sections.next()?.ok_or_else(|| frame::damaged("it is empty"))?;
     let head = registry.head();
-    let mut restored = Restored::begin(registry).map_err(frame::damaged)?;
+    let mut restored = Restored::begin(registry, sections.left()).map_err(frame::damaged)?;
     while let Some(portion) = sections.next()? {
         restored.repositories(portion).map_err(frame::damaged)?;
     }

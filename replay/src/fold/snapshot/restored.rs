@@ -15,6 +15,7 @@ use crate::fold::manifest::Manifest;
 use crate::fold::policy::{Policy, PolicyStatus};
 use crate::fold::repository::Repository;
 use crate::fold::state::{Moment, State};
+use crate::fold::table::Table;
 use crate::fold::tag::{Marks, TagSet, TagState};
 use crate::fold::token::Token;
 use crate::pattern::Selector;
@@ -36,8 +37,10 @@ fn ascending<T, K: Ord + ?Sized>(items: &[T], key: impl Fn(&T) -> &K, what: &str
 }
 
 impl Restored {
-    pub(super) fn begin(stored: StoredRegistry) -> Result<Self, String> {
-        let mut state = State { log: stored.log, ..State::default() };
+    /// Begins with what belongs to no repository; at most so many bytes follow.
+    pub(super) fn begin(stored: StoredRegistry, follow: u64) -> Result<Self, String> {
+        let most = usize::try_from(stored.blobs.min(follow / StoredRepository::LEAST_BLOB_BYTES)).unwrap_or(0);
+        let mut state = State { log: stored.log, blob_holders: Table::with_room(most), ..State::default() };
         state.media_types = stored.media_types.iter().cloned().collect();
         for (id, policy) in stored.policies {
             let policy = restored_policy(policy)?;
@@ -96,12 +99,13 @@ impl Restored {
         ascending(&manifests, |manifest| &manifest.digest, "manifests")?;
         ascending(&tags, |tag| &tag.tag, "tags")?;
         let mut repository = Repository::new(name.clone());
+        repository.contents = Table::with_room(blobs.len() + manifests.len());
         for (digest, size) in &blobs {
             repository.contents.change(digest, Content::default, |content| content.blob = Some(*size));
             self.state.blob_holders.change(digest, || Holders::One(name.clone()), |holders| holders.insert(&name));
         }
         let manifests = manifests.into_iter().map(|stored| self.manifest(stored)).collect::<Result<Vec<_>, _>>()?;
-        let mut tags_on: Vec<_> = manifests.iter().map(|_| TagSet::Empty).collect();
+        let mut tags_on: Vec<_> = manifests.iter().map(|_| Vec::new()).collect();
         for StoredTag { tag, manifest, since, marks } in tags {
             let place = usize::try_from(manifest).ok();
             let (Some(manifest), Some(tags_on)) =
@@ -109,7 +113,7 @@ impl Restored {
             else {
                 return Err(format!("the tag {tag} points at no manifest"));
             };
-            tags_on.insert(tag.clone());
+            tags_on.push(tag.clone());
             let marks = marks.map(|marks| Marks {
                 locked: marks.locked.map(moment),
                 expires: marks.expires,
@@ -120,7 +124,7 @@ impl Restored {
             repository.tags.insert(tag, TagState { manifest: manifest.clone(), since: moment(since), marks });
         }
         for (manifest, tags) in manifests.into_iter().zip(tags_on) {
-            repository.hold(Held { manifest, tags });
+            repository.hold(Held { manifest, tags: TagSet::of(tags) });
         }
         self.state.names.insert(name.clone());
         self.state.repositories.change(&name, || Arc::new(repository), |_| ());

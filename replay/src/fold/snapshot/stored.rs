@@ -25,6 +25,8 @@ pub(super) struct StoredRegistry {
     pub(super) head: (Seq, RecordHash, Timestamp),
     /// How many repositories follow.
     pub(super) repositories: u64,
+    /// How many different blobs they hold.
+    pub(super) blobs: u64,
     pub(super) media_types: Vec<MediaType>,
     pub(super) policies: Vec<(Id, StoredPolicy)>,
     pub(super) ended: Vec<StoredDemand>,
@@ -162,6 +164,7 @@ impl StoredRegistry {
             log: state.log(),
             head: (head.seq, head.hash, head.time),
             repositories: state.repository_count() as u64,
+            blobs: state.blob_holders.len() as u64,
             policies: policies.collect(),
             ended: ended.collect(),
             spent: spent.collect(),
@@ -196,6 +199,9 @@ pub(super) fn repositories(state: &State, media_types: &MediaTypes) -> impl Iter
 }
 
 impl StoredRepository {
+    /// Bytes that a blob takes at least: a length, a digest, its size.
+    pub(super) const LEAST_BLOB_BYTES: u64 = 8 + 32 + 8;
+
     fn of(repository: &Repository, media_types: &MediaTypes) -> Self {
         let manifests = repository.manifests().map(|manifest| StoredManifest {
             digest: manifest.digest.clone(),
