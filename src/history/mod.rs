@@ -106,6 +106,21 @@ impl History {
         }
     }
 
+    /// Makes the index durable up to a record. It is not done, and `false`, where the index has not come so far; an index that has
+    /// failed is made anew from the log in any case, and holds nobody up.
+    pub fn make_durable(&self, seq: Seq) -> bool {
+        let index = match (*self.reached.borrow(), &self.index) {
+            (Reached::Failed, _) | (_, None) => return true,
+            (Reached::Record(reached), _) if reached < seq => return false,
+            (Reached::Record(_), Some(index)) => index,
+        };
+        let flushed = if index.durable().seq < seq { index.flush() } else { Ok(()) };
+        if let Err(error) = flushed {
+            tracing::warn!(%error, "the index of the audit cannot be made durable");
+        }
+        index.durable().seq >= seq
+    }
+
     /// Waits, for however long it takes, until the archive contains a record beyond `seq`.
     pub async fn beyond(&self, seq: Seq) -> Result<(), HistoryError> {
         let mut reached = self.reached.clone();

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use tagstone_schema::{Actor, Id, Origin, Timestamp};
 
+use super::checkpoint::Checkpoints;
+use super::verification::Verifying;
 use crate::content::ContentStore;
 use crate::metrics::Metrics;
 use crate::random_id::random_id;
@@ -21,20 +23,31 @@ pub(super) struct Background {
     pub(super) periodic: Vec<Periodic>,
     /// Ends prune runs, also those that were asked for by requests.
     pub(super) pruning: Stop,
+    /// Verifies what the start did not look at, if it did not look at something.
+    pub(super) verifying: Option<Verifying>,
+    /// Writes the last snapshot, of what is published last.
+    pub(super) checkpoints: (Arc<Checkpoints>, Published),
 }
 
 impl Background {
     /// Ends what is done now and then, and waits for the writer, which ends when nobody holds a handle any more.
     pub(super) fn end(self) {
         self.pruning.ask();
+        if let Some(verifying) = self.verifying {
+            verifying.end();
+        }
         self.periodic.into_iter().for_each(Periodic::end);
         if self.writing.join().is_err() {
             tracing::error!("the writer ended by a panic; what was acknowledged before is safe");
         }
+        let (checkpoints, published) = self.checkpoints;
+        let newest = published.snapshot();
+        drop(published);
         // It ends with the last one that could publish.
         if self.following.join().is_err() {
             tracing::error!("the thread of the history ended by a panic; its index is made anew at the next start");
         }
+        checkpoints.write_at_stop(&newest);
     }
 }
 
@@ -77,6 +90,14 @@ pub(super) fn wake_writer(published: Published, clock: Arc<dyn Clock>, writer: W
             writer.wake();
         }
     })
+}
+
+/// How often it is looked whether a snapshot is due.
+const CHECKPOINT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Writes snapshots of the state.
+pub(super) fn write_snapshots(checkpoints: Arc<Checkpoints>, published: Published) -> io::Result<Periodic> {
+    Periodic::spawn("snapshots", CHECKPOINT_PAUSE, move || checkpoints.write_if_due(&published))
 }
 
 /// Runs the active prune policies.

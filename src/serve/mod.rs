@@ -1,27 +1,33 @@
 //! From settings to a running registry, and back to a clean stop.
 
 mod background;
+mod checkpoint;
 mod presence;
 mod start;
+mod verification;
 
 use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tagstone_replay::content::Layout;
-use tagstone_replay::log::OpenError;
 use tagstone_replay::log::directory::{DirectoryLock, LockError, create_directory};
-use tagstone_schema::Digest;
+use tagstone_replay::log::{OpenError, RecordReader};
+use tagstone_schema::{Digest, Head};
 
 use crate::content::ContentStore;
 use crate::history::Follower;
 use crate::http::{self, Limits, Listening, Parts, ServerError, Site};
 use crate::metrics::{Metrics, WriterMetrics};
-use crate::registry::{BatchBytes, Clock, Pruner, Published, Sparse, SystemClock, Writer, WriterSettings};
+use crate::registry::{
+    BatchBytes, Clock, Progress, Pruner, Published, Sparse, SystemClock, Writer, WriterHandle, WriterSettings,
+};
 use crate::settings::Settings;
 
 use background::Background;
+use checkpoint::Checkpoints;
 pub use start::Opened;
+use verification::Verifying;
 
 /// Why a registry did not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +76,7 @@ fn recover(layout: &Layout, settings: &Settings) -> Result<(Site, Background), S
     metrics.observe_head(registry.log.head());
     let content = Arc::new(registry.content);
     let (published, newer) = Published::followed(registry.snapshot);
-    let records = registry.history.records.clone();
+    let (records, known) = (registry.history.records.clone(), registry.known);
     let (follower, history) = Follower::new(registry.history, newer);
     let (writer, handle) = Writer::new(
         registry.log,
@@ -85,13 +91,33 @@ fn recover(layout: &Layout, settings: &Settings) -> Result<(Site, Background), S
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let pruner = Arc::new(Pruner::new(published.clone(), clock.clone(), handle.clone()));
     let pruning = pruner.stop();
+    let checkpoints = Arc::new(Checkpoints::new(layout.snapshot(), history.clone(), known.seq));
+    let verifying = match known.seq {
+        0 => None,
+        _ => Some(verify_earlier(records.clone(), known, handle.clone(), metrics.clone())?),
+    };
     let periodic = vec![
+        background::write_snapshots(checkpoints.clone(), published.clone())?,
         background::expire_uploads(content.clone(), settings.uploads.lifetime)?,
         background::wake_writer(published.clone(), clock.clone(), handle.clone())?,
         background::prune(pruner.clone(), metrics.clone(), settings.prune.interval)?,
     ];
+    let checkpoints = (checkpoints, published.clone());
     let parts = Parts { published, clock, writer: handle, content, history, records, metrics, pruner };
-    Ok((site(settings, parts), Background { writing, following, periodic, pruning }))
+    Ok((site(settings, parts), Background { writing, following, periodic, pruning, verifying, checkpoints }))
+}
+
+/// Verifies the records that a start from a snapshot has not looked at. On a log that is damaged nothing is written any more.
+fn verify_earlier(
+    records: RecordReader,
+    known: Head,
+    writer: WriterHandle,
+    metrics: Arc<Metrics>,
+) -> io::Result<Verifying> {
+    Verifying::begin(records, known, move |why| {
+        writer.poison(&format!("the log is damaged: {why}; `tagstone-replay verify` says how far it is sound"));
+        WriterMetrics(metrics).poisoned();
+    })
 }
 
 /// The content store, as the writer uses it.

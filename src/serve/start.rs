@@ -2,10 +2,11 @@
 
 use tagstone_replay::content::Layout;
 use tagstone_replay::fold::State;
-use tagstone_replay::log::{AppendError, EmbeddedLog, Log, Options};
+use tagstone_replay::fold::snapshot::{self, SnapshotError};
+use tagstone_replay::log::{AppendError, Log, OpenError, Options, UnverifiedLog, Verified};
 use tagstone_schema::policy::{Pattern, Rule, Scope};
 use tagstone_schema::record::{EncodeError, FORMAT_VERSION};
-use tagstone_schema::{Actor, Event, Id, Origin, Record};
+use tagstone_schema::{Actor, Event, Head, Id, Origin, Record};
 
 use super::{ServeError, bounded, presence};
 use crate::content::{ContentStore, Settings as ContentSettings};
@@ -24,19 +25,20 @@ pub struct Opened {
     pub content: ContentStore,
     /// The index of the audit, and where its follower goes on.
     pub history: Behind,
+    /// The record of the snapshot that the start began with. The records up to it were not verified.
+    pub known: Head,
 }
 
 impl Opened {
     /// Opens a data directory, or makes it. The caller holds its lock.
     pub fn open(layout: &Layout, settings: &Settings) -> Result<Self, ServeError> {
         // The log comes first: a start that it refuses leaves nothing behind.
-        let mut state = State::default();
-        let options = Options { cache_bytes: settings.store.cache_bytes };
-        let mut resume = Resume::new(layout.index());
-        let opened = EmbeddedLog::open(layout, options, &mut |record| {
-            resume.pass(&state, record);
-            state.apply(record)
-        })?;
+        let log = UnverifiedLog::open(layout, Options { cache_bytes: settings.store.cache_bytes })?;
+        let Folded { verified, mut state, resume, known } = match from_snapshot(&log, layout) {
+            Some(folded) => folded,
+            None => fold(&log, layout, Snapshot::default())?,
+        };
+        let opened = log.accept(&verified)?;
         if opened.cut_off > 0 {
             tracing::warn!(records = opened.cut_off, "cut off records that were never acknowledged");
         }
@@ -53,8 +55,46 @@ impl Opened {
         record_start(&mut *log, &mut state, &SystemClock, settings)?;
         let head = log.head();
         tracing::info!(seq = head.seq, hash = %head.hash, repositories = state.repository_count(), "the log is open");
-        Ok(Self { log, snapshot: Snapshot { state, head }, content, history })
+        Ok(Self { log, snapshot: Snapshot { state, head }, content, history, known })
     }
+}
+
+/// A log that was folded to its end.
+struct Folded {
+    verified: Verified,
+    state: State,
+    resume: Resume,
+    known: Head,
+}
+
+/// Begins with the snapshot of the state, if there is one that belongs to the log. Whatever is wrong with it, the log is folded
+/// from its first record instead.
+fn from_snapshot(log: &UnverifiedLog, layout: &Layout) -> Option<Folded> {
+    let (state, head) = match snapshot::read(&layout.snapshot()) {
+        Ok(read) => read,
+        Err(SnapshotError::Missing(_)) => return None,
+        Err(error) => {
+            tracing::warn!(%error, "the log is folded from its first record");
+            return None;
+        }
+    };
+    if !log.holds(&head) {
+        tracing::warn!(%head, "the snapshot is not of this log, which is folded from its first record");
+        return None;
+    }
+    let folded = fold(log, layout, Snapshot { state, head });
+    folded.inspect_err(|error| tracing::warn!(%error, "the log is folded from its first record")).ok()
+}
+
+/// Verifies and folds what the log holds behind a state.
+fn fold(log: &UnverifiedLog, layout: &Layout, known: Snapshot) -> Result<Folded, OpenError> {
+    let Snapshot { mut state, head: known } = known;
+    let mut resume = Resume::new(layout.index());
+    let verified = log.verify_after(known, &mut |record| {
+        resume.pass(&state, record);
+        state.apply(record)
+    })?;
+    Ok(Folded { verified, state, resume, known })
 }
 
 /// Records that this program opened the log, and for a new one that it begins.

@@ -72,3 +72,85 @@ fn a_start_at_the_end_of_time_is_not_recorded() {
     assert!(matches!(refused, Err(ServeError::Record(_))), "{refused:?}");
     assert_eq!(log.head().seq, 1);
 }
+
+/// Opens a data directory as a start does, once sled has let go of its lock.
+fn opened(layout: &Layout) -> Opened {
+    for _ in 0..500 {
+        match Opened::open(layout, &Settings::default()) {
+            Err(error) if error.to_string().contains("could not acquire lock") => {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            opened => return opened.unwrap(),
+        }
+    }
+    panic!("the lock of {} is held for ever", layout.log().display());
+}
+
+/// What a start found: the record that it began with, and what it came to.
+fn start(layout: &Layout) -> (Head, Snapshot) {
+    let Opened { snapshot, known, .. } = opened(layout);
+    (known, snapshot)
+}
+
+/// The state behind the last record, from the first one on.
+fn folded(layout: &Layout) -> String {
+    fs::rename(layout.snapshot(), layout.root().join("aside")).unwrap();
+    let mut state = State::default();
+    let log = loop {
+        match UnverifiedLog::open(layout, Options::default()) {
+            Err(error) if error.to_string().contains("could not acquire lock") => {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            log => break log.unwrap(),
+        }
+    };
+    log.verify_after(Head::default(), &mut |record| state.apply(record)).unwrap();
+    fs::rename(layout.root().join("aside"), layout.snapshot()).unwrap();
+    state.fingerprint().to_string()
+}
+
+#[test]
+fn a_start_begins_with_a_snapshot_of_its_own_log_and_with_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let layout = Layout::new(directory.path());
+    let (none, first) = start(&layout);
+    assert_eq!(none, Head::default());
+    snapshot::write(&layout.snapshot(), &first.state, first.head).unwrap();
+    // Every start records itself, so each finds the snapshot farther behind.
+    for _ in 0..3 {
+        let (known, snapshot) = start(&layout);
+        assert_eq!(known, first.head);
+        assert_eq!(snapshot.state.fingerprint().to_string(), folded(&layout));
+    }
+    let whole = fs::read(layout.snapshot()).unwrap();
+    let mut flipped = whole.clone();
+    flipped[whole.len() / 2] ^= 1;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let other = Layout::new(elsewhere.path());
+    let (_, stranger) = start(&other);
+    snapshot::write(&other.snapshot(), &stranger.state, stranger.head).unwrap();
+    let of_another = fs::read(other.snapshot()).unwrap();
+    let (_, newest) = start(&layout);
+    let beyond = Head { seq: newest.head.seq + 1, ..newest.head };
+    snapshot::write(&other.snapshot(), &newest.state, beyond).unwrap();
+    let of_later = fs::read(other.snapshot()).unwrap();
+    for unusable in [&whole[..whole.len() - 1], &flipped, b"", &of_another, &of_later] {
+        fs::write(layout.snapshot(), unusable).unwrap();
+        let (known, snapshot) = start(&layout);
+        assert_eq!(known, Head::default());
+        assert_eq!(snapshot.state.fingerprint().to_string(), folded(&layout));
+    }
+}
+
+#[test]
+fn a_snapshot_that_the_log_contradicts_is_not_begun_with() {
+    let directory = tempfile::tempdir().unwrap();
+    let layout = Layout::new(directory.path());
+    let (_, first) = start(&layout);
+    // A record more, so that something follows the snapshot; and a state in which the log has not begun: whatever follows is illegal.
+    start(&layout);
+    snapshot::write(&layout.snapshot(), &State::default(), first.head).unwrap();
+    let (known, snapshot) = start(&layout);
+    assert_eq!(known, Head::default());
+    assert_eq!(snapshot.state.fingerprint().to_string(), folded(&layout));
+}

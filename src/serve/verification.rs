@@ -28,18 +28,37 @@ enum Outcome {
     Broken(String),
 }
 
-/// Verifies the records up to `known` in a thread of its own, and tells `damaged` what is wrong with them, if something is.
-pub(super) fn verify_before(
-    records: RecordReader,
-    known: Head,
+/// The thread that verifies.
+pub(super) struct Verifying {
     stop: Stop,
-    damaged: impl FnOnce(&str) + Send + 'static,
-) -> io::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name("verification".to_owned()).spawn(move || match verified(&records, known, &stop) {
-        Outcome::Sound => tracing::info!(records = known.seq, "the records before the snapshot are sound"),
-        Outcome::Stopped => {}
-        Outcome::Broken(why) => damaged(&why),
-    })
+    thread: JoinHandle<()>,
+}
+
+impl Verifying {
+    /// Verifies the records up to `known`, and tells `damaged` what is wrong with them, if something is.
+    pub(super) fn begin(
+        records: RecordReader,
+        known: Head,
+        damaged: impl FnOnce(&str) + Send + 'static,
+    ) -> io::Result<Self> {
+        let stop = Stop::default();
+        let stopped = stop.clone();
+        let verify = move || match verified(&records, known, &stopped) {
+            Outcome::Sound => tracing::info!(records = known.seq, "the records before the snapshot are sound"),
+            Outcome::Stopped => {}
+            Outcome::Broken(why) => damaged(&why),
+        };
+        let thread = std::thread::Builder::new().name("verification".to_owned()).spawn(verify)?;
+        Ok(Self { stop, thread })
+    }
+
+    /// Ends it, wherever it is.
+    pub(super) fn end(self) {
+        self.stop.ask();
+        if self.thread.join().is_err() {
+            tracing::error!("the verification of earlier records ended by a panic");
+        }
+    }
 }
 
 fn verified(records: &RecordReader, known: Head, stop: &Stop) -> Outcome {
@@ -83,12 +102,12 @@ mod tests {
         let mut log =
             EmbeddedLog::open(&Layout::new(directory.path()), Options::default(), &mut |_| Ok(())).unwrap().log;
         let mut heads = vec![log.head()];
-        for seq in 1..=5 {
+        for seq in 1..=5_i64 {
             // The fourth names a predecessor that is not there.
             let prev = if seq == 4 { RecordHash([4; 32]) } else { log.head().hash };
             let (actor, origin) = (Actor::system("test"), Origin::default());
             let events = vec![Event::LogStarted { log: Id([1; 16]) }];
-            let time = Timestamp(seq.cast_signed());
+            let (seq, time) = (seq.cast_unsigned(), Timestamp(seq));
             let record = Record { format: FORMAT_VERSION, seq, time, prev, actor, origin, events };
             log.append(&log.head(), &[record.encode().unwrap()]).unwrap();
             heads.push(log.head());

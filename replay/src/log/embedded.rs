@@ -71,25 +71,31 @@ impl UnverifiedLog {
         })
     }
 
-    /// Verifies every record behind `known` and hands it to `visit`; then the log can be appended to. What `known` stands behind is
-    /// the caller's to know: the place before the first record, or one that the log [holds](Self::holds).
-    pub fn verify_after(mut self, known: Head, visit: &mut Visit<'_>) -> Result<Opened, OpenError> {
+    /// Verifies every record behind `known` and hands it to `visit`. What `known` stands behind is the caller's to know: the place
+    /// before the first record, or one that the log [holds](Self::holds).
+    pub fn verify_after(&self, known: Head, visit: &mut Visit<'_>) -> Result<Verified, OpenError> {
+        let anchor = self.log.anchor.head();
+        let verified = self.log.verify(known, visit)?;
+        match &verified.broken {
+            Some(broken) if verified.head.seq < anchor.seq => Err(OpenError::Broken(broken.clone())),
+            None if verified.head.seq < anchor.seq => Err(OpenError::BelowAnchor { head: verified.head, anchor }),
+            _ => Ok(verified),
+        }
+    }
+
+    /// The log, to be appended to behind the last record that was verified.
+    pub fn accept(mut self, verified: &Verified) -> Result<Opened, OpenError> {
         let (log, layout) = (&mut self.log, &self.layout);
-        let scanned = log.verify(known, visit)?;
-        let cut_off = match scanned.broken {
+        let cut_off = match verified.broken {
             None => 0,
             // Behind the anchor nothing was ever acknowledged, so what is not whole there never happened.
-            Some(_) if scanned.head.seq >= log.anchor.head().seq => log
+            Some(_) => log
                 .tree
-                .remove_behind(scanned.head.seq, scanned.last_bytes)
+                .remove_behind(verified.head.seq, verified.last_bytes)
                 .and_then(|cut| log.sync().map(|()| cut))
                 .map_err(|error| OpenError::Unusable { path: layout.log(), why: error.to_string() })?,
-            Some(broken) => return Err(OpenError::Broken(broken)),
         };
-        if scanned.head.seq < log.anchor.head().seq {
-            return Err(OpenError::BelowAnchor { head: scanned.head, anchor: log.anchor.head() });
-        }
-        log.head = scanned.head;
+        log.head = verified.head;
         if log.head != log.anchor.head() {
             let failed = |source| OpenError::Io { doing: "moving the anchor", path: layout.anchor(), source };
             // The records behind the anchor may still be in the page cache only.
@@ -104,7 +110,9 @@ impl EmbeddedLog {
     /// Opens the log of a data directory, or makes it. Every record is verified and handed to `visit` before the
     /// log can be appended to.
     pub fn open(layout: &Layout, options: Options, visit: &mut Visit<'_>) -> Result<Opened, OpenError> {
-        UnverifiedLog::open(layout, options)?.verify_after(Head::default(), visit)
+        let log = UnverifiedLog::open(layout, options)?;
+        let verified = log.verify_after(Head::default(), visit)?;
+        log.accept(&verified)
     }
 
     /// Reads the records beside whoever appends.
@@ -112,7 +120,7 @@ impl EmbeddedLog {
         RecordReader::new(self.tree.clone())
     }
 
-    fn verify(&self, known: Head, visit: &mut Visit<'_>) -> Result<Scanned, OpenError> {
+    fn verify(&self, known: Head, visit: &mut Visit<'_>) -> Result<Verified, OpenError> {
         let mut chain = Chain::after(known);
         let anchor = self.anchor.head();
         let mut records = self.read(known.seq.max(1));
@@ -128,7 +136,7 @@ impl EmbeddedLog {
                 .and_then(|stored| chain.next(&stored).map(|record| (record, stored.bytes.len())));
             let (record, bytes) = match record {
                 Ok(read) => read,
-                Err(broken) => return Ok(Scanned { head: chain.head(), last_bytes, broken: Some(broken) }),
+                Err(broken) => return Ok(Verified { head: chain.head(), last_bytes, broken: Some(broken) }),
             };
             last_bytes = bytes;
             if record.seq == anchor.seq && chain.head().hash != anchor.hash {
@@ -136,7 +144,7 @@ impl EmbeddedLog {
             }
             visit(&record).map_err(OpenError::Illegal)?;
         }
-        Ok(Scanned { head: chain.head(), last_bytes, broken: None })
+        Ok(Verified { head: chain.head(), last_bytes, broken: None })
     }
 
     fn append_durably(&mut self, records: &[EncodedRecord]) -> Result<Head, StoreError> {
@@ -156,7 +164,9 @@ impl EmbeddedLog {
     }
 }
 
-struct Scanned {
+/// How far the records of a log were found sound.
+#[derive(Debug)]
+pub struct Verified {
     head: Head,
     /// The length of the record at the head.
     last_bytes: usize,

@@ -20,7 +20,7 @@ mod tree;
 use tagstone_schema::{EncodedRecord, Head, Seq};
 
 pub use copied::{CopiedLog, CopyError};
-pub use embedded::{EmbeddedLog, Opened, UnverifiedLog, Visit};
+pub use embedded::{EmbeddedLog, Opened, UnverifiedLog, Verified, Visit};
 pub use open_error::OpenError;
 pub use reader::RecordReader;
 pub use recovery::recover;

@@ -309,11 +309,11 @@ fn a_known_record_is_one_that_the_log_holds_at_or_below_its_anchor() {
         ];
         others.iter().for_each(|other| assert!(!log.holds(other), "{other}"));
         let mut seen = Vec::new();
-        let opened = log.verify_after(*known, &mut |record| {
+        let verified = log.verify_after(*known, &mut |record| {
             seen.push(record.seq);
             Ok(())
         });
-        assert_eq!(opened.unwrap().log.head(), heads[3]);
+        assert_eq!(log.accept(&verified.unwrap()).unwrap().log.head(), heads[3]);
         assert_eq!(seen, (known.seq + 1..=4).collect::<Vec<_>>());
     }
     // A record behind the anchor may be cut off at any moment, so nothing stands on it.
@@ -333,7 +333,9 @@ fn what_is_behind_a_known_record_is_verified_and_what_is_torn_there_is_cut_off()
         log.tree.tree_for_tests().flush().unwrap();
         next
     };
-    let opened = reopened(directory.path()).verify_after(head, &mut |_| Ok(())).unwrap();
+    let log = reopened(directory.path());
+    let verified = log.verify_after(head, &mut |_| Ok(())).unwrap();
+    let opened = log.accept(&verified).unwrap();
     assert_eq!((opened.cut_off, opened.log.head()), (1, head));
     drop(opened);
     drop(Anchor::create(&layout.anchor(), torn.head()).unwrap());
