@@ -30,7 +30,7 @@ impl Busy {
     }
 
     /// What happens next, as one record.
-    pub fn next(&mut self) -> (Record, EncodedRecord) {
+    pub fn act(&mut self) -> (Record, EncodedRecord) {
         let place = self.random(self.repositories.len());
         let name = repository(place as u64);
         let standing = self.repositories[place].tags.len();

@@ -57,7 +57,7 @@ fn replay(criterion: &mut Criterion) {
     let pushes = stored(first, || pushes.push());
     group.bench_function("pushes", |bencher| bencher.iter(|| replayed(&pushes)));
     let (mut busy, first) = Busy::begin(1_000);
-    let busy = stored(first, || busy.next());
+    let busy = stored(first, || busy.act());
     group.bench_function("a busy registry", |bencher| bencher.iter(|| replayed(&busy)));
     group.finish();
 }

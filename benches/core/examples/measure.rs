@@ -20,7 +20,7 @@ fn main() {
         }
         ["replay", "busy", events] => {
             let (mut busy, first) = Busy::begin(1_000);
-            replay(number(events), first, || busy.next().1);
+            replay(number(events), first, || busy.act().1);
         }
         ["memory", tags, manifests] => drop(memory(number(tags), number(manifests))),
         ["snapshot", tags, manifests] => snapshot(&memory(number(tags), number(manifests))),

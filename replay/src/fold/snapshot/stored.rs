@@ -13,6 +13,8 @@ use crate::fold::state::{Moment, State};
 
 /// A moment, as it is stored.
 pub(super) type At = (Seq, Timestamp);
+/// A spent name: the only digest that it can come back as, and when its tag was last removed.
+pub(super) type StoredSpent = (Tag, Digest, At);
 /// Which of the media types.
 pub(super) type MediaTypePlace = u32;
 
@@ -28,7 +30,7 @@ pub(super) struct StoredRegistry {
     pub(super) media_types: Vec<MediaType>,
     pub(super) policies: Vec<(Id, StoredPolicy)>,
     pub(super) ended: Vec<StoredDemand>,
-    pub(super) spent: Vec<(RepositoryName, Vec<(Tag, Digest, At)>)>,
+    pub(super) spent: Vec<(RepositoryName, Vec<StoredSpent>)>,
     pub(super) tokens: Vec<(Id, StoredToken)>,
 }
 
