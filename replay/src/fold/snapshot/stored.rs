@@ -13,7 +13,7 @@ use crate::fold::state::{Moment, State};
 
 /// A moment, as it is stored.
 pub(super) type At = (Seq, Timestamp);
-/// A spent name: the only digest that it can come back as, and when it was removed.
+/// A spent name: the only digest that it can come back as, and when its tag was last removed.
 pub(super) type StoredSpent = (Tag, Digest, At);
 /// Which of the media types.
 pub(super) type MediaTypePlace = u32;

@@ -204,7 +204,15 @@ fn everything_that_a_state_can_hold_comes_back() {
 
 #[test]
 fn every_flipped_bit_and_every_cut_is_refused() {
-    let bytes = encoded(&full());
+    // To compile patterns a thousand times would take long, and shows nothing more.
+    let is_small = |event: &Event| !matches!(event, Event::PolicyActivated { .. } | Event::PolicyDrafted { .. });
+    let mut state = State::default();
+    for event in everything().iter().filter(|event| is_small(event)) {
+        // Without the policies some events are refused; the rest is enough.
+        let _ = state.evolve(Moment { seq: 1, time: Timestamp(1) }, event);
+    }
+    let bytes = encoded(&state);
+    assert!(restored(&bytes).is_ok() && state.repository("a/app").is_some_and(|app| app.tag_count() == 5));
     for cut in 0..bytes.len() {
         assert!(restored(&bytes[..cut]).is_err(), "cut to {cut} bytes");
         // The file may also be shorter than the system said.
