@@ -170,3 +170,7 @@ fn before(place: Place, order: Order) -> Place {
         Order::Descending => place.next(),
     }
 }
+
+#[cfg(test)]
+#[path = "archive_tests.rs"]
+mod tests;

@@ -36,7 +36,7 @@ impl Layout {
         self.root.join("anchor")
     }
 
-    /// The directory of the index of tag history, which can be made anew from the log.
+    /// The directory of the index of the audit, which can be made anew from the log.
     pub fn index(&self) -> PathBuf {
         self.root.join("index")
     }
