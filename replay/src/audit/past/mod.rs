@@ -8,6 +8,7 @@
 
 mod gathered;
 mod policies;
+mod presence;
 mod removal;
 #[cfg(test)]
 pub(super) mod tests;
@@ -192,40 +193,6 @@ impl<'a> Past<'a> {
         Ok(())
     }
 
-    /// What there was of a digest in a repository: the events that brought it in.
-    fn presence(
-        &self,
-        repository: &RepositoryName,
-        digest: &Digest,
-        deleted: Option<Place>,
-    ) -> Result<Presence, PastError> {
-        let (mut manifest, mut blob) = (None, None);
-        let term = Term::Presence(repository.as_str(), digest);
-        for found in self.archive.events_of(term, Place::last_of(self.seq), Order::Descending) {
-            let found = found?;
-            if Some(found.place()) < deleted || (manifest.is_some() && blob.is_some()) {
-                break;
-            }
-            // The same bytes can be a manifest and a blob.
-            match written(&found) {
-                Some(Event::ManifestPushed { digest: own, .. }) if own == digest => {
-                    manifest.get_or_insert(Some(found));
-                }
-                Some(Event::ManifestDeleted { .. }) => {
-                    manifest.get_or_insert(None);
-                }
-                Some(Event::BlobLinked { .. }) => {
-                    blob.get_or_insert(Some(found));
-                }
-                Some(Event::BlobUnlinked { .. }) => {
-                    blob.get_or_insert(None);
-                }
-                _ => {}
-            }
-        }
-        Ok(Presence { manifest: manifest.flatten(), blob: blob.flatten() })
-    }
-
     /// The last event up to here that a filter selects.
     fn last(&self, filter: Filter) -> Result<Option<Found>, PastError> {
         last_in(self.archive, Filter { to_seq: Some(self.seq), ..filter })
@@ -236,12 +203,6 @@ impl<'a> Past<'a> {
         let mut all = self.archive.events_of(term, Place::last_of(self.seq), Order::Descending);
         Ok(all.next().transpose()?.map(|found| found.place()))
     }
-}
-
-/// What there was of a digest in a repository.
-struct Presence {
-    manifest: Option<Found>,
-    blob: Option<Found>,
 }
 
 /// The last event that a filter selects.
