@@ -64,9 +64,8 @@ pub(crate) fn signature(subject: &Document, config: &Bytes, signed: &str) -> Doc
 
 /// An index of some images.
 pub(crate) fn index(children: &[&Document]) -> Document {
-    let child = |child: &&Document| {
-        json!({ "mediaType": child.media_type, "digest": child.digest, "size": child.bytes.len() })
-    };
+    let child =
+        |child: &&Document| json!({ "mediaType": child.media_type, "digest": child.digest, "size": child.bytes.len() });
     let manifests: Vec<_> = children.iter().map(child).collect();
     let document = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests });
     let references = children.iter().map(|child| child.digest.clone()).collect();

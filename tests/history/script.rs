@@ -30,9 +30,32 @@ pub(crate) const REPOSITORIES: [&str; 12] = [
 /// Only these have tags for referrers; no prune policy holds here.
 const SIGNED: [&str; 3] = ["acme/api", "acme/mail", "acme/web"];
 const TAGS: [&str; 26] = [
-    "latest", "latest", "latest", "main", "stable", "golden", "v1.0", "v1.1", "v1.2", "v2.0", "v2.1", "release-1",
-    "release-2", "1-lts", "dev-1", "dev-2", "dev-3", "dev-keep", "nightly-1", "nightly-2", "nightly-3", "nightly-4",
-    "nightly-5", "nightly-6", "nightly-7", "dev-4",
+    "latest",
+    "latest",
+    "latest",
+    "main",
+    "stable",
+    "golden",
+    "v1.0",
+    "v1.1",
+    "v1.2",
+    "v2.0",
+    "v2.1",
+    "release-1",
+    "release-2",
+    "1-lts",
+    "dev-1",
+    "dev-2",
+    "dev-3",
+    "dev-keep",
+    "nightly-1",
+    "nightly-2",
+    "nightly-3",
+    "nightly-4",
+    "nightly-5",
+    "nightly-6",
+    "nightly-7",
+    "dev-4",
 ];
 /// Images that a repository can have.
 const IMAGES: u32 = 14;
@@ -330,11 +353,8 @@ impl Script {
         }
         let active: Vec<&str> = active.iter().map(String::as_str).collect();
         let policy = self.any(&active).to_owned();
-        let (actor, origin) = if self.random.random_bool(0.7) {
-            (Actor::system("prune"), Origin::default())
-        } else {
-            self.someone()
-        };
+        let (actor, origin) =
+            if self.random.random_bool(0.7) { (Actor::system("prune"), Origin::default()) } else { self.someone() };
         vec![Step::Prune(policy, actor, origin)]
     }
 }

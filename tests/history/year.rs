@@ -102,8 +102,16 @@ async fn played() -> Year {
     account.record_refusals();
     account.take_snapshot();
     let mut kinds = std::collections::BTreeMap::<String, usize>::new();
-    for event in &account.happened { *kinds.entry(format!("{} {}", event["kind"], event["cause"])).or_default() += 1; }
-    println!("{kinds:#?} broken {} spent {} refused {} {:?}", account.broken.len(), account.standing.spent.len(), account.refused.len(), account.refused.iter().map(|r| r.count).sum::<u64>());
+    for event in &account.happened {
+        *kinds.entry(format!("{} {}", event["kind"], event["cause"])).or_default() += 1;
+    }
+    println!(
+        "{kinds:#?} broken {} spent {} refused {} {:?}",
+        account.broken.len(),
+        account.standing.spent.len(),
+        account.refused.len(),
+        account.refused.iter().map(|r| r.count).sum::<u64>()
+    );
     println!("seed {SEED}: {} commands, {} records, {} events", script.count, account.head.seq, account.happened.len());
     Year { account, directory, fingerprints }
 }

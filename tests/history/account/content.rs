@@ -32,14 +32,7 @@ impl Account {
         Ok(())
     }
 
-    pub(super) fn mount(
-        &mut self,
-        actor: &Actor,
-        origin: &Origin,
-        repository: &str,
-        digest: &str,
-        from: &str,
-    ) -> Done {
+    pub(super) fn mount(&mut self, actor: &Actor, origin: &Origin, repository: &str, digest: &str, from: &str) -> Done {
         let size = self.standing.shelves.get(from).and_then(|shelf| shelf.blobs.get(digest));
         let Some(size) = size.copied() else { return mistaken(Refusal::Unknown) };
         self.link(actor, origin, repository, digest, size, Some(from))
@@ -94,9 +87,8 @@ impl Account {
         let is_new = !shelf.is_some_and(|shelf| shelf.manifests.contains_key(digest));
         if is_new && !put.sparse.layers {
             let is_there = |reference: &String| {
-                shelf.is_some_and(|shelf| {
-                    shelf.blobs.contains_key(reference) || shelf.manifests.contains_key(reference)
-                })
+                shelf
+                    .is_some_and(|shelf| shelf.blobs.contains_key(reference) || shelf.manifests.contains_key(reference))
             };
             if !document.references.iter().all(is_there) {
                 return mistaken(Refusal::Missing);

@@ -183,9 +183,10 @@ impl Account {
     fn check_conflict(&self, scope: &Scope, rule: &Rule) -> Done {
         let Rule::Immutability { pattern, .. } = rule else { return Ok(()) };
         let contradicts = self.standing.policies.values().any(|other| {
-            let opposite = other.rule.pattern().is_some_and(|other| {
-                other.regex == pattern.regex && other.matches != pattern.matches
-            });
+            let opposite = other
+                .rule
+                .pattern()
+                .is_some_and(|other| other.regex == pattern.regex && other.matches != pattern.matches);
             other.status == Status::Active && is_immutability(&other.rule) && opposite && overlap(&other.scope, scope)
         });
         if contradicts { mistaken(Refusal::PolicyConflict) } else { Ok(()) }

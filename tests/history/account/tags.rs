@@ -53,9 +53,7 @@ impl Account {
             Some(before) => {
                 TagNow { digest: to.to_owned(), since: at, sealed: sealed(before.sealed.clone()), ..before }
             }
-            None => {
-                TagNow { digest: to.to_owned(), since: at, locked: None, expires: None, sealed: sealed(None) }
-            }
+            None => TagNow { digest: to.to_owned(), since: at, locked: None, expires: None, sealed: sealed(None) },
         };
         shelf.tags.insert(tag.to_owned(), next);
         let index = self.record.as_ref().map_or(0, |record| record.index);

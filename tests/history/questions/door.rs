@@ -23,7 +23,8 @@ impl Door<'_> {
             }
             Self::There(url) => {
                 let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
-                let mut answer = agent.get(format!("{url}{path}")).call().unwrap_or_else(|error| panic!("{path}: {error}"));
+                let mut answer =
+                    agent.get(format!("{url}{path}")).call().unwrap_or_else(|error| panic!("{path}: {error}"));
                 let body = answer.body_mut().with_config().limit(1 << 30).read_to_vec();
                 (answer.status().as_u16(), body.unwrap_or_else(|error| panic!("{path}: {error}")))
             }

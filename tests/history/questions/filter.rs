@@ -27,7 +27,8 @@ impl Filter {
         let above = text(&event["repository"]).and_then(|name| Some(name.split_once('/')?.0.to_owned()));
         all.push(("namespace", text(&event["namespace"]).or(above)));
         // The bounds enclose the event.
-        let (earlier, later) = if other["seq"].as_u64() < event["seq"].as_u64() { (other, event) } else { (event, other) };
+        let (earlier, later) =
+            if other["seq"].as_u64() < event["seq"].as_u64() { (other, event) } else { (event, other) };
         all.push(("from_seq", Some(earlier["seq"].to_string())));
         all.push(("to_seq", Some(later["seq"].to_string())));
         all.push(("since", text(&earlier["time"])));

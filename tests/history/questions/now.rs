@@ -4,9 +4,9 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
+use super::events::events;
 use super::tags::listing;
 use super::why::{sorted, why};
-use super::events::events;
 use super::{Door, assert_same, assert_same_set, assert_within};
 use crate::account::{Account, Attempt};
 use crate::script::REPOSITORIES;

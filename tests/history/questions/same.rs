@@ -52,7 +52,8 @@ struct Difference {
 
 /// The first place at which two answers differ.
 fn difference(told: &Value, expected: &Value, beyond: Beyond) -> Option<Difference> {
-    let here = |name: String, inner: Option<Difference>| inner.map(|inner| Difference { at: name + &inner.at, ..inner });
+    let here =
+        |name: String, inner: Option<Difference>| inner.map(|inner| Difference { at: name + &inner.at, ..inner });
     match (told, expected) {
         (Value::Object(told), Value::Object(expected)) => {
             let more = told.keys().filter(|_| beyond == Beyond::Nothing);
@@ -65,10 +66,12 @@ fn difference(told: &Value, expected: &Value, beyond: Beyond) -> Option<Differen
         }
         (Value::Array(told), Value::Array(expected)) => {
             let pairs = told.iter().zip(expected).enumerate();
-            let mut pairs = pairs.map(|(at, (told, expected))| here(format!("[{at}]"), difference(told, expected, beyond)));
+            let mut pairs =
+                pairs.map(|(at, (told, expected))| here(format!("[{at}]"), difference(told, expected, beyond)));
             let lengths = || {
                 let shorter = told.len().min(expected.len());
-                let next = |of: &[Value]| format!("{} entries, next {}", of.len(), of.get(shorter).unwrap_or(&Value::Null));
+                let next =
+                    |of: &[Value]| format!("{} entries, next {}", of.len(), of.get(shorter).unwrap_or(&Value::Null));
                 let lengths = Difference { at: " (length)".to_owned(), told: next(told), expected: next(expected) };
                 (told.len() != expected.len()).then_some(lengths)
             };

@@ -9,9 +9,7 @@ impl Standing {
     /// Whether a tag is there at an instant: an expired one is gone at once, if nothing protects it.
     pub(crate) fn is_live(&self, repository: &str, tag: &str, now: i64) -> bool {
         let found = self.shelves.get(repository).and_then(|shelf| shelf.tags.get(tag));
-        found.is_some_and(|found| {
-            found.expires.is_none_or(|at| at > now) || self.protects(repository, tag)
-        })
+        found.is_some_and(|found| found.expires.is_none_or(|at| at > now) || self.protects(repository, tag))
     }
 
     /// The names of the tags that are there at an instant; none if the repository is not.
