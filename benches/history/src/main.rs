@@ -11,10 +11,7 @@ use tagstone_replay::content::Layout;
 use tagstone_replay::log::{EmbeddedLog, Log, Options};
 
 fn main() -> Result<()> {
-    let mut arguments = std::env::args().skip(1).peekable();
-    if arguments.peek().is_some_and(|first| first == "open") {
-        return open(&PathBuf::from(arguments.nth(1).context("a directory")?));
-    }
+    let mut arguments = std::env::args().skip(1);
     let dir = PathBuf::from(arguments.next().context("usage: DIR EVENTS REPOSITORIES KEPT")?);
     let events: u64 = arguments.next().context("events")?.parse()?;
     let shape = Shape {
@@ -40,12 +37,5 @@ fn main() -> Result<()> {
     let began = Instant::now();
     let log = EmbeddedLog::open(&Layout::new(&dir), Options::default(), &mut |_| Ok(()))?.log;
     println!("opened and verified {} in {:?}", log.head().seq, began.elapsed());
-    Ok(())
-}
-
-fn open(dir: &std::path::Path) -> Result<()> {
-    let began = Instant::now();
-    let db = tagstone_replay::log::time_open(&Layout::new(dir).log());
-    println!("{db:?}, {:?}", began.elapsed());
     Ok(())
 }
