@@ -91,7 +91,7 @@ fn refusals() -> Value {
     json!([group("bob", "v2", 1), group("mallory", "v1", 5)])
 }
 
-fn actor(kind: &str, name: &str, span: (u64, u64), records: u64, refused: u64, from: Value, events: Value) -> Value {
+fn actor(kind: &str, name: &str, span: (u64, u64), records: u64, refused: u64, from: &Value, events: &Value) -> Value {
     json!({
         "actor": {"kind": kind, "name": name}, "first": at(span.0), "last": at(span.1), "records": records,
         "refused": refused, "addresses": from, "events": events,
@@ -107,8 +107,8 @@ fn actors() -> Value {
             (2, 17),
             7,
             0,
-            office.clone(),
-            json!({
+            &office,
+            &json!({
                 "blob_linked": 1, "manifest_pushed": 2, "tag_moved": 6, "tag_deleted": 2,
             })
         ),
@@ -118,8 +118,8 @@ fn actors() -> Value {
             (7, 16),
             2,
             1,
-            json!(["10.0.0.1", "10.0.0.66"]),
-            json!({
+            &json!(["10.0.0.1", "10.0.0.66"]),
+            &json!({
                 "manifest_pushed": 1, "manifest_deleted": 1, "tag_moved": 1, "tag_deleted": 1,
             })
         ),
@@ -129,8 +129,8 @@ fn actors() -> Value {
             (7, 15),
             3,
             5,
-            json!(["10.0.0.66"]),
-            json!({
+            &json!(["10.0.0.66"]),
+            &json!({
                 "tag_moved": 1, "tag_unlocked": 1, "policy_retired": 1,
             })
         ),
@@ -140,8 +140,8 @@ fn actors() -> Value {
             (5, 19),
             5,
             0,
-            office,
-            json!({
+            &office,
+            &json!({
                 "tag_deleted": 1, "tag_erased": 1, "tag_locked": 1, "policy_drafted": 1, "policy_activated": 1,
                 "content_purged": 1, "token_issued": 1,
             })
@@ -152,8 +152,8 @@ fn actors() -> Value {
             (1, 9),
             2,
             0,
-            json!([]),
-            json!({
+            &json!([]),
+            &json!({
                 "log_started": 1, "server_started": 1, "attempts_refused": 1,
             })
         ),

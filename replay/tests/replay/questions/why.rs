@@ -13,7 +13,7 @@ fn versions(seq: u64) -> Value {
     })
 }
 
-fn protected_by_versions(until: Value) -> Value {
+fn protected_by_versions(until: &Value) -> Value {
     json!({
         "kind": "policy", "policy": id(7), "scope": {"namespace": "acme"}, "pattern": "v.*", "matches": true,
         "since": deed(5, 0, "root"), "until": until,
@@ -62,7 +62,7 @@ fn a_spent_name_is_answered_with_what_protected_it_and_what_removed_it() {
     let expected = json!({
         "protected": false, "spent": true, "digest": digest("one"), "only_digest": digest("one"),
         "reasons": [{"kind": "spent", "since": at(14), "seq": 14}],
-        "was_protected_by": [protected_by_versions(until)],
+        "was_protected_by": [protected_by_versions(&until)],
         "events": [
             v1(14, 0, "alice", json!({"kind": "tag_deleted", "digest": digest("one"), "from": digest("one"), "cause": "request"})),
             v1(17, 0, "alice", json!({"kind": "tag_moved", "to": digest("one")})),
@@ -70,7 +70,7 @@ fn a_spent_name_is_answered_with_what_protected_it_and_what_removed_it() {
     });
     assert_eq!(json_of("why", &["acme/app:v1"]), expected);
     let erased = json_of("why", &["acme/app:v2"]);
-    assert_eq!(erased["was_protected_by"], json!([protected_by_versions(Value::Null)]));
+    assert_eq!(erased["was_protected_by"], json!([protected_by_versions(&Value::Null)]));
     assert_eq!((&erased["events"][0]["cause"], &erased["events"][0]["seq"]), (&json!("erased"), &json!(10)));
     assert_eq!(erased.get("digest"), None);
 }
