@@ -3,6 +3,7 @@
 mod door;
 mod events;
 mod filter;
+mod logs;
 mod now;
 mod past;
 mod same;

@@ -4,6 +4,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
+use super::logs::logs;
 use super::past::{of_then, tag_history};
 use super::tags::listing;
 use super::why::{sorted, why};
@@ -41,6 +42,7 @@ pub(crate) async fn of_now(door: &Door<'_>, account: &Account, random: &mut StdR
     for _ in 0..4 {
         of_then(door, account, random).await;
         tag_history(door, account, random).await;
+        logs(door, account, random).await;
         events(door, account, random).await;
     }
     refusals(door, account, random.random_range(100..=1_000)).await;
