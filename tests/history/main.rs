@@ -3,6 +3,7 @@
 
 mod account;
 mod contents;
+mod difference;
 mod policy_script;
 mod questions;
 #[allow(dead_code, reason = "the tables of `tests/routes` use all of it")]
@@ -26,21 +27,23 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use questions::Door;
+use tool::Source;
 use year::{SEED, year};
 
 #[test]
 fn what_stood_is_found_in_the_data_directory() {
     let year = year();
     support::replay::assert_verifies(year.data());
-    tool::states(year, &year.account, year.data());
+    Source { year, account: &year.account, path: year.data() }.ask_all();
 }
 
 #[test]
 fn what_stood_is_found_in_an_export_and_what_is_restored_from_it() {
     let year = year();
     let (_home, file, data) = tool::exported(year.data());
-    tool::states(year, &year.account, &file);
-    tool::states(year, &year.account, &data);
+    for path in [&file, &data] {
+        Source { year, account: &year.account, path }.ask_all();
+    }
 }
 
 #[test]
@@ -51,7 +54,7 @@ fn what_stood_is_told_by_a_running_server() {
     account.started();
     // The clock of this machine is behind: nothing has expired.
     account.now = i64::MIN;
-    tool::states(year, &account, Path::new(server.url()));
+    Source { year, account: &account, path: Path::new(server.url()) }.ask_all();
     let mut random = StdRng::seed_from_u64(SEED);
     for _ in 0..3 {
         questions::stream(server.url(), &account, &mut random);

@@ -23,7 +23,7 @@ pub(crate) const SEED: u64 = 2040;
 /// The first instant: 2040-01-01T00:00:00Z. No machine's clock is so late, and none disturbs the times of the records.
 const START: i64 = 2_208_988_800_000_000;
 const LOG: Id = Id([1; 16]);
-/// How often a copy of everything is kept, and how often the running registry is asked.
+/// How often a copy of everything is kept.
 const SNAPSHOTS: i64 = 40;
 
 /// A year that is over.
@@ -94,30 +94,22 @@ async fn played() -> Year {
                 questions::of_now(&Door::Here(&registry), &account, &mut script.random).await;
             }
             if fingerprints.len().is_multiple_of(15) {
-                registry = restarted(registry, &mut account, fingerprints.len() == 30).await;
+                registry = restarted(registry, &mut account, &mut script, fingerprints.len() == 30).await;
             }
         }
     }
+    let fingerprint = questions::head(&Door::Here(&registry), &account).await;
     let (directory, _) = registry.stop();
+    // That changes nothing of the state.
     account.record_refusals();
     account.take_snapshot();
-    let mut kinds = std::collections::BTreeMap::<String, usize>::new();
-    for event in &account.happened {
-        *kinds.entry(format!("{} {}", event["kind"], event["cause"])).or_default() += 1;
-    }
-    println!(
-        "{kinds:#?} broken {} spent {} refused {} {:?}",
-        account.broken.len(),
-        account.standing.spent.len(),
-        account.refused.len(),
-        account.refused.iter().map(|r| r.count).sum::<u64>()
-    );
+    fingerprints.push((account.head.seq, fingerprint));
     println!("seed {SEED}: {} commands, {} records, {} events", script.count, account.head.seq, account.happened.len());
     Year { account, directory, fingerprints }
 }
 
 /// Stops and starts, sometimes without the index, and asks again.
-async fn restarted(registry: Registry, account: &mut Account, without_index: bool) -> Registry {
+async fn restarted(registry: Registry, account: &mut Account, script: &mut Script, without_index: bool) -> Registry {
     let registry = registry
         .restarted_after(|layout| {
             if without_index {
@@ -129,6 +121,7 @@ async fn restarted(registry: Registry, account: &mut Account, without_index: boo
     account.started();
     registry.set_clock(Timestamp(account.now));
     questions::head(&Door::Here(&registry), account).await;
+    questions::of_now(&Door::Here(&registry), account, &mut script.random).await;
     registry
 }
 

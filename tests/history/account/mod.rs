@@ -72,6 +72,14 @@ pub(crate) struct TagNow {
     pub(crate) expires: Option<i64>,
     /// The digest at which something protected it last.
     pub(crate) sealed: Option<String>,
+    /// Whether something protected it since it began to point where it points.
+    sealed_here: bool,
+}
+
+impl TagNow {
+    fn seal(&mut self) {
+        (self.sealed, self.sealed_here) = (Some(self.digest.clone()), true);
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -202,7 +202,7 @@ impl Account {
         for (repository, tag) in sealed {
             let tag = self.standing.shelves.get_mut(&repository).and_then(|shelf| shelf.tags.get_mut(&tag));
             if let Some(tag) = tag {
-                tag.sealed = Some(tag.digest.clone());
+                tag.seal();
             }
         }
     }

@@ -19,14 +19,14 @@ pub(crate) struct Stay {
     pub(crate) until: Option<(At, Option<String>)>,
 }
 
-/// A tag was moved away from a digest that it was protected at.
+/// A tag left a digest that it was protected at, since it had last begun to point there.
 #[derive(Clone, Debug)]
 pub(crate) struct Broken {
     pub(crate) at: At,
     pub(crate) repository: String,
     pub(crate) tag: String,
-    pub(crate) from: String,
-    pub(crate) to: String,
+    pub(crate) digest: String,
+    pub(crate) since: At,
 }
 
 type Done = Result<(), Refused>;
@@ -41,19 +41,27 @@ impl Account {
         let at = self.head;
         let is_sealed = self.standing.selects(repository, tag);
         let from = self.tag(repository, tag).map(|tag| tag.digest.clone());
-        if let Some(standing) = self.tag(repository, tag)
-            && standing.sealed.as_ref() == Some(&standing.digest)
-        {
-            let (repository, tag, from) = (repository.to_owned(), tag.to_owned(), standing.digest.clone());
-            self.broken.push(Broken { at, repository, tag, from, to: to.to_owned() });
+        if let Some(standing) = self.tag(repository, tag).cloned() {
+            self.leave(repository, tag, &standing);
         }
         let shelf = self.standing.shelves.get_mut(repository).expect("a repository with the manifest");
         let sealed = |before: Option<String>| if is_sealed { Some(to.to_owned()) } else { before };
         let next = match shelf.tags.remove(tag) {
-            Some(before) => {
-                TagNow { digest: to.to_owned(), since: at, sealed: sealed(before.sealed.clone()), ..before }
-            }
-            None => TagNow { digest: to.to_owned(), since: at, locked: None, expires: None, sealed: sealed(None) },
+            Some(before) => TagNow {
+                digest: to.to_owned(),
+                since: at,
+                sealed: sealed(before.sealed.clone()),
+                sealed_here: is_sealed,
+                ..before
+            },
+            None => TagNow {
+                digest: to.to_owned(),
+                since: at,
+                locked: None,
+                expires: None,
+                sealed: sealed(None),
+                sealed_here: is_sealed,
+            },
         };
         shelf.tags.insert(tag.to_owned(), next);
         let index = self.record.as_ref().map_or(0, |record| record.index);
@@ -65,11 +73,22 @@ impl Account {
         self.tell("tag_moved", json!({ "repository": repository, "tag": tag, "from": from, "to": to }));
     }
 
+    /// The tag leaves the digest that it points at.
+    fn leave(&mut self, repository: &str, tag: &str, standing: &TagNow) {
+        if standing.sealed_here {
+            let (repository, tag, digest) = (repository.to_owned(), tag.to_owned(), standing.digest.clone());
+            self.broken.push(Broken { at: self.head, repository, tag, digest, since: standing.since });
+        }
+    }
+
     /// The tag is gone.
     pub(super) fn end(&mut self, repository: &str, tag: &str, cause: &str, more: Value) {
         let at = self.head;
         let shelf = self.standing.shelves.get_mut(repository).expect("a repository with the tag");
         let ended = shelf.tags.remove(tag).expect("a tag that can end");
+        if cause != "erased" {
+            self.leave(repository, tag, &ended);
+        }
         let name = (repository.to_owned(), tag.to_owned());
         let before = self.standing.spent.get(&name).map(|(only, _)| only.clone());
         let erased = (cause == "erased").then(|| ended.digest.clone());
@@ -185,7 +204,7 @@ impl Account {
         if locks {
             self.change(repository, tag, |tag| {
                 tag.locked = Some(at);
-                tag.sealed = Some(tag.digest.clone());
+                tag.seal();
             });
             self.tell("tag_locked", about);
         }

@@ -5,6 +5,8 @@ use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
 use super::events::events;
+use super::logs::logs;
+use super::past::{of_then, tag_history};
 use super::tags::listing;
 use super::why::{sorted, why};
 use super::{Door, assert_same, assert_same_set, assert_within};
@@ -37,7 +39,10 @@ pub(crate) async fn of_now(door: &Door<'_>, account: &Account, random: &mut StdR
             None => assert_eq!(status, 404, "{path}: {told}"),
         }
     }
-    for _ in 0..6 {
+    for _ in 0..4 {
+        of_then(door, account, random).await;
+        tag_history(door, account, random).await;
+        logs(door, account, random).await;
         events(door, account, random).await;
     }
     refusals(door, account, random.random_range(100..=1_000)).await;
