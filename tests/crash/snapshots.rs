@@ -56,7 +56,7 @@ fn a_start_from_a_snapshot_serves_what_the_whole_log_comes_to() {
     let mut registry = Registry::start();
     move_tag(&registry, 3);
     registry.stop();
-    let snapshot = Layout::new(&registry.data()).snapshot();
+    let snapshot = Layout::new(registry.data()).snapshot();
     assert!(!snapshot.exists(), "a snapshot of so little is not worth its while");
     registry.restart();
     move_tag(&registry, 1_000);
