@@ -15,6 +15,7 @@ use tagstone_replay::log::directory::{DirectoryLock, LockError, create_directory
 use tagstone_replay::log::{OpenError, RecordReader};
 use tagstone_schema::{Digest, Head};
 
+use crate::access::Gate;
 use crate::content::ContentStore;
 use crate::history::Follower;
 use crate::http::{self, Limits, Listening, Parts, ServerError, Site};
@@ -103,7 +104,8 @@ fn recover(layout: &Layout, settings: &Settings) -> Result<(Site, Background), S
         background::prune(pruner.clone(), metrics.clone(), settings.prune.interval)?,
     ];
     let checkpoints = (checkpoints, published.clone());
-    let parts = Parts { published, clock, writer: handle, content, history, records, metrics, pruner };
+    let parts =
+        Parts { gate: Gate::open(), published, clock, writer: handle, content, history, records, metrics, pruner };
     Ok((site(settings, parts), Background { writing, following, periodic, pruning, verifying, checkpoints }))
 }
 

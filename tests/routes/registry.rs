@@ -13,6 +13,7 @@ use actix_web::dev::{Service, ServiceResponse};
 use actix_web::test::TestRequest;
 use actix_web::web::Data;
 use actix_web::{App, Error};
+use tagstone::access::Gate;
 use tagstone::content::ContentStore;
 use tagstone::history::Follower;
 use tagstone::http::{self, Parts, ROUTE_LABELS};
@@ -162,6 +163,7 @@ impl Registry {
         let following = std::thread::spawn(move || follower.run());
         let pruner = Arc::new(Pruner::new(published.clone(), clock.clone(), handle.clone()));
         let parts = Parts {
+            gate: Gate::open(),
             published: published.clone(),
             clock: clock.clone(),
             writer: handle.clone(),

@@ -18,6 +18,8 @@ use crate::http::refused::Refused;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ErrorType {
     InvalidRequest,
+    InvalidToken,
+    InsufficientScope,
     NotFound,
     MethodNotAllowed,
     RequestTimeout,
@@ -39,8 +41,10 @@ pub(super) enum ErrorType {
 
 impl ErrorType {
     /// Every type.
-    pub(super) const ALL: [Self; 18] = [
+    pub(super) const ALL: [Self; 20] = [
         Self::InvalidRequest,
+        Self::InvalidToken,
+        Self::InsufficientScope,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
@@ -65,6 +69,14 @@ impl ErrorType {
         match self {
             Self::InvalidRequest => {
                 ("invalid_request", StatusCode::BAD_REQUEST, "A part of the request is not what it has to be.")
+            }
+            Self::InvalidToken => (
+                "invalid_token",
+                StatusCode::UNAUTHORIZED,
+                "Credentials are needed, or those that were given are not valid.",
+            ),
+            Self::InsufficientScope => {
+                ("insufficient_scope", StatusCode::FORBIDDEN, "The client is known, and may not do this.")
             }
             Self::NotFound => ("not_found", StatusCode::NOT_FOUND, "What the request is about does not exist."),
             Self::MethodNotAllowed => (
@@ -198,6 +210,8 @@ impl From<ApiRefusal> for Refused {
 impl From<Refusal> for ApiRefusal {
     fn from(refusal: Refusal) -> Self {
         let error_type = match refusal.status {
+            StatusCode::UNAUTHORIZED => ErrorType::InvalidToken,
+            StatusCode::FORBIDDEN => ErrorType::InsufficientScope,
             StatusCode::NOT_FOUND => ErrorType::NotFound,
             StatusCode::METHOD_NOT_ALLOWED => ErrorType::MethodNotAllowed,
             StatusCode::REQUEST_TIMEOUT => ErrorType::RequestTimeout,
