@@ -73,6 +73,11 @@ impl Process {
     pub fn stop(mut self, patience: Duration) -> Result<()> {
         self.alive()?;
         kill_process(self.pid, Signal::TERM)?;
+        self.finish(patience)
+    }
+
+    /// Waits until it has ended by itself; an error if it takes longer or fails.
+    pub fn finish(mut self, patience: Duration) -> Result<()> {
         let end = Instant::now() + patience;
         loop {
             match self.child.try_wait()? {
