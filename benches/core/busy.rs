@@ -62,10 +62,10 @@ impl Busy {
         let standing = self.repositories[place].tags.len();
         let events = match self.random(100) {
             // Most tags are new, and every fourth push moves one that is there.
-            chance if chance < 60 || standing < 20 => self.push(place, name, None),
+            chance if chance < 60 || standing < 20 => self.push(place, &name, None),
             chance if chance < 85 => {
                 let which = self.random(standing);
-                self.push(place, name, Some(which))
+                self.push(place, &name, Some(which))
             }
             chance if chance < 93 => vec![self.end(place, name, 1, DeletionCause::Request)],
             chance if chance < 96 => {
@@ -85,19 +85,19 @@ impl Busy {
         self.history.record(actor, events)
     }
 
-    fn push(&mut self, place: usize, name: RepositoryName, moved: Option<usize>) -> Vec<Event> {
+    fn push(&mut self, place: usize, name: &RepositoryName, moved: Option<usize>) -> Vec<Event> {
         let [config, layer, manifest, number] = [0, 1, 2, 3].map(|part| self.fresh + part);
         self.fresh += 5;
         let contents = &mut self.repositories[place];
         let mut events = Vec::new();
         let base = contents.base.get_or_insert_with(|| {
             let base = digest(self.fresh - 1);
-            events.push(linked(&name, &base, 80_000_000));
+            events.push(linked(name, &base, 80_000_000));
             base
         });
         let references = [base.clone(), digest(config), digest(layer)];
-        events.extend(references[1..].iter().map(|blob| linked(&name, blob, 3_000)));
-        events.push(self.history.pushed(&name, &digest(manifest), &references));
+        events.extend(references[1..].iter().map(|blob| linked(name, blob, 3_000)));
+        events.push(self.history.pushed(name, &digest(manifest), &references));
         let mut point = |tag: Tag, from: Option<u64>| {
             let (repository, from) = (name.clone(), from.map(digest));
             events.push(Event::TagMoved { repository, tag, from, to: digest(manifest) });
