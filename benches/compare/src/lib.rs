@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod connection;
+pub mod ending;
 pub mod image;
 pub mod machine;
 pub mod number;

@@ -19,7 +19,7 @@ use server::{Kind, Server};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
-use tagstone_compare::{answer, connection, image, machine, number, process, request, upload};
+use tagstone_compare::{answer, connection, ending, image, machine, number, process, request, upload};
 use workload::{Scale, Workload};
 
 #[derive(Parser)]
@@ -63,14 +63,7 @@ fn main() -> ExitCode {
         Some(Role::Bare) => bare::serve().map(|()| true),
         None => compare(&arguments),
     };
-    match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    ending::exit_code(done)
 }
 
 /// Runs the comparison; `false` if any workload failed on any server.
@@ -97,8 +90,7 @@ fn compare(arguments: &Arguments) -> Result<bool> {
         println!("A quick run: these figures show that everything works, not how fast it is.");
     }
     if let Some(file) = &arguments.json {
-        let text = serde_json::to_string_pretty(&table::json(&results, &machine))?;
-        std::fs::write(file, text + "\n").with_context(|| format!("writing {}", file.display()))?;
+        ending::write_json(file, &table::json(&results, &machine))?;
     }
     Ok(results.failures.is_empty())
 }

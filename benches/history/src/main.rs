@@ -21,7 +21,7 @@ use made::Made;
 use registry::FirstStart;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tagstone_compare::{machine, process};
+use tagstone_compare::{ending, machine, process};
 
 /// Repositories of the history.
 const REPOSITORIES: u64 = 1_000;
@@ -115,14 +115,7 @@ fn main() -> ExitCode {
         }
         None => measure(&arguments),
     };
-    match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    ending::exit_code(done)
 }
 
 /// Measures everything that was asked for; `false` if any of it failed.
@@ -156,8 +149,7 @@ fn measure(arguments: &Arguments) -> Result<bool> {
         println!("A quick run: these figures show that everything works, not how fast it is.");
     }
     if let Some(file) = &arguments.json {
-        let text = serde_json::to_string_pretty(&table::json(&rows, &failures, &machine))?;
-        std::fs::write(file, text + "\n").with_context(|| format!("writing {}", file.display()))?;
+        ending::write_json(file, &table::json(&rows, &failures, &machine))?;
     }
     Ok(failures.is_empty())
 }
