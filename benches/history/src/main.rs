@@ -21,6 +21,7 @@ use made::Made;
 use registry::FirstStart;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use tagstone_compare::number::rounded;
 use tagstone_compare::{ending, machine, process};
 
 /// Repositories of the history.
@@ -137,10 +138,17 @@ fn measure(arguments: &Arguments) -> Result<bool> {
         process::check_interrupted()?;
         eprintln!("{}", keys.join(", "));
         match part(&mut bench) {
-            Ok(measured) => rows.extend(measured.into_iter().filter(|row| is_wanted(row.key))),
+            Ok(measured) => {
+                for row in measured.into_iter().filter(|row| is_wanted(row.key)) {
+                    eprintln!("  {}: {} {}", row.title, rounded(row.median()), row.unit);
+                    rows.push(row);
+                }
+            }
             Err(error) => {
                 process::check_interrupted()?;
-                failures.push(format!("{}: {error:#}", keys.join(", ")));
+                let failure = format!("{}: {error:#}", keys.join(", "));
+                eprintln!("  FAILED {failure}");
+                failures.push(failure);
             }
         }
     }
