@@ -55,12 +55,12 @@ enum Reached {
 pub enum HistoryError {
     /// The index failed.
     #[error(
-        "the index of tag history has failed; it is made anew when the registry is restarted. Pushes and pulls are not affected"
+        "the index of history has failed; it is made anew when the registry is restarted. Pushes and pulls are not affected"
     )]
     Failed,
     /// The index is too far behind.
     #[error(
-        "the index of tag history is being made and has come to record {reached} of {wanted}; try again in a moment. Pushes and \
+        "the index of history is being made and has come to record {reached} of {wanted}; try again in a moment. Pushes and \
          pulls are not affected"
     )]
     Behind {

@@ -54,7 +54,8 @@ impl Opened {
         presence::warn_of_missing(&state, &content);
         record_start(&mut *log, &mut state, &SystemClock, settings)?;
         let head = log.head();
-        tracing::info!(seq = head.seq, hash = %head.hash, repositories = state.repository_count(), "the log is open");
+        let repositories = state.repository_count();
+        tracing::info!(seq = head.seq, hash = %head.hash, snapshot = known.seq, repositories, "the log is open");
         Ok(Self { log, snapshot: Snapshot { state, head }, content, history, known })
     }
 }

@@ -8,3 +8,4 @@ mod lifecycle;
 mod pusher;
 mod rounds;
 mod session;
+mod snapshots;

@@ -268,7 +268,7 @@ fn an_index_that_cannot_be_made_stops_nothing_else() {
             })
             .await;
         let sample = named_image("one");
-        let failed = || refused(503, "unavailable", "the index of tag history has failed").without("retry-after");
+        let failed = || refused(503, "unavailable", "the index of history has failed").without("retry-after");
         registry.check(get(list("")), failed()).await;
         push_named(&registry, REPO, "v2", "two").await;
         registry.check(get(format!("/v2/{REPO}/manifests/v1")), ok(200).bytes(sample.bytes)).await;

@@ -8,6 +8,7 @@ mod case;
 mod happenings;
 mod live;
 mod policy;
+#[allow(dead_code, reason = "`tests/history` uses the rest of it")]
 mod registry;
 mod reply;
 mod request;

@@ -201,7 +201,7 @@ mod tests {
             vec![Event::LogStarted { log: Id([1; 16]) }],
             vec![push(&digests[0], 7), push(&digests[1], 8), moved(None, &digests[0])],
         ];
-        for _ in 0..=MOST_LOOKED_AT / 40 {
+        for _ in 0..MOST_LOOKED_AT / 20 {
             let lock = Event::TagLocked { repository: repository.clone(), tag: tag.clone() };
             let unlock = Event::TagUnlocked { repository: repository.clone(), tag: tag.clone() };
             all.push(std::iter::repeat_n([lock, unlock], 20).flatten().collect());

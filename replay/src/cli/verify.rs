@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use tagstone_replay::content::ContentReader;
 use tagstone_replay::fold::Fingerprint;
-use tagstone_replay::source::{Linked, OpenSource, Problem, Replay, Source, check_contents, replay};
+use tagstone_replay::source::{KeptState, Linked, OpenSource, Problem, Replay, check_contents, replay};
 use tagstone_schema::{Digest, Head, Position, Seq};
 
 use super::invocation::Invocation;
@@ -15,6 +15,8 @@ use super::progress::Progress;
 use super::{Finding, Unable};
 
 /// Verify that a log is whole: continuity, hash chain, anchor, and the legality of every event.
+///
+/// The snapshot of the state that a data directory may have is compared with what its records come to.
 ///
 /// A record behind the anchor that is not whole is no problem, but a note on stderr: it was never acknowledged, and a
 /// start of the registry cuts it off. Of an export that does not begin with record 1 the chain is verified; whether its
@@ -98,12 +100,19 @@ impl Verify {
     }
 
     /// Replays the source, with what the options need to know on the way.
-    fn replay(&self, source: &dyn Source) -> (Replay, Linked) {
+    fn replay(&self, source: &OpenSource) -> (Replay, Linked) {
+        let (mut kept, unread) = match source.layout().map(KeptState::read).transpose() {
+            Ok(kept) => (kept.flatten(), None),
+            Err(error) => (None, Some(format!("{error}; a start ignores it"))),
+        };
         let mut progress = Progress::over("records");
         let mut linked = Linked::default();
         let mut expected = self.expect.map(|position| (position, "the log does not reach to it".to_owned(), false));
         let mut replayed = replay(source, &mut |step| {
             progress.step();
+            if let Some(kept) = &mut kept {
+                kept.look(&step);
+            }
             if let (true, Some(record)) = (self.blobs, step.next) {
                 linked.look(record);
             }
@@ -114,6 +123,8 @@ impl Verify {
                 *holds = position.hash == step.head.hash;
             }
         });
+        replayed.notes.extend(unread);
+        replayed.problems.extend(kept.and_then(|kept| kept.problem()));
         if let Some((Position { seq, hash }, found, false)) = expected {
             let what = format!("record {seq} was expected to have the hash {hash}, but {found}");
             replayed.problems.push(Problem { seq, what });

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 use tagstone_replay::content::Layout;
+use tagstone_replay::fold::snapshot;
 use tagstone_replay::log::directory::DirectoryLock;
+use tagstone_schema::Head;
 
 use crate::command::{replay, state, verify};
 use crate::directory::{BEGIN, SECOND, append, digest, evidence, folded, history, records, sound};
@@ -212,4 +214,28 @@ fn records_behind_the_anchor_count() {
     std::fs::write(&anchor, old).unwrap();
     let run = verify(directory.path(), &[]);
     assert_eq!((run.code, &run.json()["records"]), (0, &json!(10)), "{run:?}");
+}
+
+#[test]
+fn a_snapshot_is_compared_with_what_the_records_come_to() {
+    let (directory, records) = sound();
+    let path = Layout::new(directory.path()).snapshot();
+    for (at, record) in records.iter().enumerate() {
+        snapshot::write(&path, &folded(&records[..=at]), record.head()).unwrap();
+        let run = verify(directory.path(), &[]);
+        assert_eq!((run.code, &*run.err), (0, ""), "{run:?}");
+        // A start would take it for the state behind this record.
+        snapshot::write(&path, &folded(&records[..at]), record.head()).unwrap();
+        let run = verify(directory.path(), &[]);
+        assert_eq!((run.code, run.bad_seqs()), (1, vec![record.seq()]), "{run:?}");
+        assert!(run.problems().contains("the file `snapshot` has a state with the fingerprint"), "{run:?}");
+    }
+    // No start begins with these.
+    let other = Head { hash: records[2].head().hash, ..records[3].head() };
+    snapshot::write(&path, &folded(&records[..2]), other).unwrap();
+    assert_eq!(verify(directory.path(), &[]).code, 0);
+    std::fs::write(&path, b"no snapshot").unwrap();
+    let run = verify(directory.path(), &[]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.err.contains("is not a snapshot; a start ignores it"), "{run:?}");
 }

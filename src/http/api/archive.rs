@@ -69,7 +69,7 @@ impl From<Unanswered> for ApiRefusal {
             // It is thrown away and made anew at once.
             let refusal = Self::new(
                 ErrorType::Unavailable,
-                "a part of the index of tag history cannot be read; try again in a moment",
+                "a part of the index of history cannot be read; try again in a moment",
             );
             return refusal.with_header(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }

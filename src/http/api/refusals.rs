@@ -90,7 +90,7 @@ struct Parameters {
     responses(
         (status = 200, description = "A page of refused attempts", body = RefusalList),
         (status = 400, description = "`invalid_request`: `n` or `next` is not what it has to be"),
-        (status = 503, description = "`unavailable`: the index of tag history is behind or has failed"),
+        (status = 503, description = "`unavailable`: the index of history is behind or has failed"),
     ),
 )]
 pub(super) async fn list(exchange: &Exchange<'_>) -> ApiAnswer {

@@ -84,7 +84,7 @@ struct TagEntry {
         (status = 200, description = "A page of the list", body = TagPage),
         (status = 400, description = "`invalid_request`: a parameter is not right, or the page lies too deep"),
         (status = 404, description = "`not_found`: there never was such a repository"),
-        (status = 503, description = "`unavailable`: the index of tag history is behind or has failed"),
+        (status = 503, description = "`unavailable`: the index of history is behind or has failed"),
     ),
 )]
 pub(super) async fn get(exchange: &Exchange<'_>, name: &str) -> ApiAnswer {

@@ -39,6 +39,13 @@ pub(super) fn recovered(directory: &Path) -> Result<Vec<Arc<Run>>, IndexError> {
     Ok(runs)
 }
 
+/// Removes everything, the newest records first: what a crash leaves is still the beginning of an index.
+pub(super) fn clear(directory: &Path) -> Result<(), IndexError> {
+    let entries = fs::read_dir(directory).map_err(IndexError::of("clearing"))?;
+    let paths: Result<BTreeSet<_>, _> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
+    paths.map_err(IndexError::of("clearing"))?.iter().rev().try_for_each(|path| remove(path))
+}
+
 /// Removes whatever has a name.
 pub(super) fn remove(path: &Path) -> Result<(), IndexError> {
     let removed = fs::symlink_metadata(path)

@@ -164,9 +164,9 @@ impl AuditIndex {
     pub fn clear(&self) -> Result<(), IndexError> {
         let mut adding = self.adding();
         adding.merging = None;
-        let runs = self.parts().runs;
         self.replace(|parts| *parts = Parts { seed: parts.seed, ..Parts::default() });
-        runs.iter().rev().try_for_each(|run| directory::remove(&run.path))
+        // Not only the runs: a merge that had ended by now has left one that nobody knows of.
+        self.shared.directory.as_deref().map_or(Ok(()), directory::clear)
     }
 
     /// The index as it is now.

@@ -39,8 +39,14 @@ fn append(log: &mut EmbeddedLog, make: impl Fn(&Head) -> EncodedRecord) -> Encod
 }
 
 fn try_open(root: &Path) -> Result<Opened, OpenError> {
-    let mut state = State::default();
-    EmbeddedLog::open(&Layout::new(root), Options::default(), &mut |record| state.apply(record))
+    loop {
+        let mut state = State::default();
+        match EmbeddedLog::open(&Layout::new(root), Options::default(), &mut |record| state.apply(record)) {
+            // sled lets go of its lock in a thread of its own.
+            Err(OpenError::Unusable { why, .. }) if why.contains("could not acquire lock") => std::thread::yield_now(),
+            opened => return opened,
+        }
+    }
 }
 
 fn open(root: &Path) -> EmbeddedLog {

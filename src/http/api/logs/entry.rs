@@ -138,7 +138,11 @@ fn tag_ended(end: TagEnd<'_>) -> Told {
         // As in Quay, one entry says that the repository went.
         EndCause::RepositoryDeleted => return None,
     };
-    Some((kind, of_tag(end.repository, end.tag, json!({"manifest_digest": end.was}))))
+    let mut also = json!({"manifest_digest": end.was});
+    if let EndCause::Prune { policy, .. } = end.cause {
+        also = joined(also, with_id(&policy));
+    }
+    Some((kind, of_tag(end.repository, end.tag, also)))
 }
 
 fn of_policy(written: &Event, scope: Option<&Scope>, event: &AuditEvent<'_>, past: &Past) -> Result<Told, Unanswered> {

@@ -173,3 +173,17 @@ fn what_cannot_be_written_is_told() {
     let added = known.add_to(&index, known.records.len());
     assert!(added.unwrap_err().to_string().starts_with("writing the index of the audit failed"));
 }
+
+#[test]
+fn what_a_merge_has_left_goes_with_all_the_rest() {
+    let known = Known::long(0);
+    let directory = tempfile::tempdir().unwrap();
+    let index = AuditIndex::open_with(directory.path(), SMALL).unwrap();
+    known.add_to(&index, known.records.len()).unwrap();
+    index.close().unwrap();
+    // A run that nobody has taken yet. The next start would prefer it to those that are made anew, since it is longer.
+    let merged = directory.path().join(format!("{:020}-{:020}.run", 1, known.records.len()));
+    fs::copy(&files(directory.path())[0], merged).unwrap();
+    index.clear().unwrap();
+    assert_eq!(files(directory.path()), <[std::path::PathBuf; 0]>::default());
+}
