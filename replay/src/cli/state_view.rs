@@ -58,7 +58,9 @@ pub(super) struct TagView<'a> {
     /// Whether a policy or a lock protects it.
     pub(super) immutable: bool,
     /// When it was locked by hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) locked: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) expires: Option<String>,
 }
 
@@ -67,7 +69,9 @@ pub(super) struct ManifestView<'a> {
     pub(super) digest: &'a Digest,
     pub(super) size: u64,
     pub(super) media_type: &'a MediaType,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) artifact_type: Option<&'a MediaType>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) subject: Option<&'a Digest>,
     pub(super) references: &'a References,
     pub(super) pushed: String,
@@ -97,7 +101,9 @@ pub(super) struct PolicyView<'a> {
     pub(super) scope: &'a Scope,
     pub(super) rule: &'a Rule,
     pub(super) created: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) activated: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) retired: Option<String>,
     pub(super) seq: Seq,
 }
@@ -110,7 +116,9 @@ pub(super) struct TokenView<'a> {
     pub(super) label: &'a str,
     pub(super) scopes: &'a [TokenScope],
     pub(super) issued: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) expires: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) revoked: Option<String>,
     pub(super) seq: Seq,
 }
