@@ -38,15 +38,31 @@ impl History {
     ///
     /// Never: a push fits into a record.
     pub fn push(&mut self) -> (Record, EncodedRecord) {
+        let (number, mut events) = self.image();
+        let (repository, to) = (repository(number % self.repositories), digest(3 * number + 2));
+        events.push(Event::TagMoved { repository, tag: tag(number), from: None, to });
+        self.record(Actor::anonymous(), events)
+    }
+
+    /// The number of the next image, and what links and pushes it.
+    fn image(&mut self) -> (u64, Vec<Event>) {
         self.pushes += 1;
         let number = self.pushes;
         let repository = repository(number % self.repositories);
-        let [config, layer] = [3 * number, 3 * number + 1].map(digest);
+        let [config, layer, manifest] = [0, 1, 2].map(|part| digest(3 * number + part));
         let linked = [linked(&repository, &config, 1_500), linked(&repository, &layer, 30_000_000)];
-        let to = digest(3 * number + 2);
-        let pushed = self.pushed(&repository, &to, &[config, layer]);
-        let moved = Event::TagMoved { repository, tag: tag(number), from: None, to };
-        self.record(Actor::anonymous(), linked.into_iter().chain([pushed, moved]).collect())
+        let pushed = self.pushed(&repository, &manifest, &[config, layer]);
+        (number, linked.into_iter().chain([pushed]).collect())
+    }
+
+    /// The next push, by digest alone: nothing is tagged.
+    ///
+    /// # Panics
+    ///
+    /// Never: a push fits into a record.
+    pub fn push_untagged(&mut self) -> Record {
+        let (_, events) = self.image();
+        self.record(Actor::anonymous(), events).0
     }
 
     /// One more tag, on one of the first so many manifests.
@@ -91,6 +107,10 @@ fn repository(number: u64) -> RepositoryName {
 
 fn tag(number: u64) -> Tag {
     format!("build-{number}").parse().expect("a tag")
+}
+
+fn latest() -> Tag {
+    "latest".parse().expect("a tag")
 }
 
 fn linked(repository: &RepositoryName, digest: &Digest, size: u64) -> Event {

@@ -4,11 +4,23 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
 
 /// An instant: microseconds since 1970-01-01T00:00:00Z. Records are strictly increasing in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
+
+/// RFC 3339, always with six digits of a second.
+const MICROSECONDS: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
+
+/// RFC 2822, with an offset that says that the zone is not known.
+const MAIL: &[BorrowedFormatItem<'_>] =
+    format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] -0000");
 
 impl Timestamp {
     /// The instant that follows `self` at once.
@@ -19,13 +31,8 @@ impl Timestamp {
     /// Reads an instant, and where it lies between two microseconds takes the later one: what is before the one is before
     /// the other. [`str::parse`] takes the earlier one.
     pub fn parse_up(text: &str) -> Result<Self, TimestampError> {
-        let instant: jiff::Timestamp = text.parse().map_err(|_| TimestampError(crate::digest::excerpt(text)))?;
-        let earlier = Self(instant.as_microsecond());
-        Ok(if instant.subsec_nanosecond().rem_euclid(1_000) == 0 || instant.as_nanosecond() < 0 {
-            earlier
-        } else {
-            earlier.next()
-        })
+        let (down, is_between) = read(text)?;
+        Ok(if is_between { down.next() } else { down })
     }
 
     /// Whole seconds since 1970-01-01T00:00:00Z.
@@ -36,19 +43,20 @@ impl Timestamp {
     /// The form of mail (RFC 2822), to the second: `Thu, 01 Jan 2026 00:00:00 -0000`. An instant outside the years -9999 to
     /// 9999 prints as its number.
     pub fn rfc2822(self) -> String {
-        match jiff::Timestamp::from_second(self.seconds()) {
-            Ok(instant) => instant.strftime("%a, %d %b %Y %H:%M:%S -0000").to_string(),
-            Err(_) => self.to_string(),
-        }
+        self.calendar().and_then(|instant| instant.format(MAIL).ok()).unwrap_or_else(|| self.to_string())
+    }
+
+    fn calendar(self) -> Option<OffsetDateTime> {
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000).ok()
     }
 }
 
 /// RFC 3339 with microseconds, in UTC. An instant outside the years -9999 to 9999 prints as its number.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_microsecond(self.0) {
-            Ok(instant) => write!(f, "{instant:.6}"),
-            Err(_) => write!(f, "{}us", self.0),
+        match self.calendar().and_then(|instant| instant.format(MICROSECONDS).ok()) {
+            Some(text) => f.write_str(&text),
+            None => write!(f, "{}us", self.0),
         }
     }
 }
@@ -57,10 +65,23 @@ impl FromStr for Timestamp {
     type Err = TimestampError;
 
     fn from_str(text: &str) -> Result<Self, TimestampError> {
-        text.parse::<jiff::Timestamp>()
-            .map(|instant| Self(instant.as_microsecond()))
-            .map_err(|_| TimestampError(crate::digest::excerpt(text)))
+        read(text).map(|(down, _)| down)
     }
+}
+
+/// The microsecond at or before an instant, and whether it lies before the next one.
+fn read(text: &str) -> Result<(Timestamp, bool), TimestampError> {
+    let wrong = || TimestampError(crate::digest::excerpt(text));
+    // The library takes any character between date and time.
+    if !matches!(text.as_bytes().get(10), Some(b'T' | b't' | b' ')) {
+        return Err(wrong());
+    }
+    let nanos = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| wrong())?.unix_timestamp_nanos();
+    let micros = i64::try_from(nanos.div_euclid(1_000)).map_err(|_| wrong())?;
+    // More digits than nanoseconds have are dropped by the library, and are none the less a part of the instant.
+    let is_finer =
+        text.bytes().skip_while(|byte| *byte != b'.').skip(10).take_while(u8::is_ascii_digit).any(|byte| byte != b'0');
+    Ok((Timestamp(micros), is_finer || nanos.rem_euclid(1_000) != 0))
 }
 
 /// The text is no RFC 3339 instant.
@@ -89,10 +110,47 @@ mod tests {
             ("1970-01-01T00:00:00.000001001Z", 1, 2),
             ("1970-01-01T00:00:00.0000019Z", 1, 2),
             ("1970-01-01t01:00:00.0000019+01:00", 1, 2),
+            ("1970-01-01T00:00:00.0000010000000001Z", 1, 2),
+            ("1969-12-31T23:59:59.9999995Z", -1, 0),
         ] {
             assert_eq!((text.parse(), Timestamp::parse_up(text)), (Ok(Timestamp(down)), Ok(Timestamp(up))), "{text}");
         }
         assert!(Timestamp::parse_up("yesterday").is_err());
+    }
+
+    #[test]
+    fn instants_are_read_as_rfc_3339_has_them_and_in_no_other_form() {
+        for (text, printed) in [
+            ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59.000000Z"),
+            ("9999-12-31T23:59:59.999999999999Z", "9999-12-31T23:59:59.999999Z"),
+            ("0001-01-01t00:00:00z", "0001-01-01T00:00:00.000000Z"),
+            ("2026-11-21 14:42:36.5-03:30", "2026-11-21T18:12:36.500000Z"),
+            ("2026-11-21T14:42:36.1234567891Z", "2026-11-21T14:42:36.123456Z"),
+            ("2026-12-31T23:59:60Z", "2026-12-31T23:59:59.999999Z"),
+        ] {
+            assert_eq!(text.parse::<Timestamp>().unwrap().to_string(), printed, "{text}");
+        }
+        for text in [
+            "20261121T144236Z",
+            "2026-11-21T14Z",
+            "2026-11-21T14:42Z",
+            "2026-11-21T14:42:36,5Z",
+            "2026-11-21T14:42:36Z[UTC]",
+            "+002026-11-21T14:42:36Z",
+            "-000001-01-01T00:00:00Z",
+            "2026-11-21T14:42:36+01",
+            "2026-11-21T14:42:36+0100",
+            "2026-11-21T14:42:36+25:59",
+            "2026-11-21T14:42:36",
+            "2026-11-21x14:42:36Z",
+            "2026-02-29T14:42:36Z",
+            "2026-11-21T24:00:00Z",
+            "10000-01-01T00:00:00Z",
+            "",
+        ] {
+            assert!(text.parse::<Timestamp>().is_err(), "{text}");
+            assert!(Timestamp::parse_up(text).is_err(), "{text}");
+        }
     }
 
     #[test]

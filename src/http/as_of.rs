@@ -99,6 +99,7 @@ mod tests {
             ("as-of/seq-99999999999999999999/acme/app", Named::Then(Point::Record(Seq::MAX), app())),
             ("as-of/20261101t120000z/acme/app", Named::Then(Point::Instant(Timestamp(1_793_534_400_000_000)), app())),
             ("as-of/19700101t000000z/acme/app", Named::Then(Point::Instant(Timestamp(0)), app())),
+            ("as-of/99991231t235959z/acme/app", Named::Then(Point::Instant(Timestamp(253_402_300_799_000_000)), app())),
         ] {
             assert_eq!(Named::of(text).unwrap(), named, "{text}");
         }

@@ -9,6 +9,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("tagstone", &["sled", "tagstone-compare"]),
     ("tagstone-core-benches", &["sled", "tagstone", "actix*", "hyper", "reqwest"]),
     ("tagstone-compare", &["sled", "tagstone", "tagstone-replay", "tagstone-schema"]),
+    ("tagstone-history-bench", &["sled", "tagstone", "hyper", "reqwest"]),
 ];
 
 /// Library crates that only the sources under these prefixes may name.

@@ -6,7 +6,7 @@ use tagstone_schema::{Head, Record};
 
 use crate::case::{case, ok, refused};
 use crate::registry::{Registry, run};
-use crate::request::{get, head};
+use crate::request::{get, head, put};
 use crate::samples::{REPO, push_named};
 
 const PATH: &str = "/api/v1/log/records";
@@ -71,14 +71,12 @@ fn records_are_answered_as_json() {
         let all = all.json();
         let part = registry.check(asked("?from=2&n=2", "text/html, application/json;q=0.9"), ok(200)).await.json();
         assert_eq!(part, json!({"records": all["records"].as_array().unwrap()[1..3]}));
-        for accept in ["*/*", "application/octet-stream", "application/octet-stream, application/json", "text/html"] {
-            registry.check(asked("", accept), ok(200).header("content-type", "application/octet-stream")).await;
-        }
         let expected: Vec<Value> = registry
             .records()
             .iter()
             .map(|record| {
                 json!({
+                    "format": 1,
                     "seq": record.seq,
                     "time": record.time.to_string(),
                     "prev": record.prev.to_string(),
@@ -90,6 +88,41 @@ fn records_are_answered_as_json() {
             })
             .collect();
         assert_eq!(all, json!({ "records": expected }));
+    });
+}
+
+#[test]
+fn instants_and_hashes_in_events_are_text() {
+    run(async {
+        let registry = filled().await;
+        let path = format!("/api/v1/repository/{REPO}/tag/v1");
+        let expiration = json!({"expiration": 4_102_444_800_u64});
+        registry.check(put(path).body(expiration.to_string()), ok(201)).await;
+        let answer = registry.check(get(PATH).with("accept", "application/json"), ok(200)).await.json();
+        let last = answer["records"].as_array().unwrap().last().unwrap();
+        let set = json!({"repository": REPO, "tag": "v1", "at": "2100-01-01T00:00:00.000000Z"});
+        assert_eq!(last["events"], json!([{"tag_expiry_set": set}]));
+    });
+}
+
+#[test]
+fn the_form_that_a_client_takes_most_gladly_is_answered() {
+    run(async {
+        let registry = filled().await;
+        let (json, octets) = ("application/json", "application/octet-stream");
+        let cases = [
+            ("*/*", octets),
+            ("text/html", octets),
+            ("application/json;q=0", octets),
+            ("application/octet-stream, application/json", octets),
+            ("application/json;q=0.5, application/octet-stream;q=0.6", octets),
+            ("application/json;q=0.6, application/octet-stream;q=0.5", json),
+            ("application/octet-stream;q=0, application/json;q=0.1", json),
+            ("APPLICATION/JSON", json),
+        ];
+        let cases =
+            cases.map(|(accept, form)| case(get(PATH).with("accept", accept), ok(200).header("content-type", form)));
+        registry.check_all(cases).await;
     });
 }
 

@@ -7,31 +7,37 @@ use anyhow::{Context, Result, bail};
 
 /// What an answer's head says about it.
 #[derive(Debug, Clone)]
-pub(crate) struct Head {
-    pub(crate) status: u16,
+pub struct Head {
+    /// The status.
+    pub status: u16,
     /// The path and query of `Location`, without scheme and host.
-    pub(crate) location: Option<String>,
-    pub(crate) framing: Framing,
+    pub location: Option<String>,
+    /// Where the body ends.
+    pub framing: Framing,
     /// Bytes of the head itself, the empty line included.
-    pub(crate) size: usize,
+    pub size: usize,
 }
 
 /// How the end of the body is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Framing {
+pub enum Framing {
+    /// After so many bytes.
     Length(usize),
+    /// After the last chunk.
     Chunked,
 }
 
 /// A complete answer.
 #[derive(Debug, Clone)]
-pub(crate) struct Answer {
-    pub(crate) head: Head,
-    pub(crate) body: Vec<u8>,
+pub struct Answer {
+    /// Its head.
+    pub head: Head,
+    /// Its body, without the framing.
+    pub body: Vec<u8>,
 }
 
 /// Parses a head; `None` while it is incomplete. An answer to `HEAD` has no body whatever its headers say.
-pub(crate) fn parse_head(bytes: &[u8], to_head: bool) -> Result<Option<Head>> {
+pub fn parse_head(bytes: &[u8], to_head: bool) -> Result<Option<Head>> {
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let mut parsed = httparse::Response::new(&mut headers);
     let size = match parsed.parse(bytes).context("the answer is not HTTP/1.1")? {
@@ -62,7 +68,7 @@ pub(crate) fn parse_head(bytes: &[u8], to_head: bool) -> Result<Option<Head>> {
 }
 
 /// Parses a whole answer; `None` while it is incomplete. Returns the bytes it occupies beside it.
-pub(crate) fn parse(bytes: &[u8], to_head: bool) -> Result<Option<(Answer, usize)>> {
+pub fn parse(bytes: &[u8], to_head: bool) -> Result<Option<(Answer, usize)>> {
     let Some(head) = parse_head(bytes, to_head)? else { return Ok(None) };
     let rest = &bytes[head.size..];
     let body = match head.framing {

@@ -30,7 +30,7 @@ async fn answer(fixed: web::Data<Fixed>) -> HttpResponse {
 /// Serves until it is told to stop; its address is the first line of standard output.
 pub(crate) fn serve() -> Result<()> {
     actix_web::rt::System::new().block_on(async {
-        let body = Manifest::new().numbered(0).to_vec();
+        let body = Manifest::default().numbered(0).to_vec();
         let digest = digest(&body);
         let tag = format!("\"{digest}\"");
         let fixed = web::Data::new(Fixed { body: Bytes::from(body), digest, tag });

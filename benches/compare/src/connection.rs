@@ -3,7 +3,6 @@
 use crate::answer::{self, Answer, Framing, Head};
 use crate::image::Large;
 use crate::request;
-use crate::server::Server;
 use anyhow::{Context, Result, bail, ensure};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -15,45 +14,51 @@ const READ: usize = 256 << 10;
 /// A server that neither takes nor gives a byte for so long is stuck.
 const STALL: Duration = Duration::from_secs(120);
 
-pub(crate) struct Connection {
+/// A kept-alive connection to one server.
+#[derive(Debug)]
+pub struct Connection {
     stream: TcpStream,
     host: String,
     input: Vec<u8>,
 }
 
 impl Connection {
-    pub(crate) fn open(server: &Server) -> Result<Self> {
-        let stream = TcpStream::connect(server.address())
-            .with_context(|| format!("connecting to {} at {}", server.name(), server.address()))?;
+    /// Connects to `host:port`.
+    pub fn open(address: &str) -> Result<Self> {
+        let stream = TcpStream::connect(address).with_context(|| format!("connecting to {address}"))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(STALL))?;
         stream.set_write_timeout(Some(STALL))?;
-        Ok(Self { stream, host: server.host().to_owned(), input: Vec::new() })
+        Ok(Self { stream, host: address.to_owned(), input: Vec::new() })
     }
 
     /// Sends one request and reads its whole answer; an error unless it has the status `expect`.
-    pub(crate) fn ask(
-        &mut self,
-        expect: u16,
-        method: &str,
-        path: &str,
-        media_type: &str,
-        body: &[u8],
-    ) -> Result<Answer> {
-        let mut out = self.head(method, path, media_type, body.len() as u64);
-        out.extend_from_slice(body);
-        self.stream.write_all(&out)?;
-        let answer = self.answer(method == "HEAD").with_context(|| format!("{method} {path}"))?;
+    pub fn ask(&mut self, expect: u16, method: &str, path: &str, media_type: &str, body: &[u8]) -> Result<Answer> {
+        let answer = self.asked(method, path, media_type, body)?;
         expect_status(&answer, expect, &format!("{method} {path}"))?;
         Ok(answer)
     }
 
-    pub(crate) fn get(&mut self, path: &str) -> Result<Answer> {
+    /// Sends one request and reads its whole answer, whatever its status is.
+    fn asked(&mut self, method: &str, path: &str, media_type: &str, body: &[u8]) -> Result<Answer> {
+        let mut out = self.head(method, path, media_type, body.len() as u64);
+        out.extend_from_slice(body);
+        self.stream.write_all(&out)?;
+        self.answer(method == "HEAD").with_context(|| format!("{method} {path}"))
+    }
+
+    /// What a GET is answered with, which may be any status.
+    pub fn status(&mut self, path: &str) -> Result<u16> {
+        Ok(self.asked("GET", path, "", b"")?.head.status)
+    }
+
+    /// The answer to a GET; an error unless it is 200.
+    pub fn get(&mut self, path: &str) -> Result<Answer> {
         self.ask(200, "GET", path, "", b"")
     }
 
     /// Sends `large` as the body of one request.
-    pub(crate) fn stream(&mut self, expect: u16, method: &str, path: &str, large: &Large) -> Result<Answer> {
+    pub fn stream(&mut self, expect: u16, method: &str, path: &str, large: &Large) -> Result<Answer> {
         let head = self.head(method, path, "application/octet-stream", large.size());
         self.stream.write_all(&head)?;
         large.write_to(&mut self.stream).with_context(|| format!("sending the body of {method} {path}"))?;
@@ -63,7 +68,7 @@ impl Connection {
     }
 
     /// Reads the body at `path` and throws it away; returns its size.
-    pub(crate) fn drain(&mut self, path: &str) -> Result<u64> {
+    pub fn drain(&mut self, path: &str) -> Result<u64> {
         let out = self.head("GET", path, "", 0);
         self.stream.write_all(&out)?;
         let head = self.answer_head()?;

@@ -1,7 +1,8 @@
 //! Every workload on every server: prepared once, then measured in short rounds that take turns, so that whatever the
 //! machine does besides falls on all of them alike. A figure is the median of its rounds.
 
-use crate::server::{Kind, Server, check_interrupted};
+use crate::process::check_interrupted;
+use crate::server::{Kind, Server};
 use crate::workload::{Aim, Figure, Scale, Workload};
 use anyhow::{Result, ensure};
 

@@ -7,16 +7,17 @@ use sha2::{Digest, Sha256};
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub(crate) const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+/// The media type of every manifest.
+pub const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// The config every manifest names.
-pub(crate) const CONFIG: &[u8] = b"{}";
+pub const CONFIG: &[u8] = b"{}";
 
 /// The layer every manifest names: an empty tar archive is two empty blocks.
-pub(crate) const LAYER: &[u8] = &[0; 1024];
+pub const LAYER: &[u8] = &[0; 1024];
 
 /// Bytes of a small blob.
-pub(crate) const SMALL: usize = 4096;
+pub const SMALL: usize = 4096;
 
 /// About what the manifest of a small image takes.
 const MANIFEST_SIZE: usize = 600;
@@ -28,13 +29,13 @@ const DIGITS: usize = 20;
 const SERIES: u64 = 1_000_000_000;
 
 /// A range of numbers that no other part of this run uses, so that no content is pushed twice by accident.
-pub(crate) fn series() -> u64 {
+pub fn series() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed) * SERIES
 }
 
 /// `sha256:<hex>` of `bytes`.
-pub(crate) fn digest(bytes: &[u8]) -> String {
+pub fn digest(bytes: &[u8]) -> String {
     written(&Sha256::digest(bytes))
 }
 
@@ -44,13 +45,14 @@ fn written(hash: &[u8]) -> String {
 
 /// A valid manifest with a place for a number.
 #[derive(Debug, Clone)]
-pub(crate) struct Manifest {
+pub struct Manifest {
     bytes: Vec<u8>,
     at: usize,
 }
 
-impl Manifest {
-    pub(crate) fn new() -> Self {
+impl Default for Manifest {
+    /// The manifest before it has a number.
+    fn default() -> Self {
         let mark = "#".repeat(DIGITS);
         let text = |note: &str| {
             format!(
@@ -66,9 +68,11 @@ impl Manifest {
         let at = bytes.iter().position(|byte| *byte == b'#').unwrap_or_default();
         Self { bytes, at }
     }
+}
 
+impl Manifest {
     /// The manifest with its number in place.
-    pub(crate) fn numbered(&mut self, number: u64) -> &[u8] {
+    pub fn numbered(&mut self, number: u64) -> &[u8] {
         put_number(&mut self.bytes[self.at..self.at + DIGITS], number);
         &self.bytes
     }
@@ -96,15 +100,18 @@ fn noise(size: usize) -> Vec<u8> {
 
 /// A blob of 4 KiB with a place for a number.
 #[derive(Debug, Clone)]
-pub(crate) struct SmallBlob(Vec<u8>);
+pub struct SmallBlob(Vec<u8>);
 
-impl SmallBlob {
-    pub(crate) fn new() -> Self {
+impl Default for SmallBlob {
+    /// The blob before it has a number.
+    fn default() -> Self {
         Self(noise(SMALL))
     }
+}
 
+impl SmallBlob {
     /// The blob with its number in place.
-    pub(crate) fn numbered(&mut self, number: u64) -> &[u8] {
+    pub fn numbered(&mut self, number: u64) -> &[u8] {
         put_number(&mut self.0[..DIGITS], number);
         &self.0
     }
@@ -112,7 +119,7 @@ impl SmallBlob {
 
 /// A blob of any size that takes 4 MiB of memory: the same noise again and again.
 #[derive(Debug, Clone)]
-pub(crate) struct Large {
+pub struct Large {
     pattern: Vec<u8>,
     repeats: u64,
     digest: String,
@@ -124,7 +131,7 @@ impl Large {
     const PIECE: usize = 1 << 20;
 
     /// A blob of at least `size` bytes (whole patterns) that no other series has.
-    pub(crate) fn new(size: u64, number: u64) -> Result<Self> {
+    pub fn new(size: u64, number: u64) -> Result<Self> {
         let mut pattern = noise(usize::try_from(Self::PATTERN)?);
         put_number(&mut pattern[..DIGITS], number);
         let mut large = Self { pattern, repeats: size.div_ceil(Self::PATTERN), digest: String::new() };
@@ -136,15 +143,18 @@ impl Large {
         Ok(large)
     }
 
-    pub(crate) fn size(&self) -> u64 {
+    /// Its bytes.
+    pub fn size(&self) -> u64 {
         self.repeats * Self::PATTERN
     }
 
-    pub(crate) fn digest(&self) -> &str {
+    /// Its digest, as text.
+    pub fn digest(&self) -> &str {
         &self.digest
     }
 
-    pub(crate) fn write_to(&self, out: &mut dyn Write) -> std::io::Result<()> {
+    /// Writes all of it.
+    pub fn write_to(&self, out: &mut dyn Write) -> std::io::Result<()> {
         for _ in 0..self.repeats {
             for piece in self.pattern.chunks(Self::PIECE) {
                 out.write_all(piece)?;
@@ -160,7 +170,7 @@ mod tests {
 
     #[test]
     fn manifests_are_valid_and_differ_in_their_number() {
-        let mut manifest = Manifest::new();
+        let mut manifest = Manifest::default();
         let one = manifest.numbered(1).to_vec();
         let other = manifest.numbered(u64::MAX).to_vec();
         assert_eq!((one.len(), other.len()), (MANIFEST_SIZE, MANIFEST_SIZE));

@@ -1,15 +1,11 @@
 //! Measures Tagstone beside other registries, nginx and a bare HTTP server: the same load on the same machine in the
 //! same run, and one table of figures, ratios and aims. `benches/README.md` says what each row means.
 
-mod answer;
 mod bare;
-mod connection;
 mod contest;
-mod image;
 mod load;
 mod peers;
 mod population;
-mod request;
 mod rows;
 mod server;
 mod table;
@@ -23,10 +19,8 @@ use server::{Kind, Server};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
+use tagstone_compare::{answer, connection, ending, image, machine, number, process, request, upload};
 use workload::{Scale, Workload};
-
-/// What a tmpfs calls itself in `statfs`.
-const TMPFS: u64 = 0x0102_1994;
 
 #[derive(Parser)]
 #[command(about, long_about = None, args_conflicts_with_subcommands = true)]
@@ -69,24 +63,17 @@ fn main() -> ExitCode {
         Some(Role::Bare) => bare::serve().map(|()| true),
         None => compare(&arguments),
     };
-    match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    ending::exit_code(done)
 }
 
 /// Runs the comparison; `false` if any workload failed on any server.
 fn compare(arguments: &Arguments) -> Result<bool> {
-    server::stop_on_signals()?;
+    process::stop_on_signals()?;
     let since = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let scale = Scale::new(arguments.quick, arguments.full, format!("compare-{since}"));
     let mut workloads = selected(rows::all(&scale), &arguments.only)?;
-    let dir = disk(&arguments.dir)?;
-    let machine = machine();
+    let dir = machine::disk(&arguments.dir)?;
+    let machine = machine::machine();
     eprintln!("{machine}");
     let servers = start(arguments, dir.path(), &scale, &workloads)?;
     let mut results = Results {
@@ -103,8 +90,7 @@ fn compare(arguments: &Arguments) -> Result<bool> {
         println!("A quick run: these figures show that everything works, not how fast it is.");
     }
     if let Some(file) = &arguments.json {
-        let text = serde_json::to_string_pretty(&table::json(&results, &machine))?;
-        std::fs::write(file, text + "\n").with_context(|| format!("writing {}", file.display()))?;
+        ending::write_json(file, &table::json(&results, &machine))?;
     }
     Ok(results.failures.is_empty())
 }
@@ -118,15 +104,6 @@ fn selected(workloads: Vec<Box<dyn Workload>>, only: &[String]) -> Result<Vec<Bo
     }
     let is_wanted = |key: &str| only.is_empty() || only.iter().any(|wanted| key.starts_with(wanted));
     Ok(workloads.into_iter().filter(|workload| is_wanted(workload.key())).collect())
-}
-
-/// A directory of this run on a real disk: a registry whose syncs cost nothing says nothing.
-fn disk(parent: &Path) -> Result<tempfile::TempDir> {
-    std::fs::create_dir_all(parent).with_context(|| format!("making {}", parent.display()))?;
-    let parent = parent.canonicalize()?;
-    let kind = rustix::fs::statfs(&parent)?.f_type;
-    ensure!(u64::try_from(kind) != Ok(TMPFS), "{} is a tmpfs; give a directory on a disk by --dir", parent.display());
-    Ok(tempfile::Builder::new().prefix("run-").tempdir_in(parent)?)
 }
 
 /// Starts what the selected workloads need, Tagstone last, so that its column is.
@@ -154,16 +131,4 @@ fn start(arguments: &Arguments, dir: &Path, scale: &Scale, workloads: &[Box<dyn 
     names.dedup();
     ensure!(names.len() == servers.len(), "two servers have the same name");
     Ok(servers)
-}
-
-/// What the figures were measured on, and whether it was busy with other things.
-fn machine() -> String {
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let model = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = model.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown processor");
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load = load.split(' ').next().unwrap_or_default().to_owned();
-    let busy = load.parse::<f64>().is_ok_and(|load| load > 0.5);
-    let warning = if busy { "; other programs were running: expect ratios, not figures, to hold" } else { "" };
-    format!("{cores} cores, {}, load {load} before the start{warning}", model.trim_start_matches([' ', '\t', ':']))
 }

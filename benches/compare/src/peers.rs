@@ -1,10 +1,10 @@
 //! Starting each server of the comparison, each at its best: no access log, no TLS, data on the same disk.
 
-use crate::server::{Kind, Process, Server, tail};
+use crate::process::{Process, free_port, tail};
+use crate::server::{Kind, Server};
 use anyhow::{Context, Result, bail, ensure};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -18,10 +18,6 @@ const READY_LINE: &str = "tagstone listening on http://";
 /// The path of nginx's one file.
 pub(crate) const STATIC_PATH: &str = "/blob";
 
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-}
-
 /// `tagstone serve` on an empty data directory.
 pub(crate) fn tagstone(program: &Path, dir: &Path) -> Result<Server> {
     let log = dir.join("tagstone.log");
@@ -29,7 +25,7 @@ pub(crate) fn tagstone(program: &Path, dir: &Path) -> Result<Server> {
     command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(dir.join("tagstone"));
     command.env("RUST_LOG", "error").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&log)?);
     let mut process = Process::start("tagstone", &mut command)?;
-    let line = first_line(&mut process).with_context(|| tail(&log))?;
+    let line = process.first_line(READY).with_context(|| tail(&log))?;
     let address = line.trim().strip_prefix(READY_LINE).with_context(|| format!("unknown first line {line:?}"))?;
     ready(Server::new("tagstone", Kind::Tagstone, address.to_owned(), Some(process)))
 }
@@ -93,7 +89,7 @@ pub(crate) fn bare(dir: &Path) -> Result<Server> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("bare").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&log)?);
     let mut process = Process::start("actix", &mut command)?;
-    let address = first_line(&mut process).with_context(|| tail(&log))?.trim().to_owned();
+    let address = process.first_line(READY).with_context(|| tail(&log))?.trim().to_owned();
     ready(Server::new("bare actix", Kind::Bare, address, Some(process)))
 }
 
@@ -106,23 +102,6 @@ pub(crate) fn by_url(text: &str) -> Result<Server> {
     ensure!(!name.is_empty(), "{text}: a registry needs a name");
     let address = if address.contains(':') { address.to_owned() } else { format!("{address}:80") };
     ready(Server::new(name, Kind::Remote, address, None))
-}
-
-/// The first line of a child's standard output; the rest is read and dropped, so that it never blocks.
-fn first_line(process: &mut Process) -> Result<String> {
-    let stdout = process.child().stdout.take().context("no standard output")?;
-    let (give, take) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let mut reader = BufReader::new(stdout);
-        let mut line = String::new();
-        // An error ends the line early, which the receiver reports as a line it does not know.
-        let _ = reader.read_line(&mut line);
-        let _ = give.send(line);
-        let _ = std::io::copy(&mut reader.by_ref(), &mut std::io::sink());
-    });
-    let line = take.recv_timeout(READY).context("it has not said that it is ready")?;
-    ensure!(!line.is_empty(), "it ended before it was ready");
-    Ok(line)
 }
 
 fn answering(name: &str, kind: Kind, address: String, mut process: Process, log: &Path) -> Result<Server> {
@@ -140,7 +119,7 @@ fn answering(name: &str, kind: Kind, address: String, mut process: Process, log:
 /// Checks that the right thing answers and notes the memory of the untouched server.
 fn ready(mut server: Server) -> Result<Server> {
     if server.kind().is_registry() {
-        crate::connection::Connection::open(&server)?.get("/v2/").with_context(|| server.name().to_owned())?;
+        crate::connection::Connection::open(server.address())?.get("/v2/").with_context(|| server.name().to_owned())?;
     }
     std::thread::sleep(Duration::from_secs(1));
     server.note_idle()?;

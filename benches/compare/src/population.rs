@@ -4,9 +4,10 @@ use crate::answer::Answer;
 use crate::connection::Connection;
 use crate::image::{CONFIG, LAYER, MANIFEST_TYPE, Manifest, digest, series};
 use crate::load::{Expect, Pace, Script, run};
-use crate::request::{finish, request};
+use crate::request::request;
 use crate::server::Server;
-use anyhow::{Context, Result};
+use crate::upload;
+use anyhow::Result;
 use std::time::Duration;
 
 /// Clients that fill a repository.
@@ -31,7 +32,7 @@ pub(crate) struct Pushes<'a> {
 
 impl<'a> Pushes<'a> {
     pub(crate) fn new(server: &'a Server, repository: &'a str, name: fn(u64, u64) -> String) -> Self {
-        Self { host: server.host(), repository, manifest: Manifest::new(), series: series(), name }
+        Self { host: server.host(), repository, manifest: Manifest::default(), series: series(), name }
     }
 
     pub(crate) fn tag(&self, operation: u64) -> String {
@@ -52,28 +53,12 @@ impl Script for Pushes<'_> {
     }
 }
 
-/// Opens an upload in `repository` and returns its location.
-pub(crate) fn open_upload(connection: &mut Connection, repository: &str) -> Result<String> {
-    let answer = connection.ask(202, "POST", &format!("/v2/{repository}/blobs/uploads/"), "", b"")?;
-    answer.head.location.context("an upload without a Location")
-}
-
-/// Puts the config and the layer that every manifest names into `repository`.
-pub(crate) fn blobs(server: &Server, repository: &str) -> Result<()> {
-    let mut connection = Connection::open(server)?;
-    for bytes in [CONFIG, LAYER] {
-        let location = open_upload(&mut connection, repository)?;
-        connection.ask(201, "PUT", &finish(&location, &digest(bytes)), "application/octet-stream", bytes)?;
-    }
-    Ok(())
-}
-
 /// Fills `repository` with `tags` tags, each on a manifest of its own, unless it is filled already.
 pub(crate) fn tags(server: &Server, repository: &str, tags: u64) -> Result<()> {
     if server.populated.borrow().get(repository) == Some(&tags) {
         return Ok(());
     }
-    blobs(server, repository)?;
+    upload::blobs(&mut Connection::open(server.address())?, repository)?;
     let mut pushes = Pushes::new(server, repository, |_, operation| tag(operation));
     let clients = usize::try_from(tags)?.min(CLIENTS);
     let outcome = run(server, Pace { clients, operations: tags, time: NO_LIMIT }, &mut pushes)?;
@@ -134,13 +119,13 @@ pub(crate) fn repositories(server: &Server, prefix: &str, count: u64) -> Result<
         return Ok(());
     }
     let from = format!("{prefix}source");
-    blobs(server, &from)?;
+    upload::blobs(&mut Connection::open(server.address())?, &from)?;
     let mut script = Repositories {
         host: server.host(),
         from: &from,
         prefix,
         digests: [digest(CONFIG), digest(LAYER)],
-        manifest: Manifest::new(),
+        manifest: Manifest::default(),
         step: vec![0; usize::try_from(count)?],
     };
     let outcome = run(server, Pace { clients: CLIENTS, operations: count, time: NO_LIMIT }, &mut script)?;

@@ -189,7 +189,7 @@ impl Scale {
     /// Says so where `server` has fewer tags than the title promises.
     pub(crate) fn fewer_tags(&self, server: &Server, size: Size) -> Option<String> {
         let (_, tags) = self.filled(server, size);
-        (tags != self.tags(size)).then(|| format!("beside {} tags", crate::table::grouped(tags)))
+        (tags != self.tags(size)).then(|| format!("beside {} tags", crate::number::grouped(tags)))
     }
 }
 

@@ -83,7 +83,10 @@ impl TagHistory {
                     let before = entries.last().map(|last| last.time);
                     return Ok(TagEntries { entries, before });
                 }
-                let (size, media_type) = pushes.before(found.place(), digest)?;
+                let (size, media_type) = match pushes.beside(found, digest) {
+                    Some(pushed) => pushed,
+                    None => pushes.before(found.place(), digest)?,
+                };
                 let record = &found.unfolded.record;
                 let (seq, time, digest) = (record.seq, record.time, digest.clone());
                 entries.push(TagEntry { seq, time, change, digest, size, media_type });
@@ -131,6 +134,19 @@ struct Pushes<'a> {
 }
 
 impl Pushes<'_> {
+    /// The push of a manifest in the record that also moves the tag, as most clients tag. To find that one no index is asked.
+    fn beside(&self, found: &Found, digest: &Digest) -> Option<(u64, MediaType)> {
+        let earlier = found.unfolded.record.events.iter().take(found.place().index as usize);
+        earlier.rev().find_map(|event| match event {
+            Event::ManifestPushed { repository, digest: pushed, size, media_type, .. }
+                if pushed == digest && repository == self.repository =>
+            {
+                Some((*size, media_type.clone()))
+            }
+            _ => None,
+        })
+    }
+
     /// The last push of a manifest before a place. Places come newest first.
     fn before(&mut self, place: Place, digest: &Digest) -> Result<(u64, MediaType), ArchiveError> {
         if let Some((pushed, size, media_type)) = self.known.get(digest)
@@ -166,10 +182,10 @@ mod tests {
     fn records() -> Vec<Record> {
         let (repository, tag): (RepositoryName, Tag) = ("acme/app".parse().unwrap(), "v1".parse().unwrap());
         let digests = [1, 2].map(|n| Digest::sha256([n; 32]));
-        let push = |digest: &Digest| Event::ManifestPushed {
+        let push = |digest: &Digest, size: u64| Event::ManifestPushed {
             repository: repository.clone(),
             digest: digest.clone(),
-            size: 7,
+            size,
             media_type: tagstone_schema::media_type::OCI_IMAGE.parse().unwrap(),
             artifact_type: None,
             subject: None,
@@ -183,7 +199,7 @@ mod tests {
         };
         let mut all = vec![
             vec![Event::LogStarted { log: Id([1; 16]) }],
-            vec![push(&digests[0]), push(&digests[1]), moved(None, &digests[0])],
+            vec![push(&digests[0], 7), push(&digests[1], 8), moved(None, &digests[0])],
         ];
         for _ in 0..MOST_LOOKED_AT / 20 {
             let lock = Event::TagLocked { repository: repository.clone(), tag: tag.clone() };
@@ -216,7 +232,10 @@ mod tests {
                 limit: 10,
             };
             let first = wanted.read(archive).unwrap();
-            assert_eq!(first.entries.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [archive.reached().seq]);
+            // Its manifest was pushed by another record, that of the first entry by its own.
+            let shown =
+                |part: &TagEntries| part.entries.iter().map(|entry| (entry.seq, entry.size)).collect::<Vec<_>>();
+            assert_eq!(shown(&first), [(archive.reached().seq, 8)]);
             wanted.before = first.before;
             let mut parts = 0;
             let last = loop {
@@ -229,7 +248,7 @@ mod tests {
                 }
                 assert_eq!(part.entries, []);
             };
-            assert_eq!(last.entries.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [2]);
+            assert_eq!(shown(&last), [(2, 7)]);
             assert!((1..4).contains(&parts), "{parts}");
         });
     }

@@ -43,9 +43,12 @@ pub(super) struct Export {
 
 #[derive(Serialize)]
 struct Report<'a> {
+    /// Absent where nothing was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<&'a Path>,
     records: u64,
-    /// The record before the first.
+    /// The record before the first one; absent where that is record 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
     continues: Option<HeadView>,
     head: HeadView,
     bytes: u64,

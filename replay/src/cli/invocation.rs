@@ -23,16 +23,20 @@ pub(super) struct Invocation {
 impl Invocation {
     /// Opens a source that holds a whole log.
     pub(super) fn open(&self, given: &str) -> Result<OpenSource, Unable> {
-        Ok(source::open_whole(given, self.credentials()?.as_ref())?)
+        Ok(source::open_whole(given, self.credentials(given)?.as_ref())?)
     }
 
     /// Opens a source that may be a part of a log.
     pub(super) fn open_any(&self, given: &str) -> Result<OpenSource, Unable> {
-        Ok(source::open_any(given, self.credentials()?.as_ref())?)
+        Ok(source::open_any(given, self.credentials(given)?.as_ref())?)
     }
 
-    fn credentials(&self) -> Result<Option<Credentials>, Unable> {
-        let Some(user) = &self.user else { return Ok(None) };
+    fn credentials(&self, given: &str) -> Result<Option<Credentials>, Unable> {
+        let Some(user) = &self.user else {
+            // Without a password the URL's user is as good as --user, but he may also have none.
+            let named = source::user_alone(given).zip(std::env::var(PASSWORD).ok());
+            return Ok(named.map(|(user, password)| Credentials::new(user, password)));
+        };
         let password = std::env::var(PASSWORD)
             .map_err(|error| Unable(format!("--user needs the password in {PASSWORD}: {error}")))?;
         Ok(Some(Credentials::new(user, password)))

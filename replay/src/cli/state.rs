@@ -3,7 +3,7 @@
 use clap::Args;
 use tagstone_replay::fold::State;
 use tagstone_replay::source::{Point, PointError, Replay, StateAt, replay};
-use tagstone_schema::{Head, RepositoryName};
+use tagstone_schema::{Head, RepositoryName, Timestamp};
 
 use super::invocation::Invocation;
 use super::output::{self, Format};
@@ -62,6 +62,14 @@ impl ShowState {
         Ok(finding)
     }
 
+    /// The instant by which tags have expired. Behind a record it is the records that say what has.
+    fn now(&self) -> Timestamp {
+        match self.at {
+            Some(Point::Time(time)) => time,
+            Some(Point::Seq(_)) | None => Timestamp(i64::MIN),
+        }
+    }
+
     fn report(&self, format: Format, head: &Head, state: &State) -> Result<(), Unable> {
         let fingerprint = state.fingerprint();
         output::write(|out| {
@@ -71,7 +79,7 @@ impl ShowState {
                     Format::Json | Format::Ndjson => output::json_line(out, &FingerprintView { fingerprint }),
                 };
             }
-            let view = StateView::new(head, state, fingerprint, self.repository.as_ref());
+            let view = StateView::new(head, state, fingerprint, self.repository.as_ref(), self.now());
             match format {
                 Format::Text => state_text::write(out, &view),
                 Format::Json => output::json(out, &view),

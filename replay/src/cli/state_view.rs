@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 use tagstone_replay::fold::{
-    Fingerprint, Manifest, Moment, Policy, PolicyStatus, Protection, Repository, Spent, State, TagState, Token,
+    Fingerprint, Live, Manifest, Moment, Policy, PolicyStatus, Protection, Spent, State, TagState, Token,
 };
 use tagstone_schema::event::TokenScope;
 use tagstone_schema::policy::{Rule, Scope};
-use tagstone_schema::{Digest, Head, Id, MediaType, References, RepositoryName, Seq, Tag};
+use tagstone_schema::{Digest, Head, Id, MediaType, References, RepositoryName, Seq, Tag, Timestamp};
 
 use super::verify::HeadView;
 
@@ -58,7 +58,9 @@ pub(super) struct TagView<'a> {
     /// Whether a policy or a lock protects it.
     pub(super) immutable: bool,
     /// When it was locked by hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) locked: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) expires: Option<String>,
 }
 
@@ -67,7 +69,9 @@ pub(super) struct ManifestView<'a> {
     pub(super) digest: &'a Digest,
     pub(super) size: u64,
     pub(super) media_type: &'a MediaType,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) artifact_type: Option<&'a MediaType>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) subject: Option<&'a Digest>,
     pub(super) references: &'a References,
     pub(super) pushed: String,
@@ -97,7 +101,9 @@ pub(super) struct PolicyView<'a> {
     pub(super) scope: &'a Scope,
     pub(super) rule: &'a Rule,
     pub(super) created: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) activated: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) retired: Option<String>,
     pub(super) seq: Seq,
 }
@@ -110,14 +116,23 @@ pub(super) struct TokenView<'a> {
     pub(super) label: &'a str,
     pub(super) scopes: &'a [TokenScope],
     pub(super) issued: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) expires: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) revoked: Option<String>,
     pub(super) seq: Seq,
 }
 
 impl<'a> StateView<'a> {
-    /// The state behind `head`, or of one repository in it. A view of one repository shows no policies and tokens.
-    pub(super) fn new(head: &Head, state: &'a State, fingerprint: Fingerprint, only: Option<&RepositoryName>) -> Self {
+    /// The state behind `head`, or of one repository in it, without the tags that had expired at `now`. A view of one repository
+    /// shows no policies and tokens.
+    pub(super) fn new(
+        head: &Head,
+        state: &'a State,
+        fingerprint: Fingerprint,
+        only: Option<&RepositoryName>,
+        now: Timestamp,
+    ) -> Self {
         let time = (head.seq > 0).then(|| head.time.to_string());
         let shown = state.repositories().filter(|(name, _)| only.is_none_or(|only| only == *name));
         let (policies, tokens) = match only {
@@ -126,7 +141,7 @@ impl<'a> StateView<'a> {
         };
         Self {
             point: PointView { head: head.into(), time, log: state.log(), fingerprint },
-            repositories: shown.map(|(name, shown)| repository(state, name, shown)).collect(),
+            repositories: shown.filter_map(|(name, _)| Some(repository(name, &state.live(name, now)?))).collect(),
             spent: state.spent_names().filter(|(name, ..)| only.is_none_or(|only| only == *name)).map(spent).collect(),
             policies,
             tokens,
@@ -157,13 +172,12 @@ fn time(moment: Moment) -> String {
     moment.time.to_string()
 }
 
-fn repository<'a>(state: &'a State, name: &'a RepositoryName, repository: &'a Repository) -> RepositoryView<'a> {
-    let protection = state.protection(name);
+fn repository<'a>(name: &'a RepositoryName, live: &Live<'a>) -> RepositoryView<'a> {
     RepositoryView {
         name,
-        tags: repository.tags_after(None).map(|(name, state)| tag(&protection, name, state)).collect(),
-        manifests: repository.manifests().map(|shared| manifest(shared)).collect(),
-        blobs: repository.blobs().map(|(digest, size)| BlobView { digest, size }).collect(),
+        tags: live.tags_after(None).map(|(name, state)| tag(&live.protection, name, state)).collect(),
+        manifests: live.repository.manifests().map(|shared| manifest(shared)).collect(),
+        blobs: live.repository.blobs().map(|(digest, size)| BlobView { digest, size }).collect(),
     }
 }
 

@@ -39,6 +39,7 @@ struct Report<'a> {
     records: u64,
     events: u64,
     head: HeadView,
+    /// Always there; null of a part of a log, which has no state.
     fingerprint: Option<Fingerprint>,
     #[serde(skip_serializing_if = "Option::is_none")]
     continues: Option<HeadView>,

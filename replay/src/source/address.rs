@@ -78,6 +78,14 @@ impl std::fmt::Display for Address {
     }
 }
 
+/// The user that a URL names without a password, whom somebody else may know the password of.
+pub fn user_alone(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let (given, _) = authority.rsplit_once('@')?;
+    credentials(given).ok().filter(|_| !given.contains(':')).map(|credentials| credentials.user)
+}
+
 fn credentials(given: &str) -> Result<Credentials, AddressError> {
     let (user, password) = given.split_once(':').unwrap_or((given, ""));
     let decoded = |part: &str| {
@@ -89,6 +97,21 @@ fn credentials(given: &str) -> Result<Credentials, AddressError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_user_alone() {
+        for (url, user) in [
+            ("https://me@host/x", Some("me")),
+            ("http://m%65@host", Some("me")),
+            ("http://me:@host", None),
+            ("http://me:secret@host", None),
+            ("http://host/me@x", None),
+            ("me@host", None),
+            ("http://%ff@host", None),
+        ] {
+            assert_eq!(user_alone(url).as_deref(), user, "{url}");
+        }
+    }
 
     #[test]
     fn addresses() {

@@ -37,11 +37,6 @@ impl ExportFile {
         Ok(Self { path: path.to_owned(), header, durable_end })
     }
 
-    /// The log that it says it was taken from.
-    pub fn log(&self) -> Option<Id> {
-        self.header.log
-    }
-
     fn reader(&self) -> Result<Reader<BufReader<File>>, ExportError> {
         let file = File::open(&self.path).map_err(|source| ExportError::Io { at: 0, source })?;
         let reader = Reader::new(BufReader::with_capacity(1 << 20, file))?;
@@ -76,5 +71,9 @@ impl Source for ExportFile {
 
     fn begins_behind(&self) -> Head {
         self.header.before
+    }
+
+    fn log(&self) -> Option<Id> {
+        self.header.log
     }
 }

@@ -13,9 +13,9 @@ mod point;
 mod registry;
 mod replay;
 
-use tagstone_schema::{Head, Seq};
+use tagstone_schema::{Head, Id, Seq};
 
-pub use address::{AddressError, Credentials};
+pub use address::{AddressError, Credentials, user_alone};
 pub use contents::{Linked, check_contents};
 pub use data_directory::DataDirectory;
 pub use export_file::ExportFile;
@@ -38,6 +38,11 @@ pub trait Source {
     /// The record that the first one follows: the empty head, but for a part of a log.
     fn begins_behind(&self) -> Head {
         Head::default()
+    }
+
+    /// The log that the place says it was taken from.
+    fn log(&self) -> Option<Id> {
+        None
     }
 
     /// What is wrong with the place itself, although records could be read from it. It is known once they were read.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tagstone_schema::{Head, Seq};
+use tagstone_schema::{Head, Id, Seq};
 
 use super::{Credentials, DataDirectory, DurableEnd, ExportFile, RegistryError, RunningRegistry, Source};
 use crate::content::Layout;
@@ -125,6 +125,10 @@ impl Source for OpenSource {
 
     fn begins_behind(&self) -> Head {
         self.inner().begins_behind()
+    }
+
+    fn log(&self) -> Option<Id> {
+        self.inner().log()
     }
 
     fn damage(&self) -> Option<String> {

@@ -128,6 +128,13 @@ pub fn replay_before(source: &dyn Source, witness: &mut impl Witness) -> Replay 
             "the source begins behind record {begin}: whether what it records was legal cannot be told without the records before"
         ));
     }
+    if let (Some(said), Some(log)) = (source.log(), seen.state.log())
+        && said != log
+    {
+        let what =
+            format!("the source says that it was taken from the log {said}, but its first record begins the log {log}");
+        seen.problems.push(Problem { seq: 1, what });
+    }
     if let Some(what) = source.damage() {
         seen.problems.push(Problem { seq: seen.head.seq.saturating_add(1), what });
     }

@@ -65,6 +65,11 @@ pub(crate) fn moved(repository: &str, tag: &str, from: Option<&str>, to: &str) -
     Event::TagMoved { repository, tag, from: from.map(digest), to: digest(to) }
 }
 
+pub(crate) fn expiry(repository: &str, tag: &str, micros: i64) -> Event {
+    let (repository, tag) = (repository.parse().unwrap(), tag.parse().unwrap());
+    Event::TagExpirySet { repository, tag, at: Some(Timestamp(micros)) }
+}
+
 /// Nine records with something of most kinds.
 pub(crate) fn history() -> Vec<Vec<Event>> {
     let (app, lib) = ("acme/app", "lib");
@@ -92,11 +97,7 @@ pub(crate) fn history() -> Vec<Vec<Event>> {
         vec![
             token,
             Event::TagLocked { repository: lib.parse().unwrap(), tag: "v1".parse().unwrap() },
-            Event::TagExpirySet {
-                repository: app.parse().unwrap(),
-                tag: "latest".parse().unwrap(),
-                at: Some(Timestamp(BEGIN + 60 * SECOND)),
-            },
+            expiry(app, "latest", BEGIN + 60 * SECOND),
         ],
         vec![
             Event::TagErased {

@@ -3,39 +3,37 @@
 use std::fs;
 use std::path::Path;
 
-use crate::command::replay;
-use crate::incident::incident;
+use tagstone_replay::content::Layout;
 
-/// The commands of the document with the output that stands below each.
-fn examples(document: &str) -> Vec<(&str, String)> {
-    let blocks = document.split("```console\n").skip(1).filter_map(|block| block.split("```").next());
-    let examples = blocks.filter_map(|block| {
-        let (command, output) = block.strip_prefix("$ tagstone-replay ")?.split_once('\n')?;
-        Some((command, output.to_owned()))
-    });
-    examples.collect()
+use crate::directory::append;
+use crate::incident::records;
+use crate::transcript::prints_what_it_shows;
+
+/// The data directory of the incident, and one of the same log with a record that somebody has changed.
+fn directories(place: &Path) {
+    for name in ["incident", "damaged"] {
+        fs::create_dir(place.join(name)).unwrap();
+        append(&place.join(name), &records());
+        fs::write(Layout::new(place.join(name)).lock(), "process 1").unwrap();
+    }
+    change(&place.join("damaged"), 16);
 }
 
-/// Tables are padded with spaces that nobody wants in a document.
-fn trimmed(text: &str) -> String {
-    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+/// Flips a bit in every copy of a record that lies in the data file, whatever sled has kept there.
+fn change(data: &Path, seq: usize) {
+    let file = Layout::new(data).log().join("db");
+    let (mut bytes, record) = (fs::read(&file).unwrap(), &records()[seq - 1]);
+    let whole = record.bytes();
+    let copies: Vec<_> = (0..=bytes.len() - whole.len()).filter(|at| bytes[*at..].starts_with(whole)).collect();
+    assert!(!copies.is_empty());
+    copies.iter().for_each(|at| bytes[at + 100] ^= 1);
+    fs::write(&file, &bytes).unwrap();
 }
 
 #[test]
 fn every_example_is_what_the_program_says() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/replay.md");
-    let document = fs::read_to_string(path).unwrap();
-    let examples = examples(&document);
-    assert_eq!(examples.len(), 6);
-    let directory = incident();
-    for (command, output) in examples {
-        let (arguments, shows_code) = match command.strip_suffix("; echo $?") {
-            Some(arguments) => (arguments, true),
-            None => (command, false),
-        };
-        let source = directory.path().to_str().unwrap();
-        let run = replay(arguments.split(' ').map(|word| if word == "incident" { source } else { word }));
-        let code = if shows_code { format!("{}\n", run.code) } else { String::new() };
-        assert_eq!(trimmed(&output), format!("{}{code}", trimmed(&run.out)), "{command}");
-    }
+    let place = tempfile::tempdir().unwrap();
+    directories(place.path());
+    let commands = prints_what_it_shows("replay.md", place.path());
+    assert!(commands > 15, "the document has only {commands} commands");
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use tagstone_replay::content::Layout;
-use tagstone_schema::Head;
+use tagstone_replay::export::{Header, Writer};
+use tagstone_schema::{Head, Id};
 
 use crate::command::{Run, replay, state, verify};
 use crate::directory::{append, blob, evidence, folded, moved, opened, records, sound};
@@ -50,7 +51,7 @@ fn a_log_is_exported_verified_and_restored() {
     let told = json!({"seq": head.seq, "hash": head.hash.to_string()});
     assert_eq!((run.code, run.err.as_str()), (0, ""), "{run:?}");
     let expected = json!({
-        "file": file.to_str().unwrap(), "records": 9, "continues": null, "head": told,
+        "file": file.to_str().unwrap(), "records": 9, "head": told,
         "bytes": fs::metadata(&file).unwrap().len(), "problems": [],
     });
     assert_eq!(run.json(), expected);
@@ -133,7 +134,7 @@ fn a_part_is_exported_and_says_what_it_continues() {
         }
         let before = records[from - 2].head();
         assert_eq!(report["continues"], json!({"seq": before.seq, "hash": before.hash.to_string()}));
-        assert_eq!((&report["fingerprint"], &report["ok"]), (&json!(null), &json!(true)));
+        assert_eq!((report.get("fingerprint"), &report["ok"]), (Some(&json!(null)), &json!(true)));
         assert!(run.err.contains(&format!("begins behind record {before}")), "{run:?}");
         let run = state(&file, &[]);
         assert_eq!((run.code, run.out.as_str()), (2, ""), "{run:?}");
@@ -204,4 +205,27 @@ fn an_empty_log_is_exported_and_restored() {
     assert_eq!(restore(&place.path("x"), &place.path("data")).code, 0);
     assert_eq!(verify(&place.path("data"), &[]).code, 0);
     assert!(Layout::new(place.path("data")).anchor().exists());
+}
+
+#[test]
+fn an_export_that_says_that_it_is_of_another_log_is_found_out() {
+    let (directory, records) = sound();
+    let (place, head) = (Place::new(), records.last().unwrap().head());
+    let said = |log: Option<Id>| {
+        let file = place.path("log.export");
+        let header = Header { log, before: Head::default() };
+        let mut writer = Writer::new(fs::File::create(&file).unwrap(), &header).unwrap();
+        records.iter().for_each(|record| writer.push(record.head(), record.bytes()).unwrap());
+        writer.finish().unwrap();
+        verify(&file, &[])
+    };
+    let own = folded(&records).log();
+    assert!(own.is_some());
+    for log in [own, None] {
+        assert_eq!(said(log).json(), verify(directory.path(), &[]).json());
+    }
+    let run = said(Some(Id([8; 16])));
+    assert_eq!((run.code, run.bad_seqs()), (1, vec![1]), "{run:?}");
+    assert!(run.problems().contains("says that it was taken from the log"), "{run:?}");
+    assert_eq!(run.json()["head"]["seq"], head.seq);
 }

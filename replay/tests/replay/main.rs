@@ -14,4 +14,5 @@ mod questions;
 mod registry;
 mod sound;
 mod tampered;
+mod transcript;
 mod usage;

@@ -4,10 +4,12 @@ use serde_json::json;
 use tagstone_replay::content::Layout;
 use tagstone_replay::fold::snapshot;
 use tagstone_replay::log::directory::DirectoryLock;
-use tagstone_schema::Head;
+use tagstone_schema::{Head, Timestamp};
 
 use crate::command::{replay, state, verify};
-use crate::directory::{BEGIN, SECOND, append, digest, evidence, folded, history, records, sound};
+use crate::directory::{
+    BEGIN, SECOND, append, blob, digest, evidence, expiry, folded, history, manifest, moved, records, sound, started,
+};
 
 #[test]
 fn a_sound_log_holds() {
@@ -83,7 +85,7 @@ fn the_state_is_shown_as_it_stands() {
         "name": "acme/app",
         "tags": [{
             "name": "latest", "digest": digest("two"), "since": "2026-01-01T00:00:05.000000Z", "seq": 6,
-            "immutable": false, "locked": null, "expires": "2026-01-01T00:01:00.000000Z",
+            "immutable": false, "expires": "2026-01-01T00:01:00.000000Z",
         }],
         "manifests": manifests(&[("one", 4, &["config", "layer"]), ("two", 6, &["config"])]),
         "blobs": sorted(vec![
@@ -98,6 +100,7 @@ fn the_state_is_shown_as_it_stands() {
     assert_eq!(report["policies"][0]["status"], "active");
     assert_eq!(report["policies"][0]["rule"]["immutability"]["pattern"]["regex"], "v.*");
     assert_eq!(report["tokens"][0]["subject"], "robot");
+    assert!(!run.out.contains("null"), "what does not apply is absent: {}", run.out);
     assert!(!run.out.contains("abab"), "the hash of a secret was shown: {}", run.out);
 }
 
@@ -106,7 +109,7 @@ fn manifests(named: &[(&str, u64, &[&str])]) -> serde_json::Value {
         let references = sorted(references.iter().map(|name| json!(digest(name))).collect());
         json!({
             "digest": digest(name), "size": name.len(), "media_type": tagstone_schema::media_type::OCI_IMAGE,
-            "artifact_type": null, "subject": null, "references": references,
+            "references": references,
             "pushed": format!("2026-01-01T00:00:0{}.000000Z", seq - 1), "seq": seq,
         })
     };
@@ -238,4 +241,28 @@ fn a_snapshot_is_compared_with_what_the_records_come_to() {
     let run = verify(directory.path(), &[]);
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.err.contains("is not a snapshot; a start ignores it"), "{run:?}");
+}
+
+#[test]
+fn what_had_expired_at_an_instant_is_not_there_then() {
+    let events = [
+        vec![started(1)],
+        vec![manifest("a", "one", &[]), moved("a", "short", None, "one"), moved("a", "long", None, "one")],
+        vec![expiry("a", "short", BEGIN + 3 * SECOND + SECOND / 2)],
+        vec![blob("a", "x")],
+        vec![blob("a", "y")],
+    ];
+    let directory = tempfile::tempdir().unwrap();
+    append(directory.path(), &records(Head::default(), events));
+    let tags = |at: &str| {
+        let told = state(directory.path(), &["--at", at]).json();
+        let tags = told["repositories"][0]["tags"].as_array().unwrap().clone();
+        tags.iter().map(|tag| tag["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let instant = |micros: i64| Timestamp(BEGIN + micros).to_string();
+    assert_eq!(tags(&instant(3 * SECOND)), ["long", "short"]);
+    assert_eq!(tags(&instant(3 * SECOND + SECOND / 2)), ["long"]);
+    assert_eq!(tags(&instant(4 * SECOND)), ["long"]);
+    // No record says so yet.
+    assert_eq!(tags("5"), ["long", "short"]);
 }

@@ -6,7 +6,6 @@
 use actix_web::HttpResponse;
 use actix_web::http::header;
 use serde::Serialize;
-use serde_json::Value;
 use tagstone_replay::export::{Header, Writer};
 use tagstone_replay::log::chain::Chain;
 use tagstone_replay::log::{RecordReader, StoreError};
@@ -14,7 +13,9 @@ use tagstone_schema::{Head, Id, Record, RecordHash, Seq};
 use utoipa::{IntoParams, ToSchema};
 
 use super::ApiAnswer;
+use super::accept::quality;
 use super::error::{ApiRefusal, ErrorType};
+use super::log_record_form::RecordForm;
 use crate::http::exchange::Exchange;
 use crate::http::query::Query;
 
@@ -25,48 +26,13 @@ const PAGE_BYTES: usize = 4 * 1024 * 1024;
 const JSON_PAGE_BYTES: usize = 1024 * 1024;
 
 const OCTETS: &str = "application/octet-stream";
+const JSON: &str = "application/json";
 
 /// Records of the log.
 #[derive(Serialize, ToSchema)]
 struct RecordList {
     /// In order, without a gap.
     records: Vec<RecordForm>,
-}
-
-/// A record of the log.
-#[derive(Serialize, ToSchema)]
-struct RecordForm {
-    seq: u64,
-    /// When it was committed (RFC 3339, microseconds, UTC).
-    #[schema(format = DateTime)]
-    time: String,
-    /// The hash of the record before it; zeros for the first.
-    prev: String,
-    /// BLAKE3 of its stored bytes, in hexadecimal.
-    hash: String,
-    /// Who made the change.
-    #[schema(value_type = Object)]
-    actor: Value,
-    /// Where it came from.
-    #[schema(value_type = Object)]
-    origin: Value,
-    /// What happened, in the form of `docs/format.md`, "A record as JSON".
-    #[schema(value_type = Vec<Object>)]
-    events: Vec<Value>,
-}
-
-impl RecordForm {
-    fn of(record: &Record, hash: RecordHash) -> Result<Self, serde_json::Error> {
-        Ok(Self {
-            seq: record.seq,
-            time: record.time.to_string(),
-            prev: record.prev.to_string(),
-            hash: hash.to_string(),
-            actor: serde_json::to_value(&record.actor)?,
-            origin: serde_json::to_value(&record.origin)?,
-            events: record.events.iter().map(serde_json::to_value).collect::<Result<_, _>>()?,
-        })
-    }
 }
 
 /// The parameters.
@@ -90,7 +56,8 @@ struct Parameters {
     operation_id = "get_log_records",
     tag = "log",
     summary = "The records of the log as they are stored",
-    description = "In the export format of `docs/format.md`; with `Accept: application/json` as JSON. An answer holds as many \
+    description = "In the export format of `docs/format.md`; with `Accept: application/json` as JSON, in the form of \
+                   `A record as JSON` there. An answer holds as many \
                    records as `n` asks for, up to 4 MiB of stored bytes (1 MiB as JSON), and at least one where there is \
                    one. To go on, give `from` one more than the last seq.",
     params(Parameters),
@@ -120,15 +87,14 @@ pub(super) async fn get(exchange: &Exchange<'_>) -> ApiAnswer {
         tracing::error!(%error, from, "the log cannot be read");
         ApiRefusal::new(ErrorType::InternalError, format!("the log cannot be read from record {from} on"))
     })?;
-    let content_type = if as_json { "application/json" } else { OCTETS };
+    let content_type = if as_json { JSON } else { OCTETS };
     Ok(HttpResponse::Ok().content_type(content_type).insert_header((header::VARY, "Accept")).body(bytes))
 }
 
-/// Whoever names JSON, and not the export's type, gets JSON.
+/// Whoever names JSON, and takes it more gladly than the export's type, gets JSON.
 fn wants_json(exchange: &Exchange<'_>) -> bool {
-    let accept = exchange.header(header::ACCEPT).unwrap_or_default();
-    let mut types = accept.split(',').map(|one| one.split(';').next().unwrap_or_default().trim());
-    types.any(|one| one.eq_ignore_ascii_case("application/json")) && !accept.contains(OCTETS)
+    let (json, octets) = (quality(exchange.headers(), JSON), quality(exchange.headers(), OCTETS));
+    json > octets
 }
 
 fn number(query: &Query<'_>, name: &str) -> Result<Option<u64>, ApiRefusal> {

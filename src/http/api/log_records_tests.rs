@@ -33,7 +33,7 @@ fn a_page_ends_at_its_bytes_and_at_the_published_head() {
         let page = Page { records: log.reader(), last, log: None, from, most: u64::MAX, most_bytes };
         let export = page.export().unwrap();
         let seqs: Vec<_> = Reader::new(&export[..]).unwrap().map(|record| record.unwrap().seq).collect();
-        let json: Value = serde_json::from_slice(&page.json().unwrap()).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&page.json().unwrap()).unwrap();
         let in_json = json["records"].as_array().unwrap().iter().map(|record| record["seq"].as_u64().unwrap());
         assert_eq!(in_json.collect::<Vec<_>>(), seqs);
         seqs

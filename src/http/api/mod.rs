@@ -6,6 +6,7 @@
 //!
 //! **Invariant**: what is served stands in the OpenAPI document, and nothing else; `tests/routes/api_document.rs` asks.
 
+mod accept;
 mod archive;
 mod erase;
 mod error;
@@ -14,6 +15,7 @@ mod events;
 mod expire;
 mod json;
 mod log_head;
+mod log_record_form;
 mod log_records;
 mod logs;
 mod openapi;

@@ -5,9 +5,9 @@ use crate::connection::Connection;
 use crate::image::{Large, SmallBlob, digest, series};
 use crate::load::{Expect, Pace, Script, run};
 use crate::peers::STATIC_PATH;
-use crate::population::open_upload;
 use crate::request::{finish, request};
 use crate::server::{Kind, Server};
+use crate::upload::open_upload;
 use crate::workload::{Aim, Figure, Scale, Unit, Workload};
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ struct SmallUploads {
 impl SmallUploads {
     /// Digests are computed here, before the clock starts.
     fn new(server: &Server, repository: &str, count: u64) -> Result<Self> {
-        let (mut blob, series) = (SmallBlob::new(), series());
+        let (mut blob, series) = (SmallBlob::default(), series());
         let digests = (0..count).map(|number| digest(blob.numbered(series + number))).collect();
         let opened = vec![false; usize::try_from(count)?];
         Ok(Self { host: server.host().to_owned(), repository: repository.to_owned(), blob, series, digests, opened })
@@ -85,7 +85,7 @@ impl Workload for Small {
         let mut uploads = SmallUploads::new(server, &repository, MOST_SMALL)?;
         let time = Duration::from_secs(self.0.seconds);
         let outcome = run(server, Pace { clients: SMALL_CLIENTS, operations: MOST_SMALL, time }, &mut uploads)?;
-        let mut connection = Connection::open(server)?;
+        let mut connection = Connection::open(server.address())?;
         for operation in [0, outcome.operations() - 1] {
             let digest = &uploads.digests[usize::try_from(operation)?];
             let answer = connection.get(&format!("/v2/{repository}/blobs/{digest}"))?;
@@ -114,7 +114,7 @@ impl Upload {
 }
 
 fn upload(server: &Server, repository: &str, large: &Large, in_parts: bool) -> Result<()> {
-    let mut connection = Connection::open(server)?;
+    let mut connection = Connection::open(server.address())?;
     let mut location = open_upload(&mut connection, repository)?;
     if in_parts {
         let answer = connection.stream(202, "PATCH", &location, large)?;
@@ -156,7 +156,7 @@ impl Workload for Upload {
         upload(server, &repository, &large, self.in_parts)?;
         let time = start.elapsed();
         let path = format!("/v2/{repository}/blobs/{}", large.digest());
-        Connection::open(server)?.ask(200, "HEAD", &path, "", b"")?;
+        Connection::open(server.address())?.ask(200, "HEAD", &path, "", b"")?;
         Ok(vec![megabytes_per_second(large.size(), time)])
     }
 }
@@ -196,14 +196,14 @@ impl Workload for Download {
             format!("/v2/{repository}/blobs/{}", large.digest())
         };
         // The first read brings the file into the page cache; what is measured is the way out of it.
-        let size = Connection::open(server)?.drain(&path)?;
+        let size = Connection::open(server.address())?.drain(&path)?;
         ensure!(size >= self.scale.large, "{path} has {size} bytes");
         self.paths.insert(server.name().to_owned(), path);
         Ok(())
     }
 
     fn measure(&mut self, server: &Server) -> Result<Vec<f64>> {
-        let mut connection = Connection::open(server)?;
+        let mut connection = Connection::open(server.address())?;
         let start = Instant::now();
         let size = connection.drain(&self.paths[server.name()])?;
         Ok(vec![megabytes_per_second(size, start.elapsed())])

@@ -44,7 +44,7 @@ impl Workload for Delete {
     }
 
     fn figures(&self) -> Vec<Figure> {
-        let title = format!("DELETE by digest beside {} tags", crate::table::grouped(self.scale.tags(self.size)));
+        let title = format!("DELETE by digest beside {} tags", crate::number::grouped(self.scale.tags(self.size)));
         vec![Figure::new(title, Unit::Milliseconds, &[Aim::Under(0.7)])]
     }
 

@@ -35,7 +35,7 @@ impl Script for Pages {
 }
 
 fn page(server: &Server, path: &str, scale: &Scale) -> Result<f64> {
-    let length = Connection::open(server)?.get(path)?.body.len();
+    let length = Connection::open(server.address())?.get(path)?.body.len();
     let mut pages = Pages { request: Vec::new(), length };
     request(&mut pages.request, "GET", path, server.host(), "", b"");
     let time = Duration::from_secs(scale.seconds);
@@ -44,7 +44,7 @@ fn page(server: &Server, path: &str, scale: &Scale) -> Result<f64> {
 
 /// The names in the list `field` of the answer at `path`.
 fn names(server: &Server, path: &str, field: &str) -> Result<Vec<String>> {
-    let body = Connection::open(server)?.get(path)?.body;
+    let body = Connection::open(server.address())?.get(path)?.body;
     let value: serde_json::Value = serde_json::from_slice(&body).with_context(|| format!("{path} is no JSON"))?;
     let list = value[field].as_array().with_context(|| format!("{path} has no list {field:?}"))?;
     list.iter().map(|name| name.as_str().map(str::to_owned).context("a name that is no text")).collect()
@@ -86,7 +86,7 @@ impl Workload for Tags {
 
     fn figures(&self) -> Vec<Figure> {
         let which = if self.middle { "middle" } else { "first" };
-        let title = format!("tags/list n={PAGE} of {}, {which} page", crate::table::grouped(self.scale.many));
+        let title = format!("tags/list n={PAGE} of {}, {which} page", crate::number::grouped(self.scale.many));
         vec![Figure::new(title, Unit::Milliseconds, &[Aim::Under(0.2)])]
     }
 
@@ -153,14 +153,14 @@ impl Workload for Catalog {
 
     fn figures(&self) -> Vec<Figure> {
         let which = if self.middle { "middle" } else { "first" };
-        let count = crate::table::grouped(self.scale.repositories);
+        let count = crate::number::grouped(self.scale.repositories);
         let title = format!("_catalog n={PAGE} of {count}, {which} page");
         vec![Figure::new(title, Unit::Milliseconds, &[Aim::Under(0.15)])]
     }
 
     fn note(&self, server: &Server) -> Option<String> {
         let count = self.scale.repositories_on(server);
-        (count != self.scale.repositories).then(|| format!("of {} repositories", crate::table::grouped(count)))
+        (count != self.scale.repositories).then(|| format!("of {} repositories", crate::number::grouped(count)))
     }
 
     fn prepare(&mut self, server: &Server) -> Result<()> {

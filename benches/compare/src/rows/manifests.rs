@@ -6,6 +6,7 @@ use crate::load::{Expect, Pace, Script, run};
 use crate::population::{self, Pushes};
 use crate::request::request;
 use crate::server::{Kind, Server};
+use crate::upload;
 use crate::workload::{Aim, Figure, Scale, Size, Unit, Workload};
 use crate::wrk;
 use anyhow::{Result, ensure};
@@ -39,7 +40,7 @@ impl Get {
     }
 
     pub(super) fn beside_many(scale: &Scale) -> Self {
-        let title = format!("manifest GET by tag of {} tags", crate::table::grouped(scale.many));
+        let title = format!("manifest GET by tag of {} tags", crate::number::grouped(scale.many));
         Self::new(scale, "get-many", title, Some(Size::Many), false)
     }
 
@@ -82,9 +83,9 @@ impl Workload for Get {
 
     fn prepare(&mut self, server: &Server) -> Result<()> {
         let by_tag = one_of(&self.scale, server, self.size)?;
-        let mut connection = Connection::open(server)?;
+        let mut connection = Connection::open(server.address())?;
         let body = connection.get(&by_tag)?.body;
-        ensure!(body.len() == Manifest::new().numbered(0).len(), "the manifest has {} bytes", body.len());
+        ensure!(body.len() == Manifest::default().numbered(0).len(), "the manifest has {} bytes", body.len());
         let path = match by_tag.rsplit_once('/') {
             Some((directory, _)) if self.by_digest => format!("{directory}/{}", digest(&body)),
             _ => by_tag,
@@ -182,7 +183,7 @@ impl Workload for Put {
     }
 
     fn prepare(&mut self, server: &Server) -> Result<()> {
-        population::blobs(server, &self.repository())
+        upload::blobs(&mut Connection::open(server.address())?, &self.repository())
     }
 
     fn measure(&mut self, server: &Server) -> Result<Vec<f64>> {
@@ -191,7 +192,7 @@ impl Workload for Put {
         let time = Duration::from_secs(self.scale.seconds);
         let outcome = run(server, Pace { clients: self.clients, operations: MOST_PUSHES, time }, &mut pushes)?;
         // A server that answers 201 and keeps nothing would be the fastest.
-        let mut connection = Connection::open(server)?;
+        let mut connection = Connection::open(server.address())?;
         for operation in [0, outcome.operations() / 2, outcome.operations() - 1] {
             let answer = connection.get(&format!("/v2/{repository}/manifests/{}", pushes.tag(operation)))?;
             ensure!(answer.body == pushes.manifest(operation), "push {operation} reads back differently");

@@ -4,10 +4,11 @@ use crate::answer::Answer;
 use crate::connection::Connection;
 use crate::image::{MANIFEST_TYPE, Manifest, digest, series};
 use crate::load::{Expect, Pace, Script, run};
-use crate::population::{self, Pushes, tag};
+use crate::number::grouped;
+use crate::population::{Pushes, tag};
 use crate::request::request;
 use crate::server::{Kind, Server};
-use crate::table::grouped;
+use crate::upload;
 use crate::workload::{Aim, Figure, Scale, Unit, Workload};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -116,14 +117,14 @@ impl Workload for Policies {
     fn prepare(&mut self, server: &Server) -> Result<()> {
         for which in ["free", "ruled"] {
             let repository = format!("{}/app", self.namespace(which));
-            population::blobs(server, &repository)?;
+            upload::blobs(&mut Connection::open(server.address())?, &repository)?;
             let mut fill =
-                Fill { host: server.host(), repository: &repository, manifest: Manifest::new(), series: series() };
+                Fill { host: server.host(), repository: &repository, manifest: Manifest::default(), series: series() };
             let operations = self.scale.tagged / TAGS_A_PUSH;
             let outcome = run(server, Pace { clients: 16, operations, time: NO_LIMIT }, &mut fill)?;
             eprintln!("  {}: {} tags in {:.1} s", server.name(), operations * TAGS_A_PUSH, outcome.seconds);
         }
-        let mut connection = Connection::open(server)?;
+        let mut connection = Connection::open(server.address())?;
         let began = Instant::now();
         for number in 0..self.scale.policies {
             let body = format!(r#"{{"tagPattern": "team{number}-[0-9]+\\.[0-9]+(-rc[0-9]*)?"}}"#);
@@ -140,7 +141,7 @@ impl Workload for Policies {
             alone.push(ruled.0 / free.0);
             many.push(free.1 / ruled.1);
         }
-        let mut connection = Connection::open(server)?;
+        let mut connection = Connection::open(server.address())?;
         // No push of this comparison has such a name, so that nothing is protected when the next round moves tags.
         let body = r#"{"tagPattern": "t[0-9]+x", "active": false}"#;
         let (_, draft) = self.timed(&mut connection, 201, "POST", "", body)?;

@@ -11,6 +11,7 @@ use super::gathered::{Enough, Gathered, gather};
 use super::parameters::{FilterParameters, ListParameters, ListQuery};
 use super::visible::Viewer;
 use crate::http::api::ApiAnswer;
+use crate::http::api::accept::quality;
 use crate::http::api::archive::archive;
 use crate::http::exchange::Exchange;
 use crate::http::manifests::{head, header_value, whole};
@@ -93,19 +94,7 @@ pub(in crate::http::api) async fn get(exchange: &Exchange<'_>) -> ApiAnswer {
 impl Form {
     /// Lines, if the client takes them at least as gladly as JSON.
     fn wanted(headers: &HeaderMap) -> Self {
-        let (mut json, mut lines) = (0.0, 0.0);
-        for value in headers.get_all(header::ACCEPT).filter_map(|value| value.to_str().ok()) {
-            for range in value.split(',') {
-                let mut parts = range.split(';').map(str::trim);
-                let slot = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
-                    JSON_LINES => &mut lines,
-                    JSON => &mut json,
-                    _ => continue,
-                };
-                let quality = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok()).unwrap_or(1.0);
-                *slot = quality.max(*slot);
-            }
-        }
+        let (json, lines) = (quality(headers, JSON), quality(headers, JSON_LINES));
         if lines > 0.0 && lines >= json { Self::Lines } else { Self::Json }
     }
 
