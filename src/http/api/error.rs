@@ -34,6 +34,7 @@ pub(super) enum ErrorType {
     PreconditionFailed,
     TooLarge,
     UriTooLong,
+    TooManyRequests,
     InternalError,
     ReadOnly,
     Unavailable,
@@ -41,7 +42,7 @@ pub(super) enum ErrorType {
 
 impl ErrorType {
     /// Every type.
-    pub(super) const ALL: [Self; 20] = [
+    pub(super) const ALL: [Self; 21] = [
         Self::InvalidRequest,
         Self::InvalidToken,
         Self::InsufficientScope,
@@ -59,6 +60,7 @@ impl ErrorType {
         Self::PreconditionFailed,
         Self::TooLarge,
         Self::UriTooLong,
+        Self::TooManyRequests,
         Self::InternalError,
         Self::ReadOnly,
         Self::Unavailable,
@@ -123,6 +125,11 @@ impl ErrorType {
                 ("too_large", StatusCode::PAYLOAD_TOO_LARGE, "The body, or the change it asks for, is too large.")
             }
             Self::UriTooLong => ("uri_too_long", StatusCode::URI_TOO_LONG, "The path and query are too long."),
+            Self::TooManyRequests => (
+                "too_many_requests",
+                StatusCode::TOO_MANY_REQUESTS,
+                "There were too many wrong credentials; Retry-After says when to try again.",
+            ),
             Self::InternalError => (
                 "internal_error",
                 StatusCode::INTERNAL_SERVER_ERROR,
@@ -218,6 +225,7 @@ impl From<Refusal> for ApiRefusal {
             StatusCode::PRECONDITION_FAILED => ErrorType::PreconditionFailed,
             StatusCode::PAYLOAD_TOO_LARGE => ErrorType::TooLarge,
             StatusCode::URI_TOO_LONG => ErrorType::UriTooLong,
+            StatusCode::TOO_MANY_REQUESTS => ErrorType::TooManyRequests,
             StatusCode::SERVICE_UNAVAILABLE => ErrorType::Unavailable,
             status if status.is_server_error() => ErrorType::InternalError,
             _ => ErrorType::InvalidRequest,
