@@ -13,3 +13,4 @@ pub mod registry;
 pub mod serve;
 pub mod settings;
 mod strict_json;
+pub mod tls;

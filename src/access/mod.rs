@@ -5,12 +5,17 @@
 //!
 //! **Invariant**: nothing here knows HTTP beyond the text of an `Authorization` header, and nothing here waits for the writer.
 
+mod basic;
 mod caller;
+mod failures;
 mod gate;
 mod glob;
+mod htpasswd;
+mod logins;
 mod rules;
 
 pub use caller::{Caller, Grant};
-pub use gate::{Gate, NotAdmitted};
+pub use gate::{Gate, Known, NotAdmitted, whole_seconds};
 pub use glob::{GlobError, RepositoryGlob};
+pub use htpasswd::{Users, UsersError};
 pub use rules::{Anonymous, Rule, Rules, Subject};

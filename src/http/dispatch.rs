@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -47,7 +47,7 @@ async fn served(site: &Site, request: &HttpRequest, request_id: &str, payload: P
     let response = answer.unwrap_or_else(|refusal| refusal.response(request));
     let status = response.status();
     site.metrics.request(route.index(), status.as_u16(), began.elapsed());
-    log(request, request_id, status, refused.as_deref(), began);
+    log(site, request, request_id, status, refused.as_deref(), began);
     response
 }
 
@@ -59,9 +59,9 @@ async fn admitted(
     route: Route<'_>,
     payload: Payload,
 ) -> Result<HttpResponse, Refused> {
-    let authorization = request.headers().get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
-    let caller = site.gate.admit(authorization).await.map_err(|why| Refused::at(route, door::not_admitted(&why)))?;
-    let exchange = Exchange { site, request, request_id, caller };
+    let address = site.proxies.client(request);
+    let caller = door::enter(site, request, route, address).await.map_err(|refusal| Refused::at(route, refusal))?;
+    let exchange = Exchange { site, request, request_id, caller, address };
     door::check(&exchange, route).map_err(|refusal| Refused::at(route, refusal))?;
     answer(&exchange, route, payload).await
 }
@@ -135,7 +135,14 @@ fn unknown(exchange: &Exchange<'_>) -> Refusal {
 }
 
 /// One line for each change and each failure; reads are lines only at level debug.
-fn log(request: &HttpRequest, request_id: &str, status: StatusCode, refused: Option<&str>, began: Instant) {
+fn log(
+    site: &Site,
+    request: &HttpRequest,
+    request_id: &str,
+    status: StatusCode,
+    refused: Option<&str>,
+    began: Instant,
+) {
     let read = matches!(*request.method(), Method::GET | Method::HEAD);
     macro_rules! line {
         ($level:ident) => {
@@ -144,7 +151,7 @@ fn log(request: &HttpRequest, request_id: &str, status: StatusCode, refused: Opt
                 method = %request.method(),
                 path = request.uri().path(),
                 status = status.as_u16(),
-                address = request.peer_addr().map(|address| tracing::field::display(address.ip())),
+                address = site.proxies.client(request).map(tracing::field::display),
                 micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
                 refused,
                 "request"

@@ -1,5 +1,8 @@
 //! The door: who is let in to which handler.
 
+use std::net::IpAddr;
+
+use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::http::header;
 use tagstone_schema::event::Action;
@@ -8,7 +11,27 @@ use super::demand::Demand;
 use super::error::{Code, Refusal};
 use super::exchange::Exchange;
 use super::route::Route;
-use crate::access::{Caller, NotAdmitted};
+use super::site::Site;
+use crate::access::{Caller, NotAdmitted, whole_seconds};
+
+/// Admits whoever has sent a request. Wrong credentials are refused everywhere, also where none are needed: a client should learn of
+/// them at once. Only probes are answered whatever they send.
+pub(super) async fn enter(
+    site: &Site,
+    request: &HttpRequest,
+    route: Route<'_>,
+    address: Option<IpAddr>,
+) -> Result<Caller, Refusal> {
+    if matches!(route, Route::Health | Route::Ready | Route::Metrics) {
+        return Ok(site.gate.nobody());
+    }
+    let mut given = request.headers().get_all(header::AUTHORIZATION);
+    let (authorization, another) = (given.next().map(header::HeaderValue::as_bytes), given.next());
+    if another.is_some() {
+        return Err(not_admitted(&NotAdmitted::Wrong));
+    }
+    site.gate.admit(authorization, address).await.map_err(|why| not_admitted(&why))
+}
 
 /// Refuses a caller who does not have what the route demands.
 pub(super) fn check(exchange: &Exchange<'_>, route: Route<'_>) -> Result<(), Refusal> {
@@ -34,9 +57,13 @@ pub(super) fn forbidden(caller: &Caller, what: &str) -> Refusal {
 }
 
 /// The refusal of somebody who was not admitted.
-pub(super) fn not_admitted(why: &NotAdmitted) -> Refusal {
+fn not_admitted(why: &NotAdmitted) -> Refusal {
     match why {
         NotAdmitted::Wrong => unauthorized(&why.to_string()),
+        NotAdmitted::TooMany { retry_after } => {
+            Refusal::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, why.to_string())
+                .with_header(header::RETRY_AFTER, header::HeaderValue::from(whole_seconds(*retry_after)))
+        }
     }
 }
 

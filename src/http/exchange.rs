@@ -25,6 +25,8 @@ pub(super) struct Exchange<'a> {
     pub(super) request: &'a HttpRequest,
     pub(super) request_id: &'a str,
     pub(super) caller: Caller,
+    /// The address of the client.
+    pub(super) address: Option<IpAddr>,
 }
 
 impl Exchange<'_> {
@@ -52,7 +54,7 @@ impl Exchange<'_> {
     }
 
     pub(super) fn peer(&self) -> Option<IpAddr> {
-        self.request.peer_addr().map(|address| address.ip())
+        self.address
     }
 
     pub(super) fn actor(&self) -> Actor {

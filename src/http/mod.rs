@@ -8,6 +8,7 @@ mod as_of;
 mod asked;
 mod blobs;
 mod body;
+mod client_address;
 mod conditions;
 mod connections;
 mod delete;
@@ -36,6 +37,7 @@ mod site;
 mod tag_history;
 mod uploads;
 
+pub use client_address::TrustedProxies;
 pub use entrance::Entrance;
 pub use server::{Listening, ServerError, serve};
 pub use site::{Limits, Parts, Site};

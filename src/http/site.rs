@@ -10,6 +10,7 @@ use tagstone_replay::log::RecordReader;
 use tagstone_schema::Digest;
 
 use super::api::{ArchiveQuestions, Fingerprints, LongQuestions, OpenStreams};
+use super::client_address::TrustedProxies;
 use crate::access::Gate;
 use crate::content::ContentStore;
 use crate::history::History;
@@ -43,6 +44,8 @@ pub struct Limits {
 pub struct Parts {
     /// Who is let in.
     pub gate: Gate,
+    /// Who is believed when it says for whom it asks.
+    pub proxies: TrustedProxies,
     /// The state that readers see.
     pub published: Published,
     /// The time by which tags expire.
@@ -64,6 +67,7 @@ pub struct Parts {
 /// A registry as its requests see it.
 pub struct Site {
     pub(super) gate: Gate,
+    pub(super) proxies: TrustedProxies,
     pub(super) published: Published,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) writer: WriterHandle,
@@ -84,7 +88,7 @@ pub struct Site {
 impl Site {
     /// A site over an opened registry. `cache_bytes` bounds the memory for manifests.
     pub fn new(parts: Parts, limits: Limits, sparse: Sparse, cache_bytes: u64) -> Self {
-        let Parts { gate, published, clock, writer, content, history, records, metrics, pruner } = parts;
+        let Parts { gate, proxies, published, clock, writer, content, history, records, metrics, pruner } = parts;
         // Most manifests have some hundred bytes up to a few thousand.
         let entries = usize::try_from(cache_bytes / 2048).unwrap_or(usize::MAX).max(16);
         let manifests = Cache::with_weighter(entries, cache_bytes, ByBytes);
@@ -92,6 +96,7 @@ impl Site {
         let (fingerprints, questions) = (Fingerprints::default(), LongQuestions::default());
         Self {
             gate,
+            proxies,
             published,
             clock,
             writer,

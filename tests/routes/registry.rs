@@ -13,16 +13,15 @@ use actix_web::dev::{Service, ServiceResponse};
 use actix_web::test::TestRequest;
 use actix_web::web::Data;
 use actix_web::{App, Error};
-use tagstone::access::Gate;
 use tagstone::content::ContentStore;
 use tagstone::history::Follower;
-use tagstone::http::{self, Parts, ROUTE_LABELS};
+use tagstone::http::{self, Parts, ROUTE_LABELS, TrustedProxies};
 use tagstone::metrics::{Metrics, WriterMetrics};
 use tagstone::registry::{
     Clock, Command, Committed, Pruner, Published, Submission, SystemClock, WriteError, Writer, WriterHandle,
 };
-use tagstone::serve::{self, ContentBytes, Opened};
-use tagstone::settings::Settings;
+use tagstone::serve::{self, ContentBytes, Guards, Opened};
+use tagstone::settings::{Settings, Sources};
 use tagstone_replay::content::Layout;
 use tagstone_replay::fold::{Fingerprint, State};
 use tagstone_replay::log::{AppendError, EmbeddedLog, Log, Options, RecordBytes, StoreError};
@@ -163,7 +162,8 @@ impl Registry {
         let following = std::thread::spawn(move || follower.run());
         let pruner = Arc::new(Pruner::new(published.clone(), clock.clone(), handle.clone()));
         let parts = Parts {
-            gate: Gate::open(),
+            gate: Guards::read(&settings, Sources::default()).unwrap().gate(),
+            proxies: TrustedProxies::new(&settings.http.trusted_proxies),
             published: published.clone(),
             clock: clock.clone(),
             writer: handle.clone(),
