@@ -19,7 +19,7 @@ pub struct Gate(Arc<Kind>);
 enum Kind {
     /// Whoever comes may do everything.
     Open,
-    Guarded(Guarded),
+    Guarded(Box<Guarded>),
 }
 
 struct Guarded {
@@ -64,7 +64,7 @@ impl Gate {
     /// A gate that asks who comes. So many failed logins a minute are forgiven to one address.
     pub fn guarded(known: Known, failed_logins: u32) -> io::Result<Self> {
         let (known, logins) = (ArcSwap::from_pointee(known), Logins::new(failed_logins)?);
-        Ok(Self(Arc::new(Kind::Guarded(Guarded { known, logins }))))
+        Ok(Self(Arc::new(Kind::Guarded(Box::new(Guarded { known, logins })))))
     }
 
     /// From now on these are known. Nothing that is under way is ended, and an open gate stays open.

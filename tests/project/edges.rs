@@ -20,7 +20,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("actix_web", &["src/http/", "src/http.rs", "src/main.rs"]),
     ("actix_http", &["src/http/", "src/http.rs", "src/main.rs"]),
     ("actix_tls", &["src/http/"]),
-    ("rustls", &["src/http/", "src/tls/"]),
+    ("rustls", &["src/http/", "src/tls/", "tests/"]),
     ("bcrypt", &["src/access/", "tests/"]),
     ("tokio", &["src/", "tests/", "benches/"]),
     ("tagstone", &["src/", "tests/", "benches/"]),
