@@ -95,3 +95,7 @@ impl<'a> Demand<'a> {
         if repository.len() == name.len() { demand(name) } else { Self::Pull(repository) }
     }
 }
+
+#[cfg(test)]
+#[path = "demand_tests.rs"]
+mod tests;
