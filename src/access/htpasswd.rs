@@ -8,6 +8,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bcrypt::HashParts;
+use tagstone_schema::limits::ACTOR_NAME_BYTES;
 
 /// Bytes of the largest file; a hundred thousand users have about eight million.
 const FILE_BYTES: u64 = 16 << 20;
@@ -112,6 +113,9 @@ fn user(line: &str) -> Result<(&str, &str), String> {
     if user.is_empty() || user.chars().any(char::is_control) {
         return Err("the name of a user is empty or has control characters in it".to_owned());
     }
+    if user.len() > ACTOR_NAME_BYTES {
+        return Err(format!("the name of a user has more than {ACTOR_NAME_BYTES} bytes, which no record can hold"));
+    }
     if RESERVED.contains(&user) {
         return Err(format!("{user:?} cannot be the name of a user, since rules use it for others"));
     }
@@ -154,6 +158,7 @@ mod tests {
             (format!(":{hash}"), "is empty"),
             (format!("*:{hash}"), "cannot be the name"),
             (format!("anonymous:{hash}"), "cannot be the name"),
+            (format!("{}:{hash}", "x".repeat(256)), "more than 255 bytes"),
             ("bob:$apr1$x$y".to_owned(), "htpasswd -B"),
             ("bob:{SHA}xxxx".to_owned(), "htpasswd -B"),
             ("bob:secret".to_owned(), "htpasswd -B"),

@@ -134,3 +134,34 @@ impl Drop for Waiting<'_> {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_wait_and_no_more() {
+        let waiting = AtomicUsize::new(0);
+        let mut places: Vec<_> = (0..MOST_WAITING).map(|_| Waiting::begin(&waiting).ok().unwrap()).collect();
+        let refused = || Waiting::begin(&waiting).err();
+        assert_eq!(refused(), Some(NotAdmitted::TooMany { retry_after: BUSY }));
+        // Whoever was turned away does not wait either.
+        assert_eq!(waiting.load(Ordering::Relaxed), MOST_WAITING);
+        places.pop();
+        assert_eq!(refused(), None);
+    }
+
+    #[test]
+    fn a_remembered_login_is_one_user_one_password_and_one_hash() {
+        let logins = Logins::new(1).unwrap();
+        let login = |user: &str, password: &str| Credentials { user: user.to_owned(), password: password.to_owned() };
+        let digest = logins.digest(&login("ab", "c"), "hash");
+        assert_eq!(digest, logins.digest(&login("ab", "c"), "hash"));
+        for (user, password, hash) in
+            [("a", "bc", "hash"), ("ab", "ch", "ash"), ("ab", "c", "hasH"), ("abc", "", "hash")]
+        {
+            assert_ne!(digest, logins.digest(&login(user, password), hash), "{user} {password} {hash}");
+        }
+        assert_ne!(digest, Logins::new(1).unwrap().digest(&login("ab", "c"), "hash"));
+    }
+}
