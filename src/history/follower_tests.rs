@@ -59,11 +59,11 @@ impl Told {
         let (mut state, mut resume) = (State::default(), Resume::new(self.index()));
         for (at, record) in self.records.iter().enumerate() {
             if at >= folded_from {
-                resume.pass(&state, record);
+                resume.pass(&mut state, record);
             }
             state.apply(record).unwrap();
         }
-        resume.finish(&state, self.log.head(), self.log.reader())
+        resume.finish(&mut state, self.log.head(), self.log.reader())
     }
 
     /// Leaves an index of the records up to a place, in two runs.

@@ -88,7 +88,7 @@ pub fn replay(source: &dyn Source, watch: &mut dyn FnMut(Step<'_>)) -> Replay {
 pub fn replay_before(source: &dyn Source, witness: &mut impl Witness) -> Replay {
     let begin = source.begins_behind();
     let mut chain = Chain::after(begin);
-    let mut seen = Replay { head: begin, ..Replay::default() };
+    let mut seen = Replay { head: begin, state: State::alone(), ..Replay::default() };
     let mut fold = if begin.seq == 0 { Fold::Legal } else { Fold::Blind };
     let mut broken = None;
     for stored in source.records(begin.seq.saturating_add(1)) {
@@ -226,7 +226,7 @@ fn note_end(end: &DurableEnd, broken: Option<Broken>, seen: &mut Replay) {
 
 /// The state before a record, in a source that was found sound and legal up to it.
 fn state_before(source: &dyn Source, seq: Seq) -> State {
-    let mut state = State::default();
+    let mut state = State::alone();
     let mut chain = Chain::default();
     for stored in source.records(1) {
         let Ok(record) = stored.map_err(drop).and_then(|stored| chain.next(&stored).map_err(drop)) else { break };

@@ -40,7 +40,7 @@ impl Restored {
     /// Begins with what belongs to no repository; at most so many bytes follow.
     pub(super) fn begin(stored: StoredRegistry, follow: u64) -> Result<Self, String> {
         let most = usize::try_from(stored.blobs.min(follow / StoredRepository::LEAST_BLOB_BYTES)).unwrap_or(0);
-        let mut state = State { log: stored.log, blob_holders: Table::with_room(most), ..State::default() };
+        let mut state = State { log: stored.log, blob_holders: Table::alone(most), ..State::alone() };
         state.media_types = stored.media_types.iter().cloned().collect();
         for (id, policy) in stored.policies {
             let policy = restored_policy(policy)?;
@@ -98,8 +98,8 @@ impl Restored {
         ascending(&blobs, |(digest, _)| digest, "blobs")?;
         ascending(&manifests, |manifest| &manifest.digest, "manifests")?;
         ascending(&tags, |tag| &tag.tag, "tags")?;
-        let mut repository = Repository::new(name.clone());
-        repository.contents = Table::with_room(blobs.len() + manifests.len());
+        let mut repository = Repository::new(name.clone(), &self.state.keeping);
+        repository.contents = Table::alone(blobs.len() + manifests.len());
         for (digest, size) in &blobs {
             repository.contents.change(digest, Content::default, |content| content.blob = Some(*size));
             self.state.blob_holders.change(digest, || Holders::One(name.clone()), |holders| holders.insert(&name));
