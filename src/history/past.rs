@@ -209,11 +209,15 @@ fn state(
 async fn blocking<T, E>(read: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, HistoryError>
 where
     T: Send + 'static,
-    E: std::error::Error + Send + Sync + 'static,
+    E: Into<HistoryError> + std::error::Error + Send + 'static,
 {
-    let read = tokio::task::spawn_blocking(read).await;
-    read.map_err(std::io::Error::other).and_then(|read| read.map_err(std::io::Error::other)).map_err(|error| {
-        tracing::error!(%error, "the past cannot be read");
+    let failed = |error: &dyn std::error::Error| tracing::error!(%error, "the past cannot be read");
+    let read = tokio::task::spawn_blocking(read).await.map_err(|error| {
+        failed(&error);
         HistoryError::Failed
+    })?;
+    read.map_err(|error| {
+        failed(&error);
+        error.into()
     })
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header::{self, HeaderValue};
 use tagstone_replay::audit::{Archive, ArchiveError, FilterError};
 use tokio::sync::Semaphore;
 
 use super::error::{ApiRefusal, ErrorType};
+use crate::history::HistoryError;
 use crate::http::exchange::Exchange;
 
 /// How many are answered at a time. Each reads records and decodes them, which keeps a core busy; pushes and pulls go on
@@ -65,15 +65,12 @@ pub(super) async fn archive(exchange: &Exchange<'_>) -> Result<Archive, ApiRefus
 impl From<Unanswered> for ApiRefusal {
     fn from(error: Unanswered) -> Self {
         tracing::error!(%error, "the archive cannot be read");
-        if let Unanswered::Archive(ArchiveError::Index(_)) = error {
-            // It is thrown away and made anew at once.
-            let refusal = Self::new(
-                ErrorType::Unavailable,
-                "a part of the index of history cannot be read; try again in a moment",
-            );
-            return refusal.with_header(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        match error {
+            Unanswered::Archive(error) => HistoryError::from(error).into(),
+            Unanswered::Text(_) | Unanswered::Work(_) => {
+                Self::new(ErrorType::InternalError, "the history cannot be read; the log of the registry says why")
+            }
         }
-        Self::new(ErrorType::InternalError, "the history cannot be read; the log of the registry says why")
     }
 }
 

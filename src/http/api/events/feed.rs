@@ -39,6 +39,8 @@ pub(super) struct Feed {
     opened: Opened,
     last_sent: Instant,
     busy: Option<Busy>,
+    /// Whether the last words are said.
+    is_over: bool,
 }
 
 /// Where events come from.
@@ -54,7 +56,16 @@ enum Broken {
     #[error(transparent)]
     History(#[from] HistoryError),
     #[error(transparent)]
-    Unanswered(#[from] Unanswered),
+    Unanswered(Unanswered),
+}
+
+impl From<Unanswered> for Broken {
+    fn from(error: Unanswered) -> Self {
+        match error {
+            Unanswered::Archive(error) => Self::History(error.into()),
+            error => Self::Unanswered(error),
+        }
+    }
 }
 
 /// What comes next.
@@ -70,8 +81,8 @@ enum Next {
 impl Feed {
     /// A feed of what stands behind a place.
     pub(super) fn new(source: Source, filter: Filter, position: Place, viewer: Viewer, opened: Opened) -> Self {
-        let (greeting, last_sent, busy) = (None, Instant::now(), None);
-        Self { source, filter, position, greeting, viewer, opened, last_sent, busy }
+        let (greeting, last_sent, busy, is_over) = (None, Instant::now(), None, false);
+        Self { source, filter, position, greeting, viewer, opened, last_sent, busy, is_over }
     }
 
     /// Sends this first.
@@ -100,7 +111,7 @@ impl Feed {
 
     async fn text(&mut self) -> Option<String> {
         loop {
-            if self.opened.is_ending() {
+            if self.is_over || self.opened.is_ending() {
                 return None;
             }
             match self.look().await {
@@ -109,7 +120,8 @@ impl Feed {
                 Ok(Next::End) => return None,
                 Err(error) => {
                     tracing::warn!(%error, position = %self.position, "a stream of events broke off");
-                    return None;
+                    self.is_over = true;
+                    return Some(last_words(&error));
                 }
             }
         }
@@ -156,6 +168,11 @@ pub(super) fn id_of(archive: &Archive, place: Place) -> Result<Option<Place>, Un
     let Some(unfolded) = archive.record(place.seq)? else { return Ok(None) };
     let last = unfolded.events().map(|event| event.place()).take_while(|event| *event <= place).last();
     Ok(last.or(Some(place)))
+}
+
+/// A comment that says why the stream ends. A line end in it would end the comment.
+fn last_words(why: &Broken) -> String {
+    format!(": the stream ends: {}\n\n", why.to_string().replace(char::is_control, " "))
 }
 
 /// Server-sent events (WHATWG HTML, section 9.2).
