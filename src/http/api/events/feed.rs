@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tagstone_replay::audit::{Archive, Filter, Order, Place, Query};
+use tagstone_schema::Seq;
 use tokio::time::Instant;
 
 use super::gathered::{Enough, Gathered, gather};
@@ -25,6 +26,9 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Read at a time, and held until the connection has taken it.
 const ENOUGH: Enough = Enough { events: 500, bytes: 256 * 1024 };
+
+/// Records between a feed and the end of the log up to which it is of the present. Beyond, it catches up, and takes turns.
+const RECENT: Seq = 1_000;
 
 /// The events that one stream sends.
 pub(super) struct Feed {
@@ -145,7 +149,19 @@ impl Feed {
         let (filter, viewer) = (self.filter.clone(), self.viewer.clone());
         let query = Query { filter, order: Order::Ascending, after: Some(self.position), limit: ENOUGH.events };
         let all = Place::last_of(archive.reached().seq);
-        let gathered = self.source.questions.ask(move || gather(&archive, query, ENOUGH, &viewer)).await?;
+        let (questions, heartbeat) = (&self.source.questions, self.last_sent + HEARTBEAT);
+        let is_recent = archive.reached().seq.saturating_sub(self.position.seq) <= RECENT;
+        let work = move || gather(&archive, query, ENOUGH, &viewer);
+        let gathered = if is_recent {
+            questions.ask(work).await?
+        } else {
+            tokio::select! {
+                turn = questions.turn() => questions.ask_in_turn(turn?, work).await?,
+                () = self.opened.ends() => return Ok(Next::End),
+                // The wait goes on behind all others. Who kept his place while his client takes the comment would hold up everybody.
+                () = tokio::time::sleep_until(heartbeat) => return Ok(Next::Text(self.heartbeat().await?)),
+            }
+        };
         self.position = gathered.next.unwrap_or(all);
         Ok(match text(&gathered) {
             text if !text.is_empty() => Next::Text(text),
