@@ -100,13 +100,18 @@ impl Default for Kept {
 struct ByEntries;
 
 impl ByEntries {
-    const LEAST: u64 = 2_048;
+    /// Bytes of a state with one tag in it, as measured: each of its maps makes room for many entries with the first one.
+    const LEAST: u64 = 24 * 1_024;
+    /// Bytes of a tag, and a third of those of a manifest.
+    const ENTRY: u64 = 256;
+    /// Bytes of a policy, with its pattern compiled.
+    const POLICY: u64 = 2_048;
 }
 
 impl Weighter<(RepositoryName, Seq, Question), Arc<State>> for ByEntries {
     fn weight(&self, (name, ..): &(RepositoryName, Seq, Question), state: &Arc<State>) -> u64 {
         let held = state.repository(name.as_str()).map_or(0, |held| held.tag_count() + 3 * held.manifest_count());
-        Self::LEAST + 256 * held as u64
+        Self::LEAST + Self::ENTRY * held as u64 + Self::POLICY * state.policies().count() as u64
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use tagstone_replay::content::Layout;
 
@@ -111,4 +112,14 @@ fn a_record_that_cannot_be_read_is_named_and_what_is_sound_is_told() {
     assert_eq!(logs["logs"].as_array().map(Vec::len), Some(20), "{logs}");
     client.get_manifest(REPOSITORY, NEEDLE).expect("an answer").expecting(200);
     registry.stop();
+
+    // The shorter log could be accepted, but no start could cut off what is behind it.
+    let anchor = Layout::new(registry.data()).anchor();
+    let before = fs::read(&anchor).expect("read the anchor");
+    let recovered =
+        Command::new(env!("CARGO_BIN_EXE_tagstone")).args(["recover", "--data"]).arg(registry.data()).output();
+    let recovered = recovered.expect("run the program");
+    let text = said(&recovered.stderr);
+    assert!(!recovered.status.success() && text.contains("the bytes at offset ") && text.contains("restore"), "{text}");
+    assert_eq!(fs::read(&anchor).expect("read the anchor"), before);
 }
