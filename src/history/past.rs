@@ -10,6 +10,7 @@ use quick_cache::sync::Cache;
 use tagstone_replay::audit::past::{self, PolicyHistory, Question, Removal};
 use tagstone_replay::audit::{Archive, TagEntries, TagHistory};
 use tagstone_replay::fold::State;
+use tagstone_schema::policy::Rule;
 use tagstone_schema::{Head, RepositoryName, Seq, Timestamp};
 use tokio::sync::Semaphore;
 
@@ -100,18 +101,19 @@ impl Default for Kept {
 struct ByEntries;
 
 impl ByEntries {
-    /// Bytes of a state with one tag in it, as measured: each of its maps makes room for many entries with the first one.
-    const LEAST: u64 = 24 * 1_024;
+    /// Bytes of a state with next to nothing in it: each of its maps makes room for many entries with the first one.
+    const LEAST: u64 = 6 * 1_024;
     /// Bytes of a tag, and a third of those of a manifest.
     const ENTRY: u64 = 256;
-    /// Bytes of a policy, with its pattern compiled.
-    const POLICY: u64 = 2_048;
+    /// Bytes of a policy, nearly all of them its pattern compiled, which each state does for itself.
+    const POLICY: u64 = 16 * 1_024;
 }
 
 impl Weighter<(RepositoryName, Seq, Question), Arc<State>> for ByEntries {
     fn weight(&self, (name, ..): &(RepositoryName, Seq, Question), state: &Arc<State>) -> u64 {
         let held = state.repository(name.as_str()).map_or(0, |held| held.tag_count() + 3 * held.manifest_count());
-        Self::LEAST + Self::ENTRY * held as u64 + Self::POLICY * state.policies().count() as u64
+        let compiled = state.policies().filter(|(_, policy)| matches!(policy.rule, Rule::Immutability { .. })).count();
+        Self::LEAST + Self::ENTRY * held as u64 + Self::POLICY * compiled as u64
     }
 }
 
@@ -226,3 +228,7 @@ where
         error.into()
     })
 }
+
+#[cfg(test)]
+#[path = "past_tests.rs"]
+mod tests;
