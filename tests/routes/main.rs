@@ -16,6 +16,7 @@ mod samples;
 
 mod api_document;
 mod api_errors;
+mod api_event_catch_up;
 mod api_event_stream;
 mod api_events;
 mod api_log_head;
