@@ -44,7 +44,7 @@ fn verified(stored: &[StoredRecord]) -> Vec<Record> {
 }
 
 fn folded(records: &[Record]) -> State {
-    let mut state = State::default();
+    let mut state = State::alone();
     records.iter().for_each(|record| state.apply(record).unwrap());
     state
 }
@@ -74,7 +74,7 @@ fn stored(first: EncodedRecord, mut next: impl FnMut() -> (Record, EncodedRecord
 }
 
 fn replayed(stored: &[StoredRecord]) -> State {
-    let (mut chain, mut state) = (Chain::default(), State::default());
+    let (mut chain, mut state) = (Chain::default(), State::alone());
     stored.iter().for_each(|stored| state.apply(&chain.next(stored).unwrap()).unwrap());
     state
 }
@@ -84,7 +84,7 @@ fn snapshot(criterion: &mut Criterion) {
     const TAGS: u64 = 200_000;
     const MANIFESTS: u64 = TAGS / 4;
     let (mut history, first) = History::begin(1_000);
-    let mut state = State::default();
+    let mut state = State::alone();
     state.apply(&Record::decode(first.bytes()).unwrap()).unwrap();
     (0..MANIFESTS).for_each(|_| state.apply(&history.push().0).unwrap());
     (MANIFESTS..TAGS).for_each(|number| state.apply(&history.tag(number, MANIFESTS)).unwrap());

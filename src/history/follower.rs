@@ -11,8 +11,8 @@ use tagstone_replay::log::chain::{Broken, BrokenWhy, Chain};
 use tagstone_schema::{Head, Seq};
 use tokio::sync::watch;
 
-use super::{Behind, History, Reached};
-use crate::registry::{Newer, Snapshot};
+use super::{Behind, History, HistoryError, Reached};
+use crate::registry::{LogDamage, Newer, Snapshot};
 
 /// Records between two looks at the world: who waits is told, and a stop is noticed.
 const UNTIL_A_LOOK: Seq = 1_000;
@@ -31,6 +31,14 @@ pub struct Follower {
     is_anew: bool,
 }
 
+/// Why it goes no further.
+enum Failure {
+    /// The index cannot be kept; a start makes it anew.
+    Index(String),
+    /// No start would come further.
+    Damaged(Arc<LogDamage>),
+}
+
 /// Why a log cannot be followed any further.
 #[derive(Debug, thiserror::Error)]
 enum FollowError {
@@ -38,12 +46,20 @@ enum FollowError {
     Index(#[from] IndexError),
     #[error("it is not of this log")]
     Foreign,
-    #[error(transparent)]
-    Broken(#[from] Broken),
-    #[error(transparent)]
-    Illegal(#[from] IllegalEvent),
-    #[error("the log ends at record {found}, before record {expected}")]
-    Short { found: Seq, expected: Seq },
+    #[error("the log is damaged: {0}")]
+    Damaged(LogDamage),
+}
+
+impl From<Broken> for FollowError {
+    fn from(broken: Broken) -> Self {
+        Self::Damaged(broken.into())
+    }
+}
+
+impl From<IllegalEvent> for FollowError {
+    fn from(illegal: IllegalEvent) -> Self {
+        Self::Damaged(illegal.into())
+    }
 }
 
 impl Follower {
@@ -51,7 +67,8 @@ impl Follower {
     pub fn new(behind: Behind, newer: Newer) -> (Self, History) {
         let Behind { index, records, reached } = behind;
         let index = index.inspect_err(|error| tracing::error!(%error, "history cannot be asked for")).ok();
-        let standing = if index.is_some() { Reached::Record(reached.head.seq) } else { Reached::Failed };
+        let standing =
+            if index.is_some() { Reached::Record(reached.head.seq) } else { Reached::Failed(HistoryError::Failed) };
         let (told, heard) = watch::channel(standing);
         let history = History {
             index: index.clone(),
@@ -63,46 +80,55 @@ impl Follower {
         (Self { index, records, reached: Arc::new(reached), newer, told, is_anew: false }, history)
     }
 
-    /// Follows until nobody publishes any more, and closes the index.
-    pub fn run(mut self) {
-        let Some(index) = self.index.take() else { return };
+    /// Follows until nobody publishes any more, and closes the index. Damage of the log ends it before, and is returned.
+    pub fn run(mut self) -> Option<Arc<LogDamage>> {
+        let index = self.index.take()?;
         while let Some(newest) = self.newer.next() {
-            if let Err(why) = self.keep_up(&index, &newest) {
-                tracing::error!(why, "the index of the audit has failed; it is made anew at the next start");
-                self.told.send_replace(Reached::Failed);
-                return;
+            match self.keep_up(&index, &newest) {
+                Ok(()) => {}
+                Err(Failure::Index(why)) => {
+                    tracing::error!(why, "the index of the audit has failed; it is made anew at the next start");
+                    self.told.send_replace(Reached::Failed(HistoryError::Failed));
+                    return None;
+                }
+                Err(Failure::Damaged(damage)) => {
+                    tracing::error!(%damage, "history cannot be followed any further: the log is damaged");
+                    self.told.send_replace(Reached::Failed(HistoryError::Damaged(damage.clone())));
+                    return Some(damage);
+                }
             }
         }
         if let Err(error) = index.close() {
             tracing::warn!(%error, "the index of the audit was not closed; the next start reads some records again");
         }
+        None
     }
 
     /// Follows up to a state; an index that fails is thrown away and made anew, once.
-    fn keep_up(&mut self, index: &AuditIndex, newest: &Arc<Snapshot>) -> Result<(), String> {
+    fn keep_up(&mut self, index: &AuditIndex, newest: &Arc<Snapshot>) -> Result<(), Failure> {
         if index.is_in_doubt() {
             self.begin_anew(index, &"a part of it is damaged")?;
         }
         loop {
             // A panic must not leave requests waiting for what never comes.
             let followed = catch_unwind(AssertUnwindSafe(|| self.follow(index, newest)));
-            match followed.map_err(|_| "a panic".to_owned())? {
+            match followed.map_err(|_| Failure::Index("a panic".to_owned()))? {
                 Ok(()) => return Ok(()),
                 Err(error @ (FollowError::Index(_) | FollowError::Foreign)) => self.begin_anew(index, &error)?,
-                Err(error) => return Err(error.to_string()),
+                Err(FollowError::Damaged(damage)) => return Err(Failure::Damaged(Arc::new(damage))),
             }
         }
     }
 
-    fn begin_anew(&mut self, index: &AuditIndex, why: &dyn std::fmt::Display) -> Result<(), String> {
+    fn begin_anew(&mut self, index: &AuditIndex, why: &dyn std::fmt::Display) -> Result<(), Failure> {
         if self.is_anew {
-            return Err(why.to_string());
+            return Err(Failure::Index(why.to_string()));
         }
         tracing::warn!(%why, "the index of the audit is thrown away and made anew");
         self.is_anew = true;
         self.told.send_replace(Reached::Record(0));
         self.reached = Arc::default();
-        index.clear().map_err(|error| error.to_string())
+        index.clear().map_err(|error| Failure::Index(error.to_string()))
     }
 
     /// Follows up to a state, or until nobody publishes any more: the next start goes on from where this ends.
@@ -115,7 +141,9 @@ impl Follower {
         let mut records = records.read(from.seq + 1);
         while chain.head().seq < until {
             let seq = chain.head().seq;
-            let Some(stored) = records.next() else { return Err(FollowError::Short { found: seq, expected: until }) };
+            let Some(stored) = records.next() else {
+                return Err(FollowError::Damaged(LogDamage::Short { found: seq, expected: until }));
+            };
             let stored =
                 stored.map_err(|error| Broken { seq: seq + 1, why: BrokenWhy::Unreadable(error.to_string()) })?;
             let record = chain.next(&stored)?;

@@ -16,8 +16,9 @@ mod resume;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tagstone_replay::audit::Archive;
 use tagstone_replay::audit::index::AuditIndex;
+use tagstone_replay::audit::past::PastError;
+use tagstone_replay::audit::{Archive, ArchiveError};
 use tagstone_replay::log::RecordReader;
 use tagstone_schema::Seq;
 use tokio::sync::watch;
@@ -26,7 +27,7 @@ pub use follower::Follower;
 pub use past::{Past, Point, PointError, Range};
 pub use resume::{Behind, Resume};
 
-use crate::registry::Waker;
+use crate::registry::{LogDamage, Waker};
 
 /// How long a request waits for the index. It is behind by some milliseconds, and by more only while it is made anew.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -42,22 +43,31 @@ pub struct History {
 }
 
 /// How far the index has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Reached {
     /// It is complete up to this record.
     Record(Seq),
-    /// It has failed.
-    Failed,
+    /// It comes no further.
+    Failed(HistoryError),
 }
 
 /// Why history cannot be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HistoryError {
     /// The index failed.
     #[error(
         "the index of history has failed; it is made anew when the registry is restarted. Pushes and pulls are not affected"
     )]
     Failed,
+    /// The log cannot be read where the question leads.
+    #[error(
+        "this part of history cannot be told, since the log is damaged: {0}. `tagstone-replay verify` says how far the log is \
+         sound; a restart does not help"
+    )]
+    Damaged(Arc<LogDamage>),
+    /// A part of the index is damaged; it is thrown away and made anew at once.
+    #[error("a part of the index of history cannot be read; try again in a moment")]
+    InDoubt,
     /// The index is too far behind.
     #[error(
         "the index of history is being made and has come to record {reached} of {wanted}; try again in a moment. Pushes and \
@@ -81,17 +91,17 @@ impl History {
         let mut reached = self.reached.clone();
         let there = reached.wait_for(|reached| match reached {
             Reached::Record(reached) => *reached >= seq && !index.is_in_doubt(),
-            Reached::Failed => true,
+            Reached::Failed(_) => true,
         });
         let standing = match tokio::time::timeout(PATIENCE, there).await {
-            Ok(Ok(reached)) => Some(*reached),
+            Ok(Ok(reached)) => Some(reached.clone()),
             // The follower is gone without a word: it has panicked, or the registry stops.
-            Ok(Err(_)) => Some(Reached::Failed),
+            Ok(Err(_)) => Some(Reached::Failed(HistoryError::Failed)),
             Err(_) => None,
         };
         let archive = Archive::new(index, self.records.clone());
         match standing {
-            Some(Reached::Failed) => Err(HistoryError::Failed),
+            Some(Reached::Failed(why)) => Err(why),
             // It may have been thrown away in this moment.
             Some(Reached::Record(_)) if archive.reached().seq >= seq => Ok(archive),
             _ => Err(HistoryError::Behind { reached: archive.reached().seq, wanted: seq }),
@@ -100,18 +110,19 @@ impl History {
 
     /// The archive as far as it has come.
     pub fn archive_so_far(&self) -> Result<Archive, HistoryError> {
-        match (*self.reached.borrow(), &self.index) {
+        match (&*self.reached.borrow(), &self.index) {
             (Reached::Record(_), Some(index)) => Ok(Archive::new(index, self.records.clone())),
-            _ => Err(HistoryError::Failed),
+            (Reached::Failed(why), _) => Err(why.clone()),
+            (Reached::Record(_), None) => Err(HistoryError::Failed),
         }
     }
 
     /// Makes the index durable up to a record. It is not done, and `false`, where the index has not come so far; an index that has
     /// failed is made anew from the log in any case, and holds nobody up.
     pub fn make_durable(&self, seq: Seq) -> bool {
-        let index = match (*self.reached.borrow(), &self.index) {
-            (Reached::Failed, _) | (_, None) => return true,
-            (Reached::Record(reached), _) if reached < seq => return false,
+        let index = match (&*self.reached.borrow(), &self.index) {
+            (Reached::Failed(_), _) | (_, None) => return true,
+            (Reached::Record(reached), _) if *reached < seq => return false,
             (Reached::Record(_), Some(index)) => index,
         };
         let flushed = if index.durable().seq < seq { index.flush() } else { Ok(()) };
@@ -126,11 +137,30 @@ impl History {
         let mut reached = self.reached.clone();
         let there = reached.wait_for(|reached| match reached {
             Reached::Record(reached) => *reached > seq,
-            Reached::Failed => true,
+            Reached::Failed(_) => true,
         });
         match there.await.as_deref() {
             Ok(Reached::Record(_)) => Ok(()),
-            Ok(Reached::Failed) | Err(_) => Err(HistoryError::Failed),
+            Ok(Reached::Failed(why)) => Err(why.clone()),
+            Err(_) => Err(HistoryError::Failed),
+        }
+    }
+}
+
+impl From<ArchiveError> for HistoryError {
+    fn from(error: ArchiveError) -> Self {
+        match error {
+            ArchiveError::Index(_) => Self::InDoubt,
+            ArchiveError::Record { seq, why } => Self::Damaged(Arc::new(LogDamage::Unreadable { seq, why })),
+        }
+    }
+}
+
+impl From<PastError> for HistoryError {
+    fn from(error: PastError) -> Self {
+        match error {
+            PastError::Archive(error) => error.into(),
+            PastError::Illegal { .. } => Self::Failed,
         }
     }
 }

@@ -10,6 +10,7 @@ use quick_cache::sync::Cache;
 use tagstone_replay::audit::past::{self, PolicyHistory, Question, Removal};
 use tagstone_replay::audit::{Archive, TagEntries, TagHistory};
 use tagstone_replay::fold::State;
+use tagstone_schema::policy::Rule;
 use tagstone_schema::{Head, RepositoryName, Seq, Timestamp};
 use tokio::sync::Semaphore;
 
@@ -100,13 +101,19 @@ impl Default for Kept {
 struct ByEntries;
 
 impl ByEntries {
-    const LEAST: u64 = 2_048;
+    /// Bytes of a state with next to nothing in it: each of its maps makes room for many entries with the first one.
+    const LEAST: u64 = 6 * 1_024;
+    /// Bytes of a tag, and a third of those of a manifest.
+    const ENTRY: u64 = 256;
+    /// Bytes of a policy, nearly all of them its pattern compiled, which each state does for itself.
+    const POLICY: u64 = 16 * 1_024;
 }
 
 impl Weighter<(RepositoryName, Seq, Question), Arc<State>> for ByEntries {
     fn weight(&self, (name, ..): &(RepositoryName, Seq, Question), state: &Arc<State>) -> u64 {
         let held = state.repository(name.as_str()).map_or(0, |held| held.tag_count() + 3 * held.manifest_count());
-        Self::LEAST + 256 * held as u64
+        let compiled = state.policies().filter(|(_, policy)| matches!(policy.rule, Rule::Immutability { .. })).count();
+        Self::LEAST + Self::ENTRY * held as u64 + Self::POLICY * compiled as u64
     }
 }
 
@@ -209,11 +216,19 @@ fn state(
 async fn blocking<T, E>(read: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, HistoryError>
 where
     T: Send + 'static,
-    E: std::error::Error + Send + Sync + 'static,
+    E: Into<HistoryError> + std::error::Error + Send + 'static,
 {
-    let read = tokio::task::spawn_blocking(read).await;
-    read.map_err(std::io::Error::other).and_then(|read| read.map_err(std::io::Error::other)).map_err(|error| {
-        tracing::error!(%error, "the past cannot be read");
+    let failed = |error: &dyn std::error::Error| tracing::error!(%error, "the past cannot be read");
+    let read = tokio::task::spawn_blocking(read).await.map_err(|error| {
+        failed(&error);
         HistoryError::Failed
+    })?;
+    read.map_err(|error| {
+        failed(&error);
+        error.into()
     })
 }
+
+#[cfg(test)]
+#[path = "past_tests.rs"]
+mod tests;

@@ -37,12 +37,12 @@ impl Resume {
     }
 
     /// Looks at the state before a record.
-    pub fn pass(&mut self, state: &State, record: &Record) {
+    pub fn pass(&mut self, state: &mut State, record: &Record) {
         self.compare(state, record.seq.saturating_sub(1), record.prev);
     }
 
     /// What the follower begins with: the log has been folded to its end.
-    pub fn finish(mut self, state: &State, head: Head, records: RecordReader) -> Behind {
+    pub fn finish(mut self, state: &mut State, head: Head, records: RecordReader) -> Behind {
         self.compare(state, head.seq, head.hash);
         let (mut index, at) = self.opened.unwrap_or_else(|| open(&self.directory));
         if at.seq > head.seq {
@@ -55,7 +55,7 @@ impl Resume {
         Behind { index, records, reached }
     }
 
-    fn compare(&mut self, state: &State, seq: Seq, hash: RecordHash) {
+    fn compare(&mut self, state: &mut State, seq: Seq, hash: RecordHash) {
         let (index, at) = self.opened.get_or_insert_with(|| open(&self.directory));
         if at.seq != seq {
             return;
@@ -67,6 +67,8 @@ impl Resume {
             self.state = Some(State::default());
             return;
         }
+        // From here on there are two of it.
+        state.share();
         self.state.get_or_insert_with(|| state.clone());
     }
 }

@@ -211,12 +211,14 @@ impl From<HistoryError> for Refusal {
     fn from(error: HistoryError) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         match error {
-            // Nothing but a restart helps, so clients are told not to try again.
-            HistoryError::Failed => {
+            // It helps nobody to try again, so clients are told not to.
+            HistoryError::Failed | HistoryError::Damaged(_) => {
                 Self::new(status, Code::Denied, error.to_string()).with_detail(json!({"reason": "HISTORY_FAILED"}))
             }
-            HistoryError::Behind { .. } => Self::new(status, Code::TooManyRequests, error.to_string())
-                .with_header(header::RETRY_AFTER, HeaderValue::from_static("1")),
+            HistoryError::Behind { .. } | HistoryError::InDoubt => {
+                Self::new(status, Code::TooManyRequests, error.to_string())
+                    .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+            }
         }
     }
 }
@@ -226,8 +228,8 @@ impl From<WriteError> for Refusal {
         let message = error.to_string();
         match error {
             WriteError::Rejected(rejection) => rejection.into(),
-            // Nothing but a restart helps, so clients are told not to try again.
-            WriteError::Poisoned => Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Denied, message)
+            // It helps nobody to try again, so clients are told not to.
+            WriteError::Poisoned(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Denied, message)
                 .with_detail(json!({"reason": "READ_ONLY"})),
             WriteError::Stopped => Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::TooManyRequests, message)
                 .with_header(header::RETRY_AFTER, HeaderValue::from_static("5")),

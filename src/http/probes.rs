@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
 use super::exchange::{Answer, Exchange};
+use crate::registry::ReadOnly;
 
 /// GET `/healthz`: the process lives.
 pub(super) fn health() -> HttpResponse {
@@ -17,8 +18,14 @@ pub(super) fn recovering() -> HttpResponse {
 
 /// GET `/readyz`: reads and writes are served.
 pub(super) fn ready(exchange: &Exchange<'_>) -> Answer {
-    if exchange.site.writer.is_poisoned() {
-        let body = "read-only: a write to the disk failed; restart the registry\n";
+    if let Some(why) = exchange.site.writer.writing().ended() {
+        let body = match why {
+            ReadOnly::WriteFailed => "read-only: a write to the disk failed; restart the registry\n".to_owned(),
+            ReadOnly::LogDamaged(damage) => format!(
+                "read-only: the log is damaged: {damage}; `tagstone-replay verify` says how far it is sound, and a restart \
+                 does not help\n"
+            ),
+        };
         return Ok(HttpResponse::build(StatusCode::SERVICE_UNAVAILABLE).content_type("text/plain").body(body));
     }
     Ok(HttpResponse::Ok().content_type("text/plain").body("ready\n"))

@@ -9,6 +9,7 @@ mod decide;
 mod expiry;
 mod prune;
 mod published;
+mod read_only;
 mod refusals;
 mod rejection;
 mod writer;
@@ -22,6 +23,7 @@ pub use conflict::{Candidate, Conflict, InForce, Judgement, Party, Warning, judg
 pub use decide::{decide, judge_policy};
 pub use prune::{Listed, Order, PrunedTag, Pruner, Report, RunError, SkippedTag, Stop, Way, WhySkipped};
 pub use published::{Newer, Published, Snapshot, Waker};
+pub use read_only::{LogDamage, ReadOnly, Writing};
 pub use refusals::{Attempt, Place, Recalled, RefusalReason, Refusals, RefusedEntry, RefusedList, Tally};
 pub use rejection::{Act, Immutable, Protected, Rejection, SpentName};
 pub use writer::{BatchBytes, Committed, Progress, WriteError, Writer, WriterHandle, WriterSettings};

@@ -142,7 +142,7 @@ fn prune_by(pruner: &Pruner, metrics: &Metrics, policy: Id) -> Result<(), ()> {
             tracing::info!(%policy, %run, deleted, "a prune run was ended, since the registry stops");
             return Err(());
         }
-        Err(RunError::Write(error @ (WriteError::Poisoned | WriteError::Bug(_)))) => {
+        Err(RunError::Write(error @ (WriteError::Poisoned(_) | WriteError::Bug(_)))) => {
             tracing::error!(%policy, %run, deleted, %error, "a prune run broke off");
             return Err(());
         }

@@ -12,16 +12,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tagstone_replay::content::Layout;
+use tagstone_replay::log::OpenError;
 use tagstone_replay::log::directory::{DirectoryLock, LockError, create_directory};
-use tagstone_replay::log::{OpenError, RecordReader};
-use tagstone_schema::{Digest, Head};
+use tagstone_schema::Digest;
 
 use crate::content::ContentStore;
 use crate::history::Follower;
 use crate::http::{self, Limits, Listening, Parts, ServerError, Site, TrustedProxies};
 use crate::metrics::{Metrics, WriterMetrics};
 use crate::registry::{
-    BatchBytes, Clock, Progress, Pruner, Published, Sparse, SystemClock, Writer, WriterHandle, WriterSettings,
+    BatchBytes, Clock, LogDamage, Progress, Pruner, Published, ReadOnly, Sparse, SystemClock, Writer, WriterSettings,
+    Writing,
 };
 use crate::settings::Settings;
 use crate::tls::{Certificates, TlsError};
@@ -94,14 +95,20 @@ fn recover(layout: &Layout, settings: &Settings, guards: &Guards) -> Result<(Sit
         writer_settings(settings),
     );
     let writing = std::thread::Builder::new().name("writer".to_owned()).spawn(move || drop(writer.run()))?;
-    let following = std::thread::Builder::new().name("history".to_owned()).spawn(move || follower.run())?;
+    let damaged = Damaged { writing: handle.writing().clone(), metrics: metrics.clone() };
+    let following = damaged.clone();
+    let following = std::thread::Builder::new().name("history".to_owned()).spawn(move || {
+        if let Some(damage) = follower.run() {
+            following.found(damage);
+        }
+    })?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let pruner = Arc::new(Pruner::new(published.clone(), clock.clone(), handle.clone()));
     let pruning = pruner.stop();
     let checkpoints = Arc::new(Checkpoints::new(layout.snapshot(), history.clone(), known.seq));
     let verifying = match known.seq {
         0 => None,
-        _ => Some(verify_earlier(records.clone(), known, handle.clone(), metrics.clone())?),
+        _ => Some(Verifying::begin(records.clone(), known, move |damage| damaged.found(Arc::new(damage)))?),
     };
     let periodic = vec![
         background::write_snapshots(checkpoints.clone(), published.clone())?,
@@ -116,17 +123,19 @@ fn recover(layout: &Layout, settings: &Settings, guards: &Guards) -> Result<(Sit
     Ok((site(settings, parts), Background { writing, following, periodic, pruning, verifying, checkpoints }))
 }
 
-/// Verifies the records that a start from a snapshot has not looked at. On a log that is damaged nothing is written any more.
-fn verify_earlier(
-    records: RecordReader,
-    known: Head,
-    writer: WriterHandle,
+/// What is done when the log turns out to be damaged: nothing is written on it any more.
+#[derive(Clone)]
+struct Damaged {
+    writing: Writing,
     metrics: Arc<Metrics>,
-) -> io::Result<Verifying> {
-    Verifying::begin(records, known, move |why| {
-        writer.poison(&format!("the log is damaged: {why}; `tagstone-replay verify` says how far it is sound"));
-        WriterMetrics(metrics).poisoned();
-    })
+}
+
+impl Damaged {
+    fn found(self, damage: Arc<LogDamage>) {
+        tracing::error!(%damage, "the log is damaged, so the registry is read-only; `tagstone-replay verify` says how far it is sound");
+        self.writing.end(ReadOnly::LogDamaged(damage));
+        WriterMetrics(self.metrics).poisoned();
+    }
 }
 
 /// The content store, as the writer uses it.

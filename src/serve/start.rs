@@ -36,13 +36,14 @@ impl Opened {
         let log = UnverifiedLog::open(layout, Options { cache_bytes: settings.store.cache_bytes })?;
         let Folded { verified, mut state, resume, known } = match from_snapshot(&log, layout) {
             Some(folded) => folded,
-            None => fold(&log, layout, Snapshot::default())?,
+            None => fold(&log, layout, Snapshot { state: State::alone(), head: Head::default() })?,
         };
+        state.share();
         let opened = log.accept(&verified)?;
         if opened.cut_off > 0 {
             tracing::warn!(records = opened.cut_off, "cut off records that were never acknowledged");
         }
-        let history = resume.finish(&state, opened.log.head(), opened.log.reader());
+        let history = resume.finish(&mut state, opened.log.head(), opened.log.reader());
         let mut log: Box<dyn Log> = Box::new(opened.log);
         let content = ContentStore::open(
             layout,
@@ -92,7 +93,7 @@ fn fold(log: &UnverifiedLog, layout: &Layout, known: Snapshot) -> Result<Folded,
     let Snapshot { mut state, head: known } = known;
     let mut resume = Resume::new(layout.index());
     let verified = log.verify_after(known, &mut |record| {
-        resume.pass(&state, record);
+        resume.pass(&mut state, record);
         state.apply(record)
     })?;
     Ok(Folded { verified, state, resume, known })

@@ -12,7 +12,7 @@ use tagstone_replay::log::RecordReader;
 use tagstone_replay::log::chain::{Broken, BrokenWhy, Chain};
 use tagstone_schema::Head;
 
-use crate::registry::Stop;
+use crate::registry::{LogDamage, Stop};
 
 /// Records that are verified before the machine is left to others for a moment.
 const RECORDS_AT_ONCE: u64 = 2_000;
@@ -25,7 +25,7 @@ const REST: Duration = Duration::from_millis(40);
 enum Outcome {
     Sound,
     Stopped,
-    Broken(String),
+    Damaged(LogDamage),
 }
 
 /// The thread that verifies.
@@ -39,14 +39,14 @@ impl Verifying {
     pub(super) fn begin(
         records: RecordReader,
         known: Head,
-        damaged: impl FnOnce(&str) + Send + 'static,
+        damaged: impl FnOnce(LogDamage) + Send + 'static,
     ) -> io::Result<Self> {
         let stop = Stop::default();
         let stopped = stop.clone();
         let verify = move || match verified(&records, known, &stopped) {
             Outcome::Sound => tracing::info!(records = known.seq, "the records before the snapshot are sound"),
             Outcome::Stopped => {}
-            Outcome::Broken(why) => damaged(&why),
+            Outcome::Damaged(damage) => damaged(damage),
         };
         let thread = std::thread::Builder::new().name("verification".to_owned()).spawn(verify)?;
         Ok(Self { stop, thread })
@@ -72,7 +72,7 @@ fn verified(records: &RecordReader, known: Head, stop: &Stop) -> Outcome {
             None => Err(Broken { seq, why: BrokenWhy::Unreadable("it is missing".to_owned()) }),
         };
         if let Err(broken) = next {
-            return Outcome::Broken(broken.to_string());
+            return Outcome::Damaged(broken.into());
         }
         if seq.is_multiple_of(RECORDS_AT_ONCE) {
             std::thread::sleep(REST);
@@ -83,7 +83,7 @@ fn verified(records: &RecordReader, known: Head, stop: &Stop) -> Outcome {
     }
     match chain.head() == known {
         true => Outcome::Sound,
-        false => Outcome::Broken(format!("the records up to {} do not lead to the snapshot's {known}", chain.head())),
+        false => Outcome::Damaged(LogDamage::Astray { found: chain.head(), known }),
     }
 }
 
@@ -115,7 +115,7 @@ mod tests {
         let (reader, stop) = (log.reader(), Stop::default());
         assert_eq!(verified(&reader, heads[3], &stop), Outcome::Sound);
         let broken = |known| match verified(&reader, known, &stop) {
-            Outcome::Broken(why) => why,
+            Outcome::Damaged(damage) => damage.to_string(),
             other => panic!("{other:?}"),
         };
         assert!(broken(heads[5]).starts_with("record 4 is not sound"), "{}", broken(heads[5]));

@@ -39,7 +39,7 @@ impl From<Result<Committed, WriteError>> for Answer {
             Ok(Committed { seq: Some(seq), .. }) => Self::Committed(seq),
             Ok(Committed { seq: None, .. }) => Self::Unchanged,
             Err(WriteError::Rejected(rejection)) => Self::Rejected(rejection),
-            Err(WriteError::Poisoned) => Self::Poisoned,
+            Err(WriteError::Poisoned(_)) => Self::Poisoned,
             Err(WriteError::Stopped) => Self::Stopped,
             Err(WriteError::Bug(_)) => Self::Bug,
         }

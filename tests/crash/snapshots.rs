@@ -16,10 +16,10 @@ use crate::support::client::{Client, digest_of, manifest};
 use crate::support::registry::Registry;
 use crate::support::replay::replay;
 
-const REPOSITORY: &str = "acme/app";
+pub(crate) const REPOSITORY: &str = "acme/app";
 
 /// Pushes two images in turn under one tag, so often.
-fn move_tag(registry: &Registry, times: usize) {
+pub(crate) fn move_tag(registry: &Registry, times: usize) {
     let client = Client::new(registry.url());
     let config = client.push_blob(REPOSITORY, b"{}");
     let images = ["one", "other"].map(|note| manifest((&config, 2), &[], note));
@@ -41,7 +41,7 @@ fn replayed(registry: &Registry) -> String {
 }
 
 /// Waits until the server has said this.
-fn wait_for(registry: &Registry, words: &str) {
+pub(crate) fn wait_for(registry: &Registry, words: &str) {
     for _ in 0..1_000 {
         if registry.stderr().contains(words) {
             return;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::case::{case, ok, refused};
-use crate::happenings::{EVENTS, all, busy, id};
+use crate::happenings::{EVENTS, all, busy, every, id};
 use crate::live::Live;
 use crate::registry::{Registry, run};
 use crate::request::{get, head, put};
@@ -151,13 +151,7 @@ fn a_reader_that_does_not_read_holds_nobody() {
             // Not compared state by state, which would take longer than all else.
             assert_eq!(registry.send_beside_others(push).await.status, 201);
         }
-        let (mut expected, mut next) = (Vec::new(), String::new());
-        loop {
-            let page = registry.check(get(format!("{EVENTS}?order=asc{next}")), ok(200)).await.json();
-            expected.extend(page["events"].as_array().unwrap().iter().cloned());
-            let Some(token) = page.get("next") else { break };
-            next = format!("&next={}", token.as_str().unwrap());
-        }
+        let expected = every(&registry).await;
         assert!(expected.len() > 10_000);
         for event in expected {
             assert_eq!(idle.event().await, event);

@@ -80,6 +80,17 @@ pub(crate) async fn all(registry: &Registry) -> Vec<Value> {
     page["events"].as_array().unwrap().clone()
 }
 
+/// All events of a registry with more than a page of them, the oldest first.
+pub(crate) async fn every(registry: &Registry) -> Vec<Value> {
+    let (mut events, mut next) = (Vec::new(), String::new());
+    loop {
+        let page = registry.check(get(format!("{EVENTS}?order=asc{next}")), ok(200)).await.json();
+        events.extend(page["events"].as_array().unwrap().iter().cloned());
+        let Some(token) = page.get("next") else { return events };
+        next = format!("&next={}", token.as_str().unwrap());
+    }
+}
+
 /// `<seq>.<index>`
 pub(crate) fn id(event: &Value) -> String {
     format!("{}.{}", event["seq"], event["index"])

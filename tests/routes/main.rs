@@ -20,6 +20,7 @@ mod access_logins;
 mod access_matrix;
 mod api_document;
 mod api_errors;
+mod api_event_catch_up;
 mod api_event_stream;
 mod api_events;
 mod api_log_head;

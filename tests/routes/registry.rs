@@ -162,7 +162,7 @@ impl Registry {
             serve::writer_settings(&settings),
         );
         let writing = std::thread::spawn(move || writer.run());
-        let following = std::thread::spawn(move || follower.run());
+        let following = std::thread::spawn(move || drop(follower.run()));
         let pruner = Arc::new(Pruner::new(published.clone(), clock.clone(), handle.clone()));
         let parts = Parts {
             gate: Guards::read(&settings, Sources::default()).unwrap().gate(),

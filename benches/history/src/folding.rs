@@ -15,7 +15,7 @@ use tagstone_replay::log::chain::Chain;
 
 /// The records are made a portion at a time, and that is not measured.
 pub(crate) fn replay(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
-    let (mut chain, mut state) = (Chain::default(), State::default());
+    let (mut chain, mut state) = (Chain::default(), State::alone());
     let (mut events, mut replaying, mut hashing) = (0, Duration::ZERO, Duration::ZERO);
     for portion in Busy::portions(REPOSITORIES, bench.scale.events) {
         check_interrupted()?;

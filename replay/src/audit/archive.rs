@@ -96,7 +96,7 @@ impl Archive {
         self.view.places(vec![key], from, order).map(|place| place.map_err(ArchiveError::from))
     }
 
-    /// Answers a question, or a part of it.
+    /// Answers a question, or a part of it. Where a record cannot be read, the answer ends before it, and the next one is the error.
     pub fn events(&self, query: &Query) -> Result<Page, ArchiveError> {
         let Some((first, last)) = self.bounds(query)? else { return Ok(Page::default()) };
         let mut keys = self.view.keys();
@@ -116,7 +116,13 @@ impl Archive {
                 page.next = Some(before(place, query.order));
                 return Ok(page);
             }
-            let found = self.found(place, &mut record)?;
+            let found = match self.found(place, &mut record) {
+                Err(ArchiveError::Record { .. }) if looked_at > 0 => {
+                    page.next = Some(before(place, query.order));
+                    return Ok(page);
+                }
+                found => found?,
+            };
             page.events.extend(found.filter(|found| found.event().is_some_and(|event| query.filter.selects(&event))));
         }
         Ok(page)

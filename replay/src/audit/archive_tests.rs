@@ -17,7 +17,7 @@ use crate::log::{EmbeddedLog, Log, Options};
 /// A log with its archive, and all that happened in it.
 struct Archived {
     _directory: tempfile::TempDir,
-    _log: EmbeddedLog,
+    log: EmbeddedLog,
     archive: Archive,
     all: Vec<Unfolded>,
 }
@@ -44,7 +44,7 @@ impl Archived {
             all.push(unfolded);
         }
         let archive = Archive::new(&index, log.reader());
-        Self { _directory: directory, _log: log, archive, all }
+        Self { _directory: directory, log, archive, all }
     }
 
     fn events(&self) -> impl DoubleEndedIterator<Item = AuditEvent<'_>> {
@@ -118,6 +118,33 @@ proptest! {
             for event in unfolded.events() {
                 prop_assert_eq!(format!("{:?}", unfolded.event(event.index)), format!("{:?}", Some(event)));
             }
+        }
+    }
+
+    #[test]
+    fn what_is_sound_before_a_record_that_cannot_be_read_is_told(
+        choices in choices(), reopened in any::<Index>(), lost in any::<Index>(), limit in 1usize..40,
+    ) {
+        let archived = Archived::new(&choices, reopened);
+        let places: Vec<_> = archived.events().map(|event| event.place()).collect();
+        let lost = lost.get(&places).seq;
+        archived.log.reader().lose(lost);
+        let before: Vec<_> = places.iter().copied().filter(|place| place.seq < lost).collect();
+        let behind: Vec<_> = places.iter().rev().copied().filter(|place| place.seq > lost).collect();
+        for (order, sound) in [(Order::Ascending, before), (Order::Descending, behind)] {
+            let (mut found, mut after) = (Vec::new(), None);
+            let error = loop {
+                match archived.archive.events(&Query { filter: Filter::default(), order, after, limit }) {
+                    Ok(page) => {
+                        found.extend(page.events.iter().map(Found::place));
+                        prop_assert!(page.next.is_some(), "the page before the lost record {} leads nowhere", lost);
+                        after = page.next;
+                    }
+                    Err(error) => break error,
+                }
+            };
+            prop_assert_eq!(found, sound);
+            prop_assert!(matches!(error, ArchiveError::Record { seq, .. } if seq == lost), "{}", error);
         }
     }
 

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use tagstone_replay::content::ContentReader;
 use tagstone_replay::fold::Fingerprint;
-use tagstone_replay::source::{KeptState, Linked, OpenSource, Problem, Replay, check_contents, replay};
+use tagstone_replay::source::{Concerns, KeptState, Linked, OpenSource, Problem, Replay, check_contents, replay};
 use tagstone_schema::{Digest, Head, Position, Seq};
 
 use super::invocation::Invocation;
@@ -128,7 +128,7 @@ impl Verify {
         replayed.problems.extend(kept.and_then(|kept| kept.problem()));
         if let Some((Position { seq, hash }, found, false)) = expected {
             let what = format!("record {seq} was expected to have the hash {hash}, but {found}");
-            replayed.problems.push(Problem { seq, what });
+            replayed.problems.push(Problem::of_log(seq, what));
         }
         (replayed, linked)
     }
@@ -154,17 +154,33 @@ fn text(out: &mut dyn Write, report: &Report<'_>) -> io::Result<()> {
         (None, Some(before)) => writeln!(out, "continues    {before}")?,
         (None, None) => {}
     }
-    match report.problems.first() {
+    writeln!(out)?;
+    if !report.problems.is_empty() {
+        let mut table = output::table(&["seq", "what is wrong"]);
+        for problem in report.problems {
+            table.add_row([problem.seq.to_string(), problem.what.clone()]);
+        }
+        writeln!(out, "{table}\n")?;
+    }
+    verdict(out, report)
+}
+
+/// The last lines. Bytes that are missing, or a snapshot that is wrong, must not read as if somebody had altered history.
+fn verdict(out: &mut dyn Write, report: &Report<'_>) -> io::Result<()> {
+    let of = |concerned| report.problems.iter().filter(move |problem| problem.concerns == concerned);
+    match of(Concerns::Log).next() {
+        Some(first) => writeln!(out, "The log does not hold. The first bad record is {}.", first.seq)?,
         None if report.continues.is_some() => {
-            writeln!(out, "\nThe chain of this part of a log is unbroken. The legality of its events cannot be judged.")
+            writeln!(out, "The chain of this part of a log is unbroken. The legality of its events cannot be judged.")?;
         }
-        None => writeln!(out, "\nThe log is whole, its chain is unbroken, and every event in it is legal."),
-        Some(first) => {
-            let mut table = output::table(&["seq", "what is wrong"]);
-            for problem in report.problems {
-                table.add_row([problem.seq.to_string(), problem.what.clone()]);
-            }
-            writeln!(out, "\n{table}\n\nThe log does not hold. The first bad record is {}.", first.seq)
-        }
+        None => writeln!(out, "The log is whole, its chain is unbroken, and every event in it is legal.")?,
+    }
+    if of(Concerns::Snapshot).next().is_some() {
+        writeln!(out, "The snapshot beside it is not what its records come to.")?;
+    }
+    match of(Concerns::Content).count() {
+        0 => Ok(()),
+        1 => writeln!(out, "1 blob or manifest is missing or damaged."),
+        many => writeln!(out, "{many} blobs or manifests are missing or damaged."),
     }
 }

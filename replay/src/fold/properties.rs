@@ -248,6 +248,30 @@ proptest! {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn a_state_that_was_alone_is_as_any_other(choices in choices(), shared_at in 0usize..150) {
+        let (mut state, mut alone) = (State::default(), State::alone());
+        let mut taken = Vec::new();
+        for (at, record) in decoded(&history(&choices)).iter().enumerate() {
+            if at == shared_at {
+                alone.share();
+            }
+            state.apply(record).unwrap();
+            alone.apply(record).unwrap();
+            if at % 7 == 0 {
+                taken.push((alone.clone(), state.fingerprint()));
+            }
+        }
+        taken.push((alone, state.fingerprint()));
+        for (alone, fingerprint) in taken {
+            prop_assert_eq!(alone.fingerprint(), fingerprint);
+        }
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]

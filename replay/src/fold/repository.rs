@@ -8,7 +8,7 @@ use tagstone_schema::{Digest, RepositoryName, Tag};
 
 use super::content::{Content, Held};
 use super::manifest::Manifest;
-use super::table::Table;
+use super::table::{Keeping, Table};
 use super::tag::{TagSet, TagState};
 
 /// A repository.
@@ -25,9 +25,15 @@ pub struct Repository {
 }
 
 impl Repository {
-    pub(super) fn new(name: RepositoryName) -> Self {
-        let (contents, referrers) = (Table::default(), Table::default());
+    pub(super) fn new(name: RepositoryName, keeping: &Keeping) -> Self {
+        let (contents, referrers) = (Table::kept(keeping), Table::kept(keeping));
         Self { name, contents, manifests: 0, tags: OrdMap::new(), referrers }
+    }
+
+    /// From now on clones share what does not change.
+    pub(super) fn share(&mut self) {
+        self.contents.share();
+        self.referrers.share();
     }
 
     pub(super) fn held(&self, digest: &Digest) -> Option<&Arc<Held>> {

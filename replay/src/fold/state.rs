@@ -10,7 +10,7 @@ use super::content::Holders;
 use super::immutability::{Rules, SpentNames};
 use super::policy::Policy;
 use super::repository::Repository;
-use super::table::Table;
+use super::table::{Keeping, Table};
 use super::token::Token;
 
 /// When something happened: the record and its time.
@@ -28,6 +28,7 @@ pub struct Moment {
 /// server publishes a whole state after every batch, and readers keep the one they began with.
 #[derive(Clone, Debug, Default)]
 pub struct State {
+    pub(super) keeping: Keeping,
     pub(super) log: Option<Id>,
     pub(super) repositories: Table<RepositoryName, Arc<Repository>>,
     /// The names of the repositories, in the order in which they are listed.
@@ -47,6 +48,26 @@ pub struct State {
 }
 
 impl State {
+    /// A state that nobody else looks at while a log is folded: each event changes it in place, which takes half the time. A clone of
+    /// it copies everything; [`State::share`] ends that.
+    pub fn alone() -> Self {
+        Self {
+            keeping: Keeping::Alone,
+            repositories: Table::kept(&Keeping::Alone),
+            blob_holders: Table::kept(&Keeping::Alone),
+            ..Self::default()
+        }
+    }
+
+    /// The same state, whose clones share what does not change.
+    pub fn share(&mut self) {
+        if let Keeping::Alone = std::mem::take(&mut self.keeping) {
+            self.repositories.values_mut(|repository| Arc::make_mut(repository).share());
+            self.repositories.share();
+            self.blob_holders.share();
+        }
+    }
+
     /// The id of the log; none before its first record.
     pub fn log(&self) -> Option<Id> {
         self.log

@@ -83,7 +83,11 @@ pub enum OpenError {
         found: RecordHash,
     },
     /// A record that was acknowledged is damaged.
-    #[error("{0}. The record was acknowledged, so it is not dropped silently. Bring back a sound copy of the log")]
+    #[error(
+        "{0}. The record was acknowledged, so it is not dropped silently. Bring back a sound copy of the log; if \
+         there is none, `tagstone-replay export --sound-part` and `tagstone-replay restore` make a data directory of the \
+         records before it"
+    )]
     Broken(Broken),
     /// The log holds what its own rules forbid.
     #[error("{0}. The log is whole, but no correct registry wrote this record")]

@@ -16,6 +16,12 @@ impl RecordReader {
         Self(tree)
     }
 
+    /// Takes the beginning of a record out of the log.
+    #[cfg(test)]
+    pub(crate) fn lose(&self, seq: Seq) {
+        self.0.tree_for_tests().remove(super::pages::first_key(seq)).unwrap();
+    }
+
     /// The stored bytes of the records from `from` on, in order. Nothing about them is verified.
     pub fn read(&self, from: Seq) -> RecordBytes<'_> {
         self.0.read(from)

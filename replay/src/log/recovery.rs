@@ -12,12 +12,14 @@ use crate::content::Layout;
 /// Writes a new anchor for a log whose old one is lost or above it, after an operator has named its head.
 ///
 /// Returns the head that was found; with `accept` naming exactly that head, the anchor is written. What stands behind
-/// the head is not sound, and the next start cuts it off.
+/// the head is not sound, and the next start cuts it off. A log that cannot be read to its end is an error, and is left as it is.
 pub fn recover(layout: &Layout, accept: Option<Position>) -> Result<Head, OpenError> {
     let tree = RecordTree::open(&layout.log(), Options::default())?;
     let mut chain = Chain::default();
     for stored in tree.read(1) {
-        if !stored.is_ok_and(|stored| chain.next(&stored).is_ok()) {
+        // What cannot be read cannot be cut off either: with the anchor below it, no start would come to anything.
+        let stored = stored.map_err(|error| OpenError::Unusable { path: layout.log(), why: error.to_string() })?;
+        if chain.next(&stored).is_err() {
             break;
         }
     }

@@ -44,7 +44,7 @@ impl RecordTree {
         let config = sled::Config::default().path(path).cache_capacity(options.cache_bytes);
         let unusable = |why| OpenError::Unusable { path: path.to_owned(), why };
         let opened = unwinding(|| config.open().and_then(|db| db.open_tree(TREE).map(|tree| (db, tree))));
-        let (db, tree) = opened.map_err(unusable)?.map_err(|error| unusable(error.to_string()))?;
+        let (db, tree) = opened.map_err(unusable)?.map_err(|error| unusable(said(&error)))?;
         Ok(Self { db, tree, path: path.to_owned() })
     }
 
@@ -104,7 +104,7 @@ impl RecordTree {
 
     fn calling(&self, doing: &'static str, call: impl FnOnce() -> sled::Result<()>) -> Result<(), StoreError> {
         match unwinding(call) {
-            Ok(called) => called.map_err(|error| StoreError::new(doing, error.to_string())),
+            Ok(called) => called.map_err(|error| StoreError::new(doing, said(&error))),
             Err(panic) => Err(StoreError::new(doing, panic)),
         }
     }
@@ -123,11 +123,22 @@ impl Iterator for Values {
         let why = match unwinding(|| range.next()) {
             Ok(None) => return None,
             Ok(Some(Ok(pair))) => return Some(Ok(pair)),
-            Ok(Some(Err(error))) => error.to_string(),
+            Ok(Some(Err(error))) => said(&error),
             Err(panic) => panic,
         };
         self.range = None;
         Some(Err(StoreError::new("reading the log", why)))
+    }
+}
+
+/// What sled says, for people: of damaged bytes it tells the place as its own structures look when they are debugged.
+fn said(error: &sled::Error) -> String {
+    match error {
+        sled::Error::Corruption { at: Some(at), .. } => {
+            format!("the bytes at offset {} of the log's file are damaged", at.lid())
+        }
+        sled::Error::Corruption { at: None, .. } => "bytes of the log's file are damaged".to_owned(),
+        error => error.to_string(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use tagstone_schema::{Digest, Event, Record, Seq};
 
-use super::replay::Problem;
+use super::replay::{Concerns, Problem};
 use crate::fold::State;
 
 /// In which record each blob was linked first: the fold does not keep it, and a report names it.
@@ -45,7 +45,7 @@ pub fn check_contents(
     let mut problems = Vec::new();
     for ((digest, size), (kind, seq)) in promised {
         if let Err(why) = check(digest, size) {
-            problems.push(Problem { seq, what: format!("{kind} {why}") });
+            problems.push(Problem { seq, what: format!("{kind} {why}"), concerns: Concerns::Content });
         }
     }
     problems

@@ -2,7 +2,7 @@
 
 use tagstone_schema::Head;
 
-use super::{Problem, Step};
+use super::{Concerns, Problem, Step};
 use crate::content::Layout;
 use crate::fold::Fingerprint;
 use crate::fold::snapshot::{self, SnapshotError};
@@ -49,6 +49,6 @@ impl KeptState {
             "the file `snapshot` has a state with the fingerprint {kept} behind record {seq}, but the records come to \
              {replayed}; a start would serve the former. Remove the file while the registry is stopped"
         );
-        Some(Problem { seq, what })
+        Some(Problem { seq, what, concerns: Concerns::Snapshot })
     }
 }

@@ -23,7 +23,7 @@ pub use kept_state::KeptState;
 pub use opened::{OpenSource, SourceError, open, open_any, open_whole};
 pub use point::{Point, PointError, PointParseError, StateAt};
 pub use registry::{RegistryError, RunningRegistry};
-pub use replay::{Problem, Replay, Step, Witness, replay, replay_before};
+pub use replay::{Concerns, Problem, Replay, Step, Witness, replay, replay_before};
 
 use crate::log::RecordBytes;
 

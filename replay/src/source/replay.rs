@@ -30,13 +30,34 @@ pub struct Replay {
     pub notes: Vec<String>,
 }
 
-/// Something that is wrong with a log.
+/// Something that is wrong with a log, or with what lies beside it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Problem {
     /// The first record that it concerns: the damaged one, the illegal one, or the first that is missing.
     pub seq: Seq,
     /// What is wrong.
     pub what: String,
+    /// What it is wrong with. A report of the JSON form says it in words alone.
+    #[serde(skip)]
+    pub concerns: Concerns,
+}
+
+/// What a problem is a problem of: whoever reads that something is wrong wants to know whether history can be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Concerns {
+    /// The log itself: its records, its chain, its end, the legality of its events.
+    Log,
+    /// The snapshot of the state beside it.
+    Snapshot,
+    /// The bytes of a blob or a manifest that the log promises.
+    Content,
+}
+
+impl Problem {
+    /// Something that is wrong with the log itself.
+    pub fn of_log(seq: Seq, what: String) -> Self {
+        Self { seq, what, concerns: Concerns::Log }
+    }
 }
 
 /// A place between two records, as the replay passes it.
@@ -88,7 +109,7 @@ pub fn replay(source: &dyn Source, watch: &mut dyn FnMut(Step<'_>)) -> Replay {
 pub fn replay_before(source: &dyn Source, witness: &mut impl Witness) -> Replay {
     let begin = source.begins_behind();
     let mut chain = Chain::after(begin);
-    let mut seen = Replay { head: begin, ..Replay::default() };
+    let mut seen = Replay { head: begin, state: State::alone(), ..Replay::default() };
     let mut fold = if begin.seq == 0 { Fold::Legal } else { Fold::Blind };
     let mut broken = None;
     for stored in source.records(begin.seq.saturating_add(1)) {
@@ -133,10 +154,10 @@ pub fn replay_before(source: &dyn Source, witness: &mut impl Witness) -> Replay 
     {
         let what =
             format!("the source says that it was taken from the log {said}, but its first record begins the log {log}");
-        seen.problems.push(Problem { seq: 1, what });
+        seen.problems.push(Problem::of_log(1, what));
     }
     if let Some(what) = source.damage() {
-        seen.problems.push(Problem { seq: seen.head.seq.saturating_add(1), what });
+        seen.problems.push(Problem::of_log(seen.head.seq.saturating_add(1), what));
     }
     note_end(source.durable_end(), broken, &mut seen);
     witness.passes(&Step { head: seen.head, state: fold.believed(&seen.state), next: None, bytes: &[] });
@@ -181,7 +202,7 @@ fn check_against_end(head: &Head, end: &DurableEnd, problems: &mut Vec<Problem>)
             "record {} has the hash {}, but {what} names {}: log and {together} do not belong together",
             head.seq, head.hash, named.hash
         );
-        problems.push(Problem { seq: head.seq, what });
+        problems.push(Problem::of_log(head.seq, what));
     }
 }
 
@@ -189,7 +210,7 @@ fn note_illegal(source: &dyn Source, error: &IllegalEvent, seen: &mut Replay) {
     // The record's earlier events are in the state by now, so the state before it is folded afresh.
     seen.state = state_before(source, error.seq);
     let what = format!("{error}. The state and its fingerprint are those before this record");
-    seen.problems.push(Problem { seq: error.seq, what });
+    seen.problems.push(Problem::of_log(error.seq, what));
 }
 
 fn note_end(end: &DurableEnd, broken: Option<Broken>, seen: &mut Replay) {
@@ -202,31 +223,31 @@ fn note_end(end: &DurableEnd, broken: Option<Broken>, seen: &mut Replay) {
         }
         (_, Some(broken)) => {
             let what = format!("{}. Nothing behind record {} is believed", broken.why, seen.head.seq);
-            seen.problems.push(Problem { seq: broken.seq, what });
+            seen.problems.push(Problem::of_log(broken.seq, what));
         }
         (DurableEnd::Known(anchor), None) if seen.head.seq < anchor.seq => {
             let what = format!(
                 "the log ends at record {}, but records up to {} were made durable: records {first_unsound} to {} are missing",
                 seen.head.seq, anchor.seq, anchor.seq
             );
-            seen.problems.push(Problem { seq: first_unsound, what });
+            seen.problems.push(Problem::of_log(first_unsound, what));
         }
         (DurableEnd::Exact { head, said_by }, None) if seen.head.seq != head.seq => {
             let what =
                 format!("the log ends at record {}, but {said_by} names {} as the last", seen.head.seq, head.seq);
-            seen.problems.push(Problem { seq: first_unsound, what });
+            seen.problems.push(Problem::of_log(first_unsound, what));
         }
         _ => {}
     }
     if let DurableEnd::Lost(why) = end {
         let what = format!("{why}, so nothing shows whether records from {first_unsound} on are missing");
-        seen.problems.push(Problem { seq: first_unsound, what });
+        seen.problems.push(Problem::of_log(first_unsound, what));
     }
 }
 
 /// The state before a record, in a source that was found sound and legal up to it.
 fn state_before(source: &dyn Source, seq: Seq) -> State {
-    let mut state = State::default();
+    let mut state = State::alone();
     let mut chain = Chain::default();
     for stored in source.records(1) {
         let Ok(record) = stored.map_err(drop).and_then(|stored| chain.next(&stored).map_err(drop)) else { break };

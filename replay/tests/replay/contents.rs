@@ -4,7 +4,7 @@ use std::fs;
 
 use tagstone_replay::content::Layout;
 
-use crate::command::verify;
+use crate::command::{replay, verify};
 use crate::directory::{digest, sound};
 
 /// Puts content where large blobs lie, which is one of the places where the reader looks.
@@ -39,5 +39,9 @@ fn what_is_live_is_read_and_compared() {
     ]) {
         assert!(line.starts_with(&format!("{kind} {} {what}", digest(name))), "{line}");
     }
+    let shown = replay(["verify", directory.path().to_str().unwrap(), "--blobs"]).out;
+    assert!(shown.contains("The log is whole, its chain is unbroken, and every event in it is legal."), "{shown}");
+    assert!(shown.ends_with("\n3 blobs or manifests are missing or damaged.\n"), "{shown}");
+    assert!(!shown.contains("does not hold") && !shown.contains("bad record"), "{shown}");
     assert_eq!(verify(directory.path(), &[]).code, 0, "without --blobs the log alone is judged");
 }

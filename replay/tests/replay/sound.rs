@@ -232,6 +232,9 @@ fn a_snapshot_is_compared_with_what_the_records_come_to() {
         let run = verify(directory.path(), &[]);
         assert_eq!((run.code, run.bad_seqs()), (1, vec![record.seq()]), "{run:?}");
         assert!(run.problems().contains("the file `snapshot` has a state with the fingerprint"), "{run:?}");
+        let shown = replay(["verify", directory.path().to_str().unwrap()]).out;
+        assert!(shown.contains("The log is whole,") && !shown.contains("bad record"), "{shown}");
+        assert!(shown.ends_with("The snapshot beside it is not what its records come to.\n"), "{shown}");
     }
     // No start begins with these.
     let other = Head { hash: records[2].head().hash, ..records[3].head() };

@@ -71,7 +71,7 @@ impl From<WriteError> for ApiRefusal {
         let message = error.to_string();
         match error {
             WriteError::Rejected(rejection) => rejection.into(),
-            WriteError::Poisoned => Self::new(ErrorType::ReadOnly, message),
+            WriteError::Poisoned(_) => Self::new(ErrorType::ReadOnly, message),
             WriteError::Stopped => Self::new(ErrorType::Unavailable, message)
                 .with_header(header::RETRY_AFTER, HeaderValue::from_static("5")),
             WriteError::Bug(_) => Self::new(ErrorType::InternalError, message),

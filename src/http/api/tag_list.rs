@@ -148,9 +148,11 @@ impl From<HistoryError> for ApiRefusal {
     fn from(error: HistoryError) -> Self {
         let refusal = Self::new(ErrorType::Unavailable, error.to_string());
         match error {
-            // Nothing but a restart helps, so clients are not told when to try again.
-            HistoryError::Failed => refusal,
-            HistoryError::Behind { .. } => refusal.with_header(header::RETRY_AFTER, HeaderValue::from_static("1")),
+            // It helps nobody to try again, so clients are not told when.
+            HistoryError::Failed | HistoryError::Damaged(_) => refusal,
+            HistoryError::Behind { .. } | HistoryError::InDoubt => {
+                refusal.with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+            }
         }
     }
 }

@@ -1,12 +1,12 @@
 //! The way to the writer: what is submitted, and how it is answered.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use tagstone_schema::{Event, Seq};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::registry::command::Submission;
+use crate::registry::read_only::{ReadOnly, Writing};
 use crate::registry::refusals::Refusals;
 use crate::registry::rejection::Rejection;
 
@@ -25,9 +25,9 @@ pub enum WriteError {
     /// The client's fault.
     #[error(transparent)]
     Rejected(#[from] Rejection),
-    /// The store failed; it is unknown whether the change survived.
-    #[error("the registry is read-only since a write to its disk failed; an operator has to restart it")]
-    Poisoned,
+    /// Nothing is written any more; where the store failed, it is unknown whether the change survived.
+    #[error(transparent)]
+    Poisoned(ReadOnly),
     /// The registry is shutting down.
     #[error("the registry is shutting down")]
     Stopped,
@@ -51,7 +51,7 @@ pub(super) struct Waiting {
 #[derive(Clone)]
 pub struct WriterHandle {
     pub(super) queue: mpsc::Sender<Message>,
-    pub(super) poisoned: Arc<AtomicBool>,
+    pub(super) writing: Writing,
     pub(super) refusals: Arc<Refusals>,
 }
 
@@ -61,7 +61,7 @@ impl WriterHandle {
         let (answer, committed) = oneshot::channel();
         let waiting = Message::Command(Box::new(Waiting { submission, answer }));
         self.queue.send(waiting).await.map_err(|_| WriteError::Stopped)?;
-        committed.await.unwrap_or(Err(WriteError::Poisoned))
+        committed.await.unwrap_or_else(|_| Err(self.unanswered()))
     }
 
     /// [`WriterHandle::submit`] for a thread of one's own, which waits.
@@ -69,7 +69,7 @@ impl WriterHandle {
         let (answer, committed) = oneshot::channel();
         let waiting = Message::Command(Box::new(Waiting { submission, answer }));
         self.queue.blocking_send(waiting).map_err(|_| WriteError::Stopped)?;
-        committed.blocking_recv().unwrap_or(Err(WriteError::Poisoned))
+        committed.blocking_recv().unwrap_or_else(|_| Err(self.unanswered()))
     }
 
     /// Asks the writer to do what only time demands: to end tags, and to record refused attempts. It does so before every
@@ -83,15 +83,19 @@ impl WriterHandle {
         &self.refusals
     }
 
-    /// Whether writes are refused until a restart.
-    pub fn is_poisoned(&self) -> bool {
-        self.poisoned.load(Ordering::Acquire)
+    /// Whether anything is still written.
+    pub fn writing(&self) -> &Writing {
+        &self.writing
     }
 
-    /// Refuses writes until a restart, since something was found that the log must not go on from.
-    pub fn poison(&self, why: &str) {
-        tracing::error!(why, "the registry is read-only until it is restarted");
-        self.poisoned.store(true, Ordering::Release);
+    /// Whether writes are refused until a restart.
+    pub fn is_poisoned(&self) -> bool {
+        self.writing.ended().is_some()
+    }
+
+    /// The writer has gone without an answer.
+    fn unanswered(&self) -> WriteError {
+        WriteError::Poisoned(self.writing.ended().cloned().unwrap_or(ReadOnly::WriteFailed))
     }
 
     /// How many commands wait.

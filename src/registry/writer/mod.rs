@@ -5,7 +5,6 @@ mod plan;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -16,6 +15,7 @@ use tokio::sync::mpsc;
 use super::clock::Clock;
 use super::expiry::ExpiryWatch;
 use super::published::{Published, Snapshot};
+use super::read_only::{ReadOnly, Writing};
 use super::refusals::{RefusalReason, Refusals, recorder};
 pub use handle::{Committed, WriteError, WriterHandle};
 use handle::{Message, Waiting};
@@ -55,7 +55,7 @@ pub struct Writer {
     progress: Box<dyn Progress>,
     published: Published,
     queue: mpsc::Receiver<Message>,
-    poisoned: Arc<AtomicBool>,
+    writing: Writing,
     batch: usize,
     expiry: ExpiryWatch,
     refusals: Arc<Refusals>,
@@ -72,11 +72,11 @@ impl Writer {
         settings: WriterSettings,
     ) -> (Self, WriterHandle) {
         let (sender, queue) = mpsc::channel(settings.queue);
-        let poisoned = Arc::new(AtomicBool::new(false));
+        let writing = Writing::default();
         let refusals = Arc::new(Refusals::behind(published.load().head.seq));
-        let handle = WriterHandle { queue: sender, poisoned: poisoned.clone(), refusals: refusals.clone() };
+        let handle = WriterHandle { queue: sender, writing: writing.clone(), refusals: refusals.clone() };
         let (batch, expiry) = (settings.batch, ExpiryWatch::default());
-        (Self { log, bytes, clock, progress, published, queue, poisoned, batch, expiry, refusals }, handle)
+        (Self { log, bytes, clock, progress, published, queue, writing, batch, expiry, refusals }, handle)
     }
 
     /// Works until every handle is gone, records what was refused last, and returns the log. After a failed write it
@@ -111,8 +111,8 @@ impl Writer {
 
     /// Commits the batch, or the first part of it.
     fn commit(&mut self, batch: &mut Vec<Waiting>) {
-        if self.poisoned.load(Ordering::Acquire) {
-            batch.drain(..).for_each(|waiting| waiting.reply(Err(WriteError::Poisoned)));
+        if let Some(why) = self.writing.ended() {
+            batch.drain(..).for_each(|waiting| waiting.reply(Err(WriteError::Poisoned(why.clone()))));
             return;
         }
         let now = self.clock.now();
@@ -175,7 +175,7 @@ impl Writer {
 
     /// Writes down what was refused since the last time.
     fn record_refusals(&mut self, now: Timestamp) -> Result<(), String> {
-        if self.poisoned.load(Ordering::Acquire) {
+        if self.writing.ended().is_some() {
             return Ok(());
         }
         let Some(event) = self.refusals.take_pending() else { return Ok(()) };
@@ -205,9 +205,9 @@ impl Writer {
 
     fn poison(&mut self, batch: &mut Vec<Waiting>, why: &str) {
         tracing::error!(why, "the writer is poisoned: the registry is read-only until it is restarted");
-        self.poisoned.store(true, Ordering::Release);
+        self.writing.end(ReadOnly::WriteFailed);
         self.progress.poisoned();
-        batch.drain(..).for_each(|waiting| waiting.reply(Err(WriteError::Poisoned)));
+        batch.drain(..).for_each(|waiting| waiting.reply(Err(WriteError::Poisoned(ReadOnly::WriteFailed))));
     }
 
     fn make_durable(&mut self, head: &Head, batch: &[Waiting], plan: &Plan) -> Result<(), String> {

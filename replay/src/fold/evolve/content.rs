@@ -35,7 +35,8 @@ impl State {
                 return Err(Illegality::RepositoryReserved { repository: repository.clone() });
             }
             self.names.insert(repository.clone());
-            self.repositories.change(repository, || Arc::new(Repository::new(repository.clone())), |_| ());
+            let keeping = &self.keeping;
+            self.repositories.change(repository, || Arc::new(Repository::new(repository.clone(), keeping)), |_| ());
         }
         self.existing(repository)
     }

@@ -20,8 +20,8 @@ use std::path::{Path, PathBuf};
 use tagstone_schema::Head;
 
 use self::frame::{FrameError, Sections, Writing};
-use self::restored::Restored;
-use self::stored::{StoredRegistry, repositories};
+use self::restored::{BlobHolders, Restored};
+use self::stored::{StoredRegistry, StoredRepository, repositories};
 use super::state::State;
 use crate::log::directory::sync_directory;
 
@@ -106,13 +106,31 @@ fn encode(out: impl Write, state: &State, head: Head) -> io::Result<()> {
     writing.end()
 }
 
+/// Portions that are read before the first of them is in the state.
+const AHEAD: usize = 4;
+
+/// Two threads share the work: this one reads, and notes who holds each blob; the other makes the repositories.
 fn decode(bytes: impl Read, length: u64) -> Result<(State, Head), FrameError> {
     let mut sections = Sections::begin(bytes, length)?;
     let registry: StoredRegistry = sections.next()?.ok_or_else(|| frame::damaged("it is empty"))?;
-    let head = registry.head();
-    let mut restored = Restored::begin(registry, sections.left()).map_err(frame::damaged)?;
-    while let Some(portion) = sections.next()? {
-        restored.repositories(portion).map_err(frame::damaged)?;
-    }
-    Ok((restored.end().map_err(frame::damaged)?, head))
+    let (head, mut holders) = (registry.head(), BlobHolders::of(&registry, sections.left()));
+    let mut restored = Restored::begin(registry).map_err(frame::damaged)?;
+    std::thread::scope(|scope| {
+        let (portions, read) = std::sync::mpsc::sync_channel(AHEAD);
+        let making = scope.spawn(move || {
+            read.into_iter().try_for_each(|portion| restored.repositories(portion))?;
+            Ok::<_, String>(restored)
+        });
+        while let Some(portion) = sections.next::<Vec<StoredRepository>>()? {
+            holders.note(&portion);
+            if portions.send(portion).is_err() {
+                // Something was wrong with an earlier one.
+                break;
+            }
+        }
+        drop(portions);
+        let restored = making.join().map_err(|_| frame::damaged("reading it ended by a panic"))?;
+        let state = restored.and_then(|restored| restored.end(holders)).map_err(frame::damaged)?;
+        Ok((state, head))
+    })
 }

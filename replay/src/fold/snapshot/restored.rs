@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tagstone_schema::policy::Rule;
-use tagstone_schema::{MediaType, RepositoryName, Tag};
+use tagstone_schema::{Digest, MediaType, RepositoryName, Tag};
 
 use super::stored::{
     At, MediaTypePlace, StoredDemand, StoredManifest, StoredPolicy, StoredRegistry, StoredRepository, StoredStatus,
@@ -28,6 +28,25 @@ pub(super) struct Restored {
     repositories: u64,
 }
 
+/// Which repositories hold each blob.
+pub(super) struct BlobHolders(Table<Digest, Holders>);
+
+impl BlobHolders {
+    /// With room for all blobs; at most so many bytes of repositories follow.
+    pub(super) fn of(stored: &StoredRegistry, follow: u64) -> Self {
+        let most = usize::try_from(stored.blobs.min(follow / StoredRepository::LEAST_BLOB_BYTES)).unwrap_or(0);
+        Self(Table::alone(most))
+    }
+
+    pub(super) fn note(&mut self, portion: &[StoredRepository]) {
+        for StoredRepository { name, blobs, .. } in portion {
+            for (digest, _) in blobs {
+                self.0.change(digest, || Holders::One(name.clone()), |holders| holders.insert(name));
+            }
+        }
+    }
+}
+
 fn moment((seq, time): At) -> Moment {
     Moment { seq, time }
 }
@@ -37,10 +56,9 @@ fn ascending<T, K: Ord + ?Sized>(items: &[T], key: impl Fn(&T) -> &K, what: &str
 }
 
 impl Restored {
-    /// Begins with what belongs to no repository; at most so many bytes follow.
-    pub(super) fn begin(stored: StoredRegistry, follow: u64) -> Result<Self, String> {
-        let most = usize::try_from(stored.blobs.min(follow / StoredRepository::LEAST_BLOB_BYTES)).unwrap_or(0);
-        let mut state = State { log: stored.log, blob_holders: Table::with_room(most), ..State::default() };
+    /// Begins with what belongs to no repository.
+    pub(super) fn begin(stored: StoredRegistry) -> Result<Self, String> {
+        let mut state = State { log: stored.log, ..State::alone() };
         state.media_types = stored.media_types.iter().cloned().collect();
         for (id, policy) in stored.policies {
             let policy = restored_policy(policy)?;
@@ -81,10 +99,10 @@ impl Restored {
         portion.into_iter().try_for_each(|stored| self.repository(stored))
     }
 
-    pub(super) fn end(self) -> Result<State, String> {
+    pub(super) fn end(self, holders: BlobHolders) -> Result<State, String> {
         let found = self.state.repository_count() as u64;
         if found == self.repositories {
-            Ok(self.state)
+            Ok(State { blob_holders: holders.0, ..self.state })
         } else {
             Err(format!("it has {found} repositories instead of {}", self.repositories))
         }
@@ -98,11 +116,10 @@ impl Restored {
         ascending(&blobs, |(digest, _)| digest, "blobs")?;
         ascending(&manifests, |manifest| &manifest.digest, "manifests")?;
         ascending(&tags, |tag| &tag.tag, "tags")?;
-        let mut repository = Repository::new(name.clone());
-        repository.contents = Table::with_room(blobs.len() + manifests.len());
+        let mut repository = Repository::new(name.clone(), &self.state.keeping);
+        repository.contents = Table::alone(blobs.len() + manifests.len());
         for (digest, size) in &blobs {
             repository.contents.change(digest, Content::default, |content| content.blob = Some(*size));
-            self.state.blob_holders.change(digest, || Holders::One(name.clone()), |holders| holders.insert(&name));
         }
         let manifests = manifests.into_iter().map(|stored| self.manifest(stored)).collect::<Result<Vec<_>, _>>()?;
         let mut tags_on: Vec<_> = manifests.iter().map(|_| Vec::new()).collect();

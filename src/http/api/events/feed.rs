@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tagstone_replay::audit::{Archive, Filter, Order, Place, Query};
+use tagstone_schema::Seq;
 use tokio::time::Instant;
 
 use super::gathered::{Enough, Gathered, gather};
@@ -26,6 +27,9 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Read at a time, and held until the connection has taken it.
 const ENOUGH: Enough = Enough { events: 500, bytes: 256 * 1024 };
 
+/// Records between a feed and the end of the log up to which it is of the present. Beyond, it catches up, and takes turns.
+const RECENT: Seq = 1_000;
+
 /// The events that one stream sends.
 pub(super) struct Feed {
     pub(super) source: Source,
@@ -39,6 +43,8 @@ pub(super) struct Feed {
     opened: Opened,
     last_sent: Instant,
     busy: Option<Busy>,
+    /// Whether the last words are said.
+    is_over: bool,
 }
 
 /// Where events come from.
@@ -54,7 +60,16 @@ enum Broken {
     #[error(transparent)]
     History(#[from] HistoryError),
     #[error(transparent)]
-    Unanswered(#[from] Unanswered),
+    Unanswered(Unanswered),
+}
+
+impl From<Unanswered> for Broken {
+    fn from(error: Unanswered) -> Self {
+        match error {
+            Unanswered::Archive(error) => Self::History(error.into()),
+            error => Self::Unanswered(error),
+        }
+    }
 }
 
 /// What comes next.
@@ -70,8 +85,8 @@ enum Next {
 impl Feed {
     /// A feed of what stands behind a place.
     pub(super) fn new(source: Source, filter: Filter, position: Place, viewer: Viewer, opened: Opened) -> Self {
-        let (greeting, last_sent, busy) = (None, Instant::now(), None);
-        Self { source, filter, position, greeting, viewer, opened, last_sent, busy }
+        let (greeting, last_sent, busy, is_over) = (None, Instant::now(), None, false);
+        Self { source, filter, position, greeting, viewer, opened, last_sent, busy, is_over }
     }
 
     /// Sends this first.
@@ -100,7 +115,7 @@ impl Feed {
 
     async fn text(&mut self) -> Option<String> {
         loop {
-            if self.opened.is_ending() {
+            if self.is_over || self.opened.is_ending() {
                 return None;
             }
             match self.look().await {
@@ -109,7 +124,8 @@ impl Feed {
                 Ok(Next::End) => return None,
                 Err(error) => {
                     tracing::warn!(%error, position = %self.position, "a stream of events broke off");
-                    return None;
+                    self.is_over = true;
+                    return Some(last_words(&error));
                 }
             }
         }
@@ -133,7 +149,19 @@ impl Feed {
         let (filter, viewer) = (self.filter.clone(), self.viewer.clone());
         let query = Query { filter, order: Order::Ascending, after: Some(self.position), limit: ENOUGH.events };
         let all = Place::last_of(archive.reached().seq);
-        let gathered = self.source.questions.ask(move || gather(&archive, query, ENOUGH, &viewer)).await?;
+        let (questions, heartbeat) = (&self.source.questions, self.last_sent + HEARTBEAT);
+        let is_recent = archive.reached().seq.saturating_sub(self.position.seq) <= RECENT;
+        let work = move || gather(&archive, query, ENOUGH, &viewer);
+        let gathered = if is_recent {
+            questions.ask(work).await?
+        } else {
+            tokio::select! {
+                turn = questions.turn() => questions.ask_in_turn(turn?, work).await?,
+                () = self.opened.ends() => return Ok(Next::End),
+                // The wait goes on behind all others. Who kept his place while his client takes the comment would hold up everybody.
+                () = tokio::time::sleep_until(heartbeat) => return Ok(Next::Text(self.heartbeat().await?)),
+            }
+        };
         self.position = gathered.next.unwrap_or(all);
         Ok(match text(&gathered) {
             text if !text.is_empty() => Next::Text(text),
@@ -156,6 +184,11 @@ pub(super) fn id_of(archive: &Archive, place: Place) -> Result<Option<Place>, Un
     let Some(unfolded) = archive.record(place.seq)? else { return Ok(None) };
     let last = unfolded.events().map(|event| event.place()).take_while(|event| *event <= place).last();
     Ok(last.or(Some(place)))
+}
+
+/// A comment that says why the stream ends. A line end in it would end the comment.
+fn last_words(why: &Broken) -> String {
+    format!(": the stream ends: {}\n\n", why.to_string().replace(char::is_control, " "))
 }
 
 /// Server-sent events (WHATWG HTML, section 9.2).

@@ -1,6 +1,6 @@
 //! Events gathered from the archive, until there are enough.
 
-use tagstone_replay::audit::{Archive, Place, Query};
+use tagstone_replay::audit::{Archive, ArchiveError, Place, Query};
 
 use super::visible::Viewer;
 use crate::http::api::archive::Unanswered;
@@ -46,7 +46,13 @@ pub(super) fn gather(
     let (mut events, mut bytes, mut fruitless) = (Vec::new(), 0, 0);
     loop {
         query.limit = ASKED_FOR.min(enough.events.saturating_sub(events.len()));
-        let page = archive.events(&query)?;
+        let page = match archive.events(&query) {
+            // What is sound is told. Whoever goes on from there is told the rest.
+            Err(ArchiveError::Record { .. }) if !events.is_empty() => {
+                return Ok(Gathered { events, next: query.after });
+            }
+            page => page?,
+        };
         let found = page.events.len();
         fruitless += usize::from(found < query.limit);
         for (at, found_event) in page.events.iter().enumerate() {

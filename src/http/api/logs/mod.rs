@@ -9,7 +9,7 @@ mod past;
 
 use actix_web::HttpResponse;
 use serde::Serialize;
-use tagstone_replay::audit::{Archive, Filter, Order, Place, Query};
+use tagstone_replay::audit::{Archive, ArchiveError, Filter, Order, Place, Query};
 use tagstone_schema::{Namespace, Timestamp};
 use utoipa::{IntoParams, ToSchema};
 
@@ -135,11 +135,19 @@ fn is_nothing(archive: &Archive, query: &Query) -> Result<bool, Unanswered> {
 fn page(past: &Past, mut query: Query, viewer: &Viewer) -> Result<(Vec<LogEntry>, Option<Place>), Unanswered> {
     let mut logs = Vec::new();
     query.limit = ASKED_FOR;
+    let is_damage = |error: &Unanswered| matches!(error, Unanswered::Archive(ArchiveError::Record { .. }));
     for _ in 0..QUESTIONS {
-        let page = past.archive.events(&query)?;
+        let page = match past.archive.events(&query).map_err(Unanswered::from) {
+            // What is sound is told. Whoever goes on from there is told the rest.
+            Err(error) if is_damage(&error) && !logs.is_empty() => return Ok((logs, query.after)),
+            page => page?,
+        };
         for (at, found) in page.events.iter().enumerate() {
             let Some(event) = found.event().filter(|event| viewer.sees(event)) else { continue };
-            logs.extend(LogEntry::of(&event, past)?);
+            match LogEntry::of(&event, past) {
+                Err(error) if is_damage(&error) && !logs.is_empty() => return Ok((logs, Some(event.place().next()))),
+                entry => logs.extend(entry?),
+            }
             if logs.len() == ENTRIES {
                 let is_last = at + 1 == page.events.len() && page.next.is_none();
                 return Ok((logs, (!is_last).then(|| event.place())));

@@ -5,55 +5,87 @@
 //! it is worth looking at. The table grows by one page at a time (linear hashing; Litwin, 1980), so that no insertion
 //! pays for all entries, and a change copies one page and the way to it.
 //!
+//! While nobody else looks, as in a replay or while a snapshot is read, the pages lie side by side ([`Pages::Alone`]): then a
+//! change is a change in place, without a tree of pages above it and counts of who shares each.
+//!
 //! Clients choose digests (a `subject` need not exist), so the hashes are keyed by a random seed. Nothing may depend on
 //! the order of entries: who lists them sorts.
+
+mod page;
+mod pages;
 
 use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
-use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use imbl::Vector;
+
+use self::page::Page;
+use self::pages::Pages;
 
 /// Entries of a page on average, at which the table grows, and at which it shrinks.
 const FULL: usize = 6;
 const SPARSE: usize = 2;
-/// Entries of a page that have a fragment of their hash beside them. Few pages hold more.
-const FRAGMENTS: usize = 16;
 
 /// Entries for which a page makes room when it has none: most pages are split before they need it again.
 const ROOM: usize = 3;
 
+/// Whether there are clones of what is kept.
+#[derive(Debug, Default)]
+pub(super) enum Keeping {
+    /// There may be, and they share what does not change.
+    #[default]
+    Shared,
+    /// There are none, or rarely one, which copies everything.
+    Alone,
+}
+
+impl Clone for Keeping {
+    /// What was copied once is shared from then on.
+    fn clone(&self) -> Self {
+        Self::Shared
+    }
+}
+
 /// A persistent hash table. A clone costs a few pointers, and shares all that does not change afterwards.
 #[derive(Clone)]
 pub(super) struct Table<K, V> {
-    pages: Vector<Arc<Page<K, V>>>,
+    pages: Pages<K, V>,
     len: usize,
     hashing: RandomState,
 }
 
-#[derive(Clone)]
-struct Page<K, V> {
-    /// One byte of the hash of each of the first entries.
-    fragments: [u8; FRAGMENTS],
-    entries: Vec<(K, V)>,
-}
-
 impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
-        Self { pages: Vector::new(), len: 0, hashing: RandomState::default() }
+        Self { pages: Pages::default(), len: 0, hashing: RandomState::default() }
     }
 }
 
 impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
-    /// A table that has pages for so many entries from the beginning.
-    pub(super) fn with_room(entries: usize) -> Self {
-        let pages = (0..entries.div_ceil(FULL)).map(|_| {
-            let entries = Vec::with_capacity(entries.min(FULL + ROOM));
-            Arc::new(Page { fragments: [0; FRAGMENTS], entries })
-        });
-        Self { pages: pages.collect(), ..Self::default() }
+    /// A table as it is kept.
+    pub(super) fn kept(keeping: &Keeping) -> Self {
+        match keeping {
+            Keeping::Shared => Self::default(),
+            Keeping::Alone => Self::alone(0),
+        }
+    }
+
+    /// A table that nobody shares, with pages for so many entries from the beginning.
+    pub(super) fn alone(entries: usize) -> Self {
+        let pages = (0..entries.div_ceil(FULL)).map(|_| Page::with_room(entries.min(FULL + ROOM)));
+        Self { pages: Pages::Alone(pages.collect()), ..Self::default() }
+    }
+
+    /// Changes all values.
+    pub(super) fn values_mut(&mut self, mut change: impl FnMut(&mut V)) {
+        for place in 0..self.pages.len() {
+            self.pages.get_mut(place).into_iter().flat_map(Page::values_mut).for_each(&mut change);
+        }
+    }
+
+    /// From now on clones share what does not change.
+    pub(super) fn share(&mut self) {
+        self.pages.share();
     }
 
     /// How many entries there are.
@@ -63,7 +95,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
 
     /// All entries, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.pages.iter().flat_map(|page| page.entries.iter().map(|(key, value)| (key, value)))
+        self.pages.iter().flat_map(Page::iter)
     }
 
     pub(super) fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
@@ -72,7 +104,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
     {
         let hash = self.hashing.hash_one(key);
         let page = self.pages.get(self.place(hash)?)?;
-        page.entries.get(page.position(hash, key)?).map(|(_, value)| value)
+        page.value(page.position(hash, key)?)
     }
 
     pub(super) fn get_mut<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
@@ -81,9 +113,9 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
     {
         let hash = self.hashing.hash_one(key);
         let place = self.place(hash)?;
-        let page = Arc::make_mut(self.pages.get_mut(place)?);
+        let page = self.pages.get_mut(place)?;
         let position = page.position(hash, key)?;
-        page.entries.get_mut(position).map(|(_, value)| value)
+        page.value_mut(position)
     }
 
     /// Changes the value of a key, which is made where there is none.
@@ -92,10 +124,10 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
             self.grow();
         }
         let hash = self.hashing.hash_one(key);
-        let page = self.place(hash).and_then(|place| self.pages.get_mut(place)).map(Arc::make_mut);
+        let page = self.place(hash).and_then(|place| self.pages.get_mut(place));
         let Some(page) = page else { return change(&mut make()) };
         if let Some(position) = page.position(hash, key)
-            && let Some((_, value)) = page.entries.get_mut(position)
+            && let Some(value) = page.value_mut(position)
         {
             return change(value);
         }
@@ -112,9 +144,8 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
     {
         let hash = self.hashing.hash_one(key);
         let place = self.place(hash)?;
-        let page = self.pages.get_mut(place)?;
-        let position = page.position(hash, key)?;
-        let (_, value) = Arc::make_mut(page).take(position, |key| self.hashing.hash_one(key));
+        let position = self.pages.get(place)?.position(hash, key)?;
+        let (_, value) = self.pages.get_mut(place)?.take(position, |key| self.hashing.hash_one(key));
         self.len -= 1;
         if self.pages.len() > 1 && self.len < self.pages.len() * SPARSE {
             self.shrink();
@@ -132,25 +163,23 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
         let (added, pages) = (self.pages.len(), self.pages.len() + 1);
         let mut page = Page::default();
         if let Some(split) = self.pages.get_mut(split_into(added)) {
-            let split = Arc::make_mut(split);
-            let entries = std::mem::take(&mut split.entries);
-            split.entries.reserve_exact(entries.len() / 2 + ROOM);
-            page.entries.reserve_exact(entries.len() / 2 + ROOM);
+            let entries = split.empty();
+            split.make_room(entries.len() / 2 + ROOM);
+            page.make_room(entries.len() / 2 + ROOM);
             for (key, value) in entries {
                 let hash = self.hashing.hash_one(&key);
                 let stays = place(hash, pages) != Some(added);
                 if stays { &mut *split } else { &mut page }.add(hash, key, value);
             }
         }
-        self.pages.push_back(Arc::new(page));
+        self.pages.push(page);
     }
 
     /// Takes the last page away; what it holds goes back to the page that it came from.
     fn shrink(&mut self) {
-        let Some(last) = self.pages.pop_back() else { return };
+        let Some(mut last) = self.pages.pop() else { return };
         let Some(into) = self.pages.get_mut(split_into(self.pages.len())) else { return };
-        let into = Arc::make_mut(into);
-        for (key, value) in Arc::unwrap_or_clone(last).entries {
+        for (key, value) in last.empty() {
             into.add(self.hashing.hash_one(&key), key, value);
         }
     }
@@ -166,49 +195,6 @@ fn place(hash: u64, pages: usize) -> Option<usize> {
 /// The page that is split when a page is added behind so many.
 fn split_into(added: usize) -> usize {
     added.checked_ilog2().map_or(0, |bits| added - (1 << bits))
-}
-
-/// The byte of a hash that stands beside an entry; places are made of the bits at the other end.
-fn fragment(hash: u64) -> u8 {
-    hash.to_be_bytes()[0]
-}
-
-impl<K, V> Default for Page<K, V> {
-    fn default() -> Self {
-        Self { fragments: [0; FRAGMENTS], entries: Vec::new() }
-    }
-}
-
-impl<K: Eq + Hash, V> Page<K, V> {
-    fn position<Q: Eq + ?Sized>(&self, hash: u64, key: &Q) -> Option<usize>
-    where
-        K: Borrow<Q>,
-    {
-        let sought = fragment(hash);
-        let is_key = |at: &usize| self.entries.get(*at).is_some_and(|(other, _)| other.borrow() == key);
-        let likely = (0..FRAGMENTS.min(self.entries.len())).filter(|at| self.fragments[*at] == sought);
-        likely.chain(FRAGMENTS..self.entries.len()).find(is_key)
-    }
-
-    fn add(&mut self, hash: u64, key: K, value: V) {
-        if let Some(place) = self.fragments.get_mut(self.entries.len()) {
-            *place = fragment(hash);
-        }
-        if self.entries.len() == self.entries.capacity() {
-            // To double would leave a quarter of all memory unused.
-            self.entries.reserve_exact(ROOM);
-        }
-        self.entries.push((key, value));
-    }
-
-    /// Takes an entry out; the last one moves to its place.
-    fn take(&mut self, position: usize, hash: impl Fn(&K) -> u64) -> (K, V) {
-        let taken = self.entries.swap_remove(position);
-        if let (Some(place), Some((moved, _))) = (self.fragments.get_mut(position), self.entries.get(position)) {
-            *place = fragment(hash(moved));
-        }
-        taken
-    }
 }
 
 impl<K: Clone + Eq + Hash + fmt::Debug, V: Clone + fmt::Debug> fmt::Debug for Table<K, V> {
@@ -235,8 +221,10 @@ mod tests {
         #[test]
         fn a_table_is_a_map_and_its_clones_stay_as_they_were(
             acts in proptest::collection::vec((0u16..300, 0u32..4), 0..2_000),
+            alone in proptest::option::of(0usize..200),
+            shared_at in 0u32..2_000,
         ) {
-            let (mut table, mut model) = (Table::default(), BTreeMap::new());
+            let (mut table, mut model) = (alone.map_or_else(Table::default, Table::alone), BTreeMap::new());
             let mut taken = Vec::new();
             for (number, (key, what)) in (0u32..).zip(acts) {
                 match what {
@@ -251,6 +239,9 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(table.get(&key), model.get(&key));
+                if number == shared_at {
+                    table.share();
+                }
                 if number % 100 == 0 {
                     taken.push((table.clone(), model.clone()));
                 }
@@ -264,11 +255,16 @@ mod tests {
 
     #[test]
     fn a_table_that_was_emptied_gives_its_pages_back() {
-        let mut table: Table<u32, ()> = Table::default();
+        for table in [Table::default(), Table::alone(0), Table::alone(1_000)] {
+            emptied(table);
+        }
+    }
+
+    fn emptied(mut table: Table<u32, ()>) {
         let numbers = 0..100_000;
         numbers.clone().for_each(|number| table.change(&number, || (), |()| ()));
         assert!(numbers.clone().all(|number| table.get(&number).is_some()));
-        let most = table.pages.iter().map(|page| page.entries.len()).max();
+        let most = table.pages.iter().map(|page| page.iter().count()).max();
         assert!(table.pages.len() > 10_000 && most < Some(64), "{} pages, {most:?}", table.pages.len());
         numbers.for_each(|number| assert!(table.remove(&number).is_some()));
         assert!(table.len() == 0 && table.pages.len() == 1);

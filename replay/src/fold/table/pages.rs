@@ -1,0 +1,83 @@
+//! All pages of a table, shared with its clones or not.
+
+use std::sync::Arc;
+
+use imbl::Vector;
+
+use super::page::Page;
+
+/// Pages, in order.
+pub(super) enum Pages<K, V> {
+    /// Nobody else has any of them, so they lie side by side and change in place. A clone copies everything, and is shared.
+    Alone(Vec<Page<K, V>>),
+    /// Clones have the same pages until they change.
+    Shared(Vector<Arc<Page<K, V>>>),
+}
+
+impl<K, V> Default for Pages<K, V> {
+    fn default() -> Self {
+        Self::Shared(Vector::new())
+    }
+}
+
+impl<K: Clone, V: Clone> Clone for Pages<K, V> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Alone(pages) => Self::Shared(pages.iter().cloned().map(Arc::new).collect()),
+            Self::Shared(pages) => Self::Shared(pages.clone()),
+        }
+    }
+}
+
+impl<K, V> Pages<K, V> {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Alone(pages) => pages.len(),
+            Self::Shared(pages) => pages.len(),
+        }
+    }
+
+    pub(super) fn get(&self, place: usize) -> Option<&Page<K, V>> {
+        match self {
+            Self::Alone(pages) => pages.get(place),
+            Self::Shared(pages) => pages.get(place).map(|page| &**page),
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Page<K, V>> {
+        let (alone, shared) = match self {
+            Self::Alone(pages) => (Some(pages.iter()), None),
+            Self::Shared(pages) => (None, Some(pages.iter().map(|page| &**page))),
+        };
+        alone.into_iter().flatten().chain(shared.into_iter().flatten())
+    }
+}
+
+impl<K: Clone, V: Clone> Pages<K, V> {
+    pub(super) fn get_mut(&mut self, place: usize) -> Option<&mut Page<K, V>> {
+        match self {
+            Self::Alone(pages) => pages.get_mut(place),
+            Self::Shared(pages) => pages.get_mut(place).map(Arc::make_mut),
+        }
+    }
+
+    pub(super) fn push(&mut self, page: Page<K, V>) {
+        match self {
+            Self::Alone(pages) => pages.push(page),
+            Self::Shared(pages) => pages.push_back(Arc::new(page)),
+        }
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Page<K, V>> {
+        match self {
+            Self::Alone(pages) => pages.pop(),
+            Self::Shared(pages) => pages.pop_back().map(Arc::unwrap_or_clone),
+        }
+    }
+
+    pub(super) fn share(&mut self) {
+        if let Self::Alone(pages) = self {
+            *self = Self::Shared(std::mem::take(pages).into_iter().map(Arc::new).collect());
+        }
+    }
+}
