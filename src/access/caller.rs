@@ -22,6 +22,8 @@ pub struct Grant {
 pub struct Caller {
     actor: Actor,
     authority: Authority,
+    /// What the login was held against, as a number that tells it from what stands there later; 0 where there was none.
+    login: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -39,30 +41,47 @@ enum Authority {
 impl Caller {
     /// Anybody, where access is not controlled.
     pub fn of_open_registry() -> Self {
-        Self { actor: Actor::anonymous(), authority: Authority::Open }
+        Self { actor: Actor::anonymous(), authority: Authority::Open, login: 0 }
     }
 
     /// Somebody without credentials.
     pub fn anonymous(rules: Arc<Rules>) -> Self {
-        Self { actor: Actor::anonymous(), authority: Authority::Rules(rules) }
+        Self { actor: Actor::anonymous(), authority: Authority::Rules(rules), login: 0 }
     }
 
     /// A user.
     pub fn user(name: &str, rules: Arc<Rules>) -> Self {
         let actor = Actor { kind: ActorKind::User, name: name.to_owned() };
-        Self { actor, authority: Authority::Rules(rules) }
+        Self { actor, authority: Authority::Rules(rules), login: 0 }
+    }
+
+    /// The same caller, with what its login was held against.
+    pub(super) fn logged_in_by(self, login: u64) -> Self {
+        Self { login, ..self }
+    }
+
+    pub(super) fn login(&self) -> u64 {
+        self.login
+    }
+
+    /// Whether these are the rules that the caller is judged by, or none are.
+    pub(super) fn is_judged_by(&self, rules: &Arc<Rules>) -> bool {
+        match &self.authority {
+            Authority::Rules(own) | Authority::Within(own, ..) => Arc::ptr_eq(own, rules),
+            Authority::Open | Authority::Granted(_) => true,
+        }
     }
 
     /// Somebody with an access token that belongs to a user. `id` is the token's.
     pub fn token(id: &str, user: &str, rules: Arc<Rules>, scopes: Vec<Grant>) -> Self {
         let actor = Actor { kind: ActorKind::Token, name: id.to_owned() };
-        Self { actor, authority: Authority::Within(rules, user.into(), scopes.into()) }
+        Self { actor, authority: Authority::Within(rules, user.into(), scopes.into()), login: 0 }
     }
 
     /// A user to whom an outside issuer has granted this.
     pub fn granted(name: &str, grants: Vec<Grant>) -> Self {
         let actor = Actor { kind: ActorKind::User, name: name.to_owned() };
-        Self { actor, authority: Authority::Granted(grants.into()) }
+        Self { actor, authority: Authority::Granted(grants.into()), login: 0 }
     }
 
     /// Whose changes the log calls them.

@@ -84,7 +84,24 @@ impl Gate {
         let known = guarded.known.load_full();
         let user = login.user.clone();
         guarded.logins.verify(&known.users, login, address).await?;
-        Ok(Caller::user(&user, known.rules.clone()))
+        let login = known.users.hash_of(&user).map_or(0, |hash| guarded.logins.number(hash));
+        Ok(Caller::user(&user, known.rules.clone()).logged_in_by(login))
+    }
+
+    /// A caller who was admitted a while ago, as it would be admitted now: judged by the rules in force, and not at all where the user is
+    /// gone or has another password.
+    pub fn renewed(&self, caller: &Caller) -> Option<Caller> {
+        let Kind::Guarded(guarded) = &*self.0 else { return Some(caller.clone()) };
+        let known = guarded.known.load();
+        if caller.is_judged_by(&known.rules) {
+            return Some(caller.clone());
+        }
+        if !caller.is_known() {
+            return Some(self.nobody()).filter(Caller::may_enter);
+        }
+        let user = &caller.actor().name;
+        let login = guarded.logins.number(known.users.hash_of(user)?);
+        (login == caller.login()).then(|| Caller::user(user, known.rules.clone()).logged_in_by(login))
     }
 
     /// Somebody without credentials.

@@ -88,6 +88,39 @@ fn a_user_who_is_gone_is_refused_at_once() {
 }
 
 #[test]
+fn who_was_admitted_is_judged_by_what_is_in_force() {
+    run(async {
+        let gate = Gate::guarded(known(&[("alice", "one"), ("bob", "one")]), 1_000).unwrap();
+        let alice = gate.admit(Some(basic("alice:one").as_bytes()), None).await.unwrap();
+        assert!(gate.renewed(&alice).unwrap().may(Action::Pull, "a"));
+        assert!(gate.renewed(&gate.nobody()).is_some(), "nothing has changed");
+
+        let users = gate_users(&gate);
+        gate.replace(Known { users: users.clone(), rules: Arc::default() });
+        assert!(alice.may(Action::Pull, "a") && !gate.renewed(&alice).unwrap().may(Action::Pull, "a"));
+        gate.replace(known(&[("bob", "one")]));
+        assert!(gate.renewed(&alice).is_none(), "she is gone");
+        gate.replace(known(&[("alice", "two")]));
+        assert!(gate.renewed(&alice).is_none(), "she has another password");
+        let rules = Rules { anonymous: Anonymous::Pull, ..Rules::default() };
+        gate.replace(Known { users, rules: Arc::new(rules) });
+        let nobody = gate.nobody();
+        assert!(gate.renewed(&nobody).unwrap().may(Action::Pull, "a"));
+        gate.replace(Known::default());
+        assert!(gate.renewed(&nobody).is_none(), "nobody may enter any more");
+        assert!(Gate::open().renewed(&Caller::of_open_registry()).is_some());
+    });
+}
+
+/// The users that a gate knows.
+fn gate_users(gate: &Gate) -> Users {
+    match &*gate.0 {
+        Kind::Guarded(guarded) => guarded.known.load().users.clone(),
+        Kind::Open => panic!("an open gate knows nobody"),
+    }
+}
+
+#[test]
 fn whoever_fails_too_often_has_to_wait() {
     run(async {
         let gate = Gate::guarded(known(&[("alice", "one"), ("bob", "two")]), 3).unwrap();

@@ -109,9 +109,9 @@ impl Logins {
         *hasher.finalize().as_bytes()
     }
 
-    /// The same number for the same user, which nobody outside can tell.
-    fn number(&self, user: &str) -> u64 {
-        let [a, b, c, d, e, f, g, h, ..] = *blake3::keyed_hash(&self.key, user.as_bytes()).as_bytes();
+    /// The same number for the same text, which nobody outside can tell.
+    pub(super) fn number(&self, text: &str) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = *blake3::keyed_hash(&self.key, text.as_bytes()).as_bytes();
         u64::from_le_bytes([a, b, c, d, e, f, g, h])
     }
 }

@@ -1,7 +1,7 @@
 //! Users, rules and certificates that change while the server runs.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
@@ -34,14 +34,21 @@ impl Stream {
         Self(curl, lines)
     }
 
-    /// Reads on until a line has this in it.
+    /// Reads on until this was said, and to the end of that event.
     #[track_caller]
-    fn until(&mut self, part: &str) {
-        let mut line = String::new();
-        while !line.contains(part) {
-            line.clear();
-            assert_ne!(self.1.read_line(&mut line).expect("read from curl"), 0, "the stream ended before {part:?}");
+    fn until(&mut self, part: &str) -> String {
+        let mut read = String::new();
+        while !read.contains(part) || !read.ends_with("\n\n") {
+            assert_ne!(self.1.read_line(&mut read).expect("read from curl"), 0, "the stream ended before {part:?}");
         }
+        read
+    }
+
+    /// What comes until the server ends the stream.
+    fn rest(&mut self) -> String {
+        let mut rest = String::new();
+        self.1.read_to_string(&mut rest).expect("read from curl");
+        rest
     }
 }
 
@@ -126,6 +133,28 @@ fn a_signal_reads_everything_again_and_ends_nothing() {
     registry.hang_up();
     registry.has_said("the certificates cannot be used; those in force stay", 1);
     assert_eq!(shown(&registry), new);
+}
+
+#[test]
+fn a_stream_follows_the_rules() {
+    let files = Files::new(&["alice", "bob", "root"], RULES);
+    let registry = files.start();
+    let root = files.client_of(&registry, "root");
+    root.push_blob("acme/app", b"seen by both");
+    let (mut of_alice, mut of_bob) = (Stream::open(&files, &registry, "alice"), Stream::open(&files, &registry, "bob"));
+    of_alice.until("acme/app");
+    of_bob.until("acme/app");
+
+    files.write_users(&["bob", "root"]);
+    registry.has_said(READ_AGAIN, 1);
+    files.write_rules("[[access]]\nsubject = \"bob\"\nrepositories = [\"labs/**\"]\nactions = [\"pull\"]\n");
+    registry.has_said(READ_AGAIN, 2);
+    root.push_blob("acme/app", b"seen by nobody");
+    root.push_blob("labs/x", b"seen by bob");
+    let bob = of_bob.until("labs/x");
+    assert!(!bob.contains("acme/app"), "{bob}");
+    let rest = of_alice.rest();
+    assert!(!rest.contains("acme/app") && !rest.contains("labs/x"), "{rest}");
 }
 
 /// The certificate that a new connection is shown.

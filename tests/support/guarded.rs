@@ -52,8 +52,9 @@ impl Files {
     /// From now on there are these users. The file is replaced, as careful tools do.
     pub(crate) fn write_users(&self, users: &[&str]) {
         let lines = users.iter().map(|user| {
-            let hash = bcrypt::hash(password(user), 4).expect("hash a password").replace("$2b$", "$2y$");
-            format!("{user}:{hash}\n")
+            // With the same salt each time, so that the line of a user changes only with the user.
+            let hash = bcrypt::hash_with_salt(password(user), 4, [7; 16]).expect("hash a password");
+            format!("{user}:{}\n", hash.format_for_version(bcrypt::Version::TwoY))
         });
         self.replace("users.htpasswd", &lines.collect::<String>());
     }

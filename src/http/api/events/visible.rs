@@ -5,7 +5,7 @@ use tagstone_schema::event::Action;
 use tagstone_schema::policy::Scope;
 use tagstone_schema::{Event, RepositoryName};
 
-use crate::access::Caller;
+use crate::access::{Caller, Gate};
 use crate::http::exchange::Exchange;
 
 /// A client, as far as it matters for what it may see.
@@ -15,17 +15,25 @@ use crate::http::exchange::Exchange;
 ///
 /// **Invariant**: no event reaches a client around this; lists, the stream and Quay's logs all ask here.
 #[derive(Clone, Debug)]
-pub(in crate::http::api) struct Viewer(Caller);
+pub(in crate::http::api) struct Viewer {
+    caller: Caller,
+    gate: Gate,
+}
 
 impl Viewer {
     /// Whoever has sent a request.
     pub(in crate::http::api) fn of(exchange: &Exchange<'_>) -> Self {
-        Self(exchange.caller.clone())
+        Self { caller: exchange.caller.clone(), gate: exchange.site.gate.clone() }
+    }
+
+    /// The client as it would be let in now, for what goes on after its request was. None if it would not be.
+    pub(in crate::http::api) fn renewed(&self) -> Option<Self> {
+        Some(Self { caller: self.gate.renewed(&self.caller)?, gate: self.gate.clone() })
     }
 
     /// Whether the client may see an event at all.
     pub(in crate::http::api) fn sees(&self, event: &AuditEvent<'_>) -> bool {
-        self.0.sees_everything() || repository_of(event).is_some_and(|repository| self.may_pull(repository))
+        self.caller.sees_everything() || repository_of(event).is_some_and(|repository| self.may_pull(repository))
     }
 
     /// The event as the client may see it.
@@ -37,7 +45,7 @@ impl Viewer {
     }
 
     fn may_pull(&self, repository: &RepositoryName) -> bool {
-        self.0.may(Action::Pull, repository.as_str())
+        self.caller.may(Action::Pull, repository.as_str())
     }
 }
 
