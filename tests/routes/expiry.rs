@@ -167,7 +167,7 @@ fn a_protected_tag_outlives_its_expiry() {
         named_image("two").push(&registry, REPO, "other").await;
         let why = registry.check(get(tag("v1/why")), ok(200)).await.json();
         assert_eq!(why["reasons"][0]["seq"], registry.standing().seq - 1);
-        registry.check(head(manifest("held")), outlives(&expires)).await;
+        registry.check(head(manifest("held")), outlives(&held_expires)).await;
     });
 }
 
