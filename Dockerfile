@@ -25,8 +25,8 @@ EXPOSE 5000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["tagstone", "healthcheck"]
 ENTRYPOINT ["tagstone"]
-# A container is reached through its own address, so the server must listen on more than loopback. This version has no
-# authentication, and outside a container it refuses to do so; `--insecure-open` overrides the refusal. What protects the registry
+# A container is reached through its own address, so the server must listen on more than loopback. Without
+# [auth] it refuses to do so; `--insecure-open` overrides the refusal, and means nothing where there are users. What protects the registry
 # here is the port alone: publish it to 127.0.0.1, as above and in docker-compose.yml. `-p 5000:5000` would open it, with full
 # rights for everyone, to every network of the host.
 CMD ["serve", "--data", "/var/lib/tagstone", "--listen", "0.0.0.0:5000", "--insecure-open"]

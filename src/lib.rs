@@ -1,6 +1,7 @@
 //! An OCI container registry whose tags keep their word: every change is one record in an append-only log, and
 //! everything served is a fold of that log.
 
+pub mod access;
 pub mod cli;
 pub mod content;
 pub mod history;
@@ -12,3 +13,4 @@ pub mod registry;
 pub mod serve;
 pub mod settings;
 mod strict_json;
+pub mod tls;

@@ -5,13 +5,17 @@ use std::process::ExitCode;
 
 use tagstone::cli::{Command, Failure};
 use tagstone::serve::serve;
+use tagstone::tls::install_provider;
 use tagstone_replay::content::Layout;
 use tagstone_replay::log::directory::DirectoryLock;
 use tagstone_schema::Position;
 
 fn main() -> ExitCode {
+    install_provider();
     let done = match Command::of_process() {
-        Command::Serve(given) => given.settings().and_then(|settings| serve(&settings).map_err(Failure::failed)),
+        Command::Serve(given) => {
+            given.settings().and_then(|(settings, guards)| serve(&settings, &guards).map_err(Failure::failed))
+        }
         Command::Config(config) => config.run(),
         Command::Healthcheck(check) => check.run(),
         Command::Recover(given) => recover(&given.data, given.head),

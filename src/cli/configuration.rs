@@ -7,7 +7,8 @@ use clap::Subcommand;
 
 use super::Given;
 use super::failure::{Failure, print};
-use crate::settings::{Entry, Settings};
+use crate::serve::Guards;
+use crate::settings::{Entry, Place, Settings, Sources};
 
 /// `tagstone config …`
 #[derive(Debug, Subcommand)]
@@ -39,6 +40,9 @@ impl ConfigCommand {
                         settings.listen
                     );
                 }
+                if let Err(error) = Guards::read(&settings, Sources::default()) {
+                    let _ = writeln!(said, "note: `tagstone serve` does not start with this: {error}");
+                }
                 print(&said)
             }
             Self::Show { given } => {
@@ -52,11 +56,13 @@ impl ConfigCommand {
 /// The entries as a file that, read again, gives the same settings.
 fn document(entries: &[Entry]) -> String {
     let mut document = String::new();
-    let mut section = "";
-    for entry in entries {
-        if entry.section != section {
-            section = entry.section;
-            document.push_str(&format!("\n[{section}]\n"));
+    let mut above = ("", Place::Once);
+    for entry in entries.iter().filter(|entry| entry.place != Place::Pattern) {
+        let (section, place) = (entry.section, entry.place);
+        if (section, place) != above {
+            above = (section, place);
+            let list = matches!(place, Place::Table(_));
+            document.push_str(&if list { format!("\n[[{section}]]\n") } else { format!("\n[{section}]\n") });
         }
         document.push_str(&format!("{} = {} # {}\n", entry.name, entry.value, entry.source));
     }

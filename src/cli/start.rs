@@ -6,13 +6,15 @@ use tracing::{Level, enabled, warn};
 
 use super::failure::Failure;
 use super::{Serve, logging};
+use crate::serve::Guards;
 use crate::settings::Settings;
 
 impl Serve {
-    /// The settings to serve with. Starts the logging, and refuses to go on if the settings are wrong or would let
+    /// The settings to serve with, and the users and certificates that they name. Starts the logging, and refuses to go on if the settings are wrong or would let
     /// everyone in who was not let in on purpose.
-    pub fn settings(self) -> Result<Settings, Failure> {
-        let settings = Settings::load(self.given.sources())?.settings;
+    pub fn settings(self) -> Result<(Settings, Guards), Failure> {
+        let sources = self.given.sources();
+        let settings = Settings::load(sources.clone())?.settings;
         let exposed = settings.check_exposure().err();
         if let (Some(exposed), false) = (exposed, self.insecure_open) {
             return Err(exposed.into());
@@ -25,7 +27,15 @@ impl Serve {
                 exposed.0
             ));
         }
-        Ok(settings)
+        let guards = Guards::read(&settings, sources).map_err(Failure::usage)?;
+        let is_local = settings.listen.ip().to_canonical().is_loopback();
+        if settings.auth.is_on() && settings.tls.is_none() && !is_local {
+            warn!(
+                "passwords are sent in the clear to {}, unless a proxy in front of it speaks TLS; see [tls]",
+                settings.listen
+            );
+        }
+        Ok((settings, guards))
     }
 }
 

@@ -39,6 +39,12 @@ pub(super) fn lies_in_the_past(text: &str) -> bool {
     behind_as_of(text).is_some()
 }
 
+/// The repository that a name is about, of whatever time. Where there is none to be made out, the name itself.
+pub(super) fn repository_of(text: &str) -> &str {
+    let name = behind_as_of(text).and_then(|past| past.split_once('/')).map(|(_, name)| name);
+    name.unwrap_or(text)
+}
+
 fn behind_as_of(text: &str) -> Option<&str> {
     let rest = text.strip_prefix(AS_OF)?;
     if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
@@ -66,6 +72,21 @@ mod tests {
     use tagstone_schema::Timestamp;
 
     use super::*;
+
+    #[test]
+    fn the_repository_that_is_meant() {
+        for (text, repository) in [
+            ("acme/app", "acme/app"),
+            ("as-of/seq-1/acme/app", "acme/app"),
+            ("as-of/whenever/acme/app", "acme/app"),
+            ("as-of/seq-1/as-of/seq-2/app", "as-of/seq-2/app"),
+            ("as-of/seq-1", "as-of/seq-1"),
+            ("as-of", "as-of"),
+            ("as-off/a/b", "as-off/a/b"),
+        ] {
+            assert_eq!(repository_of(text), repository);
+        }
+    }
 
     #[test]
     fn names() {

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::HttpRequest;
 use actix_web::dev::Extensions;
 use actix_web::rt::net::TcpStream;
@@ -58,7 +59,8 @@ impl Connections {
 
     /// Notes a new connection.
     pub(super) fn opened(&self, stream: &dyn Any, data: &mut Extensions) {
-        let Some(stream) = stream.downcast_ref::<TcpStream>() else { return };
+        let encrypted = || stream.downcast_ref::<TlsStream<TcpStream>>().map(|stream| stream.get_ref().0);
+        let Some(stream) = stream.downcast_ref::<TcpStream>().or_else(encrypted) else { return };
         // Without a second handle, which only a lack of file descriptors denies, the connection is not watched.
         let Ok(socket) = stream.as_fd().try_clone_to_owned() else { return };
         let connection = Arc::new(Connection {

@@ -15,7 +15,8 @@ use super::exchange::{Answer, Exchange, readable, writable};
 use super::manifests::header_value;
 use super::refused::Refused;
 use super::route::Route;
-use super::{api, blobs, delete, extensions, lists, manifests, probes, push, referrers, tag_history, uploads};
+use super::site::Site;
+use super::{api, blobs, delete, door, extensions, lists, manifests, probes, push, referrers, tag_history, uploads};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
@@ -25,30 +26,44 @@ pub(super) async fn dispatch(request: HttpRequest, entrance: Data<Entrance>, pay
     let _busy = Connection::of(&request).map(Connection::busy);
     let request_id = entrance.next_request_id();
     let mut response = match entrance.site() {
-        Some(site) => served(&Exchange { site, request: &request, request_id: &request_id }, payload).await,
+        Some(site) => served(site, &request, &request_id, payload).await,
         None => recovering(&request),
     };
     response.headers_mut().insert(REQUEST_ID, header_value(&request_id));
     response
 }
 
-async fn served(exchange: &Exchange<'_>, payload: Payload) -> HttpResponse {
+async fn served(site: &Site, request: &HttpRequest, request_id: &str, payload: Payload) -> HttpResponse {
     let began = Instant::now();
-    let (site, request) = (exchange.site, exchange.request);
     let path = percent_decode_str(request.uri().path()).decode_utf8();
     let route = path.as_deref().map_or_else(|_| Route::undecodable(request.uri().path()), Route::of);
     let answer = if request.uri().path_and_query().is_some_and(|path| path.as_str().len() > site.limits.uri_bytes) {
         let message = format!("the path and query have more than the {} bytes that are allowed", site.limits.uri_bytes);
         Err(Refused::at(route, Refusal::new(StatusCode::URI_TOO_LONG, Code::SizeInvalid, message)))
     } else {
-        answer(exchange, route, payload).await
+        admitted(site, request, request_id, route, payload).await
     };
     let refused = answer.as_ref().err().map(|refusal| refusal.message.clone());
     let response = answer.unwrap_or_else(|refusal| refusal.response(request));
     let status = response.status();
     site.metrics.request(route.index(), status.as_u16(), began.elapsed());
-    log(exchange, status, refused.as_deref(), began);
+    log(site, request, request_id, status, refused.as_deref(), began);
     response
+}
+
+/// Answers whoever may ask.
+async fn admitted(
+    site: &Site,
+    request: &HttpRequest,
+    request_id: &str,
+    route: Route<'_>,
+    payload: Payload,
+) -> Result<HttpResponse, Refused> {
+    let address = site.proxies.client(request);
+    let caller = door::enter(site, request, route, address).await.map_err(|refusal| Refused::at(route, refusal))?;
+    let exchange = Exchange { site, request, request_id, caller, address };
+    door::check(&exchange, route).map_err(|refusal| Refused::at(route, refusal))?;
+    answer(&exchange, route, payload).await
 }
 
 async fn answer(exchange: &Exchange<'_>, route: Route<'_>, payload: Payload) -> Result<HttpResponse, Refused> {
@@ -120,16 +135,23 @@ fn unknown(exchange: &Exchange<'_>) -> Refusal {
 }
 
 /// One line for each change and each failure; reads are lines only at level debug.
-fn log(exchange: &Exchange<'_>, status: StatusCode, refused: Option<&str>, began: Instant) {
-    let read = matches!(*exchange.request.method(), Method::GET | Method::HEAD);
+fn log(
+    site: &Site,
+    request: &HttpRequest,
+    request_id: &str,
+    status: StatusCode,
+    refused: Option<&str>,
+    began: Instant,
+) {
+    let read = matches!(*request.method(), Method::GET | Method::HEAD);
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(
-                request_id = exchange.request_id,
-                method = %exchange.request.method(),
-                path = exchange.request.uri().path(),
+                request_id,
+                method = %request.method(),
+                path = request.uri().path(),
                 status = status.as_u16(),
-                address = exchange.peer().map(tracing::field::display),
+                address = site.proxies.client(request).map(tracing::field::display),
                 micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
                 refused,
                 "request"

@@ -10,6 +10,7 @@ use super::as_of::lies_in_the_past;
 use super::error::Refusal;
 use super::query::Query;
 use super::site::Site;
+use crate::access::Caller;
 use crate::registry::{Command, Committed, Submission, WriteError};
 
 /// `Docker-Content-Digest`, the digest of what is answered or was stored.
@@ -23,6 +24,9 @@ pub(super) struct Exchange<'a> {
     pub(super) site: &'a Site,
     pub(super) request: &'a HttpRequest,
     pub(super) request_id: &'a str,
+    pub(super) caller: Caller,
+    /// The address of the client.
+    pub(super) address: Option<IpAddr>,
 }
 
 impl Exchange<'_> {
@@ -50,11 +54,11 @@ impl Exchange<'_> {
     }
 
     pub(super) fn peer(&self) -> Option<IpAddr> {
-        self.request.peer_addr().map(|address| address.ip())
+        self.address
     }
 
     pub(super) fn actor(&self) -> Actor {
-        Actor::anonymous()
+        self.caller.actor().clone()
     }
 
     pub(super) fn origin(&self) -> Origin {

@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use serde::Serialize;
 use serde_json::{Map, json};
 use tagstone_replay::audit::past::Question;
+use tagstone_schema::event::Action;
 
 use super::asked::Asked;
 use super::exchange::{Answer, Exchange};
@@ -40,7 +41,8 @@ pub(super) async fn tags(exchange: &Exchange<'_>, name: &str) -> Answer {
 pub(super) fn catalog(exchange: &Exchange<'_>) -> Answer {
     let page = Page::of(&exchange.query(), exchange.site.limits.page_entries)?;
     let snapshot = exchange.site.published.load();
-    let entries = snapshot.state.repositories_after(page.last.as_deref()).map(|(name, _)| name.as_str());
+    let names = snapshot.state.repositories_after(page.last.as_deref()).map(|(name, _)| name.as_str());
+    let entries = names.filter(|name| exchange.caller.may(Action::Pull, name));
     let (repositories, more) = page.take(entries);
     let mut response = HttpResponse::Ok();
     if let (true, Some(last)) = (more, repositories.last()) {

@@ -2,10 +2,12 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
+use rustls::ServerConfig;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::configure;
@@ -15,7 +17,7 @@ use super::entrance::Entrance;
 use super::site::Site;
 
 /// How the server listens.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub struct Listening {
     /// Where.
     pub address: SocketAddr,
@@ -25,6 +27,10 @@ pub struct Listening {
     pub connections: usize,
     /// How long requests in flight may take when the server is stopped.
     pub shutdown_grace: Duration,
+    /// How TLS is spoken; without it, everything is in the clear.
+    pub tls: Option<ServerConfig>,
+    /// What is done at SIGHUP. It may read files.
+    pub hung_up: Arc<dyn Fn() + Send + Sync>,
 }
 
 /// Why nothing is served.
@@ -62,11 +68,12 @@ where
     T: Send + 'static,
     E: Send + 'static,
 {
-    let failed = |source| ServerError::Listen { address: listening.address, source };
+    let address = listening.address;
+    let failed = |source| ServerError::Listen { address, source };
     let entrance = Data::new(Entrance::closed());
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     actix_web::rt::System::new().block_on(async move {
-        let mut signals = Signals::new().map_err(failed)?;
+        let mut signals = Signals::new(listening.hung_up).map_err(failed)?;
         let connections = Connections::new();
         let opened = connections.clone();
         let (inside, stopping) = (entrance.clone(), connections.clone());
@@ -77,9 +84,13 @@ where
             .client_request_timeout(listening.head_timeout)
             .max_connections(descriptors::affordable(listening.connections).div_ceil(workers))
             .shutdown_timeout(listening.shutdown_grace.as_secs().max(1))
-            .disable_signals()
-            .bind(listening.address)
-            .map_err(failed)?;
+            .disable_signals();
+        let scheme = if listening.tls.is_some() { "https" } else { "http" };
+        let server = match listening.tls {
+            Some(tls) => server.bind_rustls_0_23(address, tls),
+            None => server.bind(address),
+        };
+        let server = server.map_err(failed)?;
         let addresses = server.addrs();
         let server = server.run();
         let handle = server.handle();
@@ -102,7 +113,7 @@ where
             }
         };
         if let Some(address) = addresses.first() {
-            announce(*address);
+            announce(scheme, *address);
         }
         actix_web::rt::spawn(async move {
             signals.asked_to_stop().await;
@@ -127,10 +138,10 @@ async fn in_a_thread<T: Send + 'static, E>(work: impl FnOnce() -> T + Send + 'st
     result.await.map_err(|_| ServerError::Ended("the recovery panicked".to_owned()))
 }
 
-fn announce(address: SocketAddr) {
+fn announce(scheme: &str, address: SocketAddr) {
     let mut out = io::stdout().lock();
     // Where standard output is closed, nobody waits for the line.
-    let _ = writeln!(out, "tagstone listening on http://{address}").and_then(|()| out.flush());
+    let _ = writeln!(out, "tagstone listening on {scheme}://{address}").and_then(|()| out.flush());
 }
 
 /// Looks after silent connections for as long as the server runs.
@@ -146,14 +157,16 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    hung_up: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl Signals {
-    fn new() -> io::Result<Self> {
+    fn new(hung_up: Arc<dyn Fn() + Send + Sync>) -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
+            hung_up,
         })
     }
 
@@ -164,7 +177,9 @@ impl Signals {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
                 _ = self.hang_up.recv() => {
-                    tracing::info!("SIGHUP: this version has no users, access rules or certificates to read again");
+                    let hung_up = self.hung_up.clone();
+                    // Files are read beside the requests; a failure is told in the log.
+                    drop(tokio::task::spawn_blocking(move || hung_up()));
                 }
             }
         }

@@ -10,6 +10,8 @@ use tagstone_replay::log::RecordReader;
 use tagstone_schema::Digest;
 
 use super::api::{ArchiveQuestions, Fingerprints, LongQuestions, OpenStreams};
+use super::client_address::TrustedProxies;
+use crate::access::Gate;
 use crate::content::ContentStore;
 use crate::history::History;
 use crate::metrics::Metrics;
@@ -40,6 +42,10 @@ pub struct Limits {
 
 /// What a site is made of.
 pub struct Parts {
+    /// Who is let in.
+    pub gate: Gate,
+    /// Who is believed when it says for whom it asks.
+    pub proxies: TrustedProxies,
     /// The state that readers see.
     pub published: Published,
     /// The time by which tags expire.
@@ -60,6 +66,8 @@ pub struct Parts {
 
 /// A registry as its requests see it.
 pub struct Site {
+    pub(super) gate: Gate,
+    pub(super) proxies: TrustedProxies,
     pub(super) published: Published,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) writer: WriterHandle,
@@ -80,13 +88,15 @@ pub struct Site {
 impl Site {
     /// A site over an opened registry. `cache_bytes` bounds the memory for manifests.
     pub fn new(parts: Parts, limits: Limits, sparse: Sparse, cache_bytes: u64) -> Self {
-        let Parts { published, clock, writer, content, history, records, metrics, pruner } = parts;
+        let Parts { gate, proxies, published, clock, writer, content, history, records, metrics, pruner } = parts;
         // Most manifests have some hundred bytes up to a few thousand.
         let entries = usize::try_from(cache_bytes / 2048).unwrap_or(usize::MAX).max(16);
         let manifests = Cache::with_weighter(entries, cache_bytes, ByBytes);
         let streams = OpenStreams::new(limits.event_streams);
         let (fingerprints, questions) = (Fingerprints::default(), LongQuestions::default());
         Self {
+            gate,
+            proxies,
             published,
             clock,
             writer,

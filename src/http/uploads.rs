@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName};
 use actix_web::web::Payload;
 use actix_web::{HttpResponse, HttpResponseBuilder};
+use tagstone_schema::event::Action;
 use tagstone_schema::{Algorithm, Digest, RepositoryName};
 
 use super::body::Body;
@@ -51,9 +52,11 @@ async fn mount(
 ) -> Result<bool, Refusal> {
     let source = {
         let snapshot = exchange.site.published.load();
+        // What the client may not pull is not there for it, whether it names the repository or not.
+        let visible = |repository: &RepositoryName| exchange.caller.may(Action::Pull, repository.as_str());
         match from {
-            Some(from) => from.parse().ok(),
-            None => snapshot.state.blob_holders(digest).next().cloned(),
+            Some(from) => from.parse().ok().filter(visible),
+            None => snapshot.state.blob_holders(digest).find(|holder| visible(holder)).cloned(),
         }
     };
     let Some(from) = source else { return Ok(false) };

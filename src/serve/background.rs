@@ -9,6 +9,7 @@ use std::time::Duration;
 use tagstone_schema::{Actor, Id, Origin, Timestamp};
 
 use super::checkpoint::Checkpoints;
+use super::guards::Guards;
 use super::verification::Verifying;
 use crate::content::ContentStore;
 use crate::metrics::Metrics;
@@ -90,6 +91,14 @@ pub(super) fn wake_writer(published: Published, clock: Arc<dyn Clock>, writer: W
             writer.wake();
         }
     })
+}
+
+/// How often it is looked whether users and rules of access have changed.
+const ACCESS_PAUSE: Duration = Duration::from_secs(1);
+
+/// Reads users and rules of access again when their files change.
+pub(super) fn watch_access(guards: Guards) -> io::Result<Periodic> {
+    Periodic::spawn("access", ACCESS_PAUSE, move || guards.reload_if_changed())
 }
 
 /// How often it is looked whether a snapshot is due.

@@ -2,6 +2,7 @@
 
 mod background;
 mod checkpoint;
+mod guards;
 mod presence;
 mod start;
 mod verification;
@@ -17,16 +18,18 @@ use tagstone_schema::Digest;
 
 use crate::content::ContentStore;
 use crate::history::Follower;
-use crate::http::{self, Limits, Listening, Parts, ServerError, Site};
+use crate::http::{self, Limits, Listening, Parts, ServerError, Site, TrustedProxies};
 use crate::metrics::{Metrics, WriterMetrics};
 use crate::registry::{
     BatchBytes, Clock, LogDamage, Progress, Pruner, Published, ReadOnly, Sparse, SystemClock, Writer, WriterSettings,
     Writing,
 };
 use crate::settings::Settings;
+use crate::tls::{Certificates, TlsError};
 
 use background::Background;
 use checkpoint::Checkpoints;
+pub use guards::{GuardError, Guards};
 pub use start::Opened;
 use verification::Verifying;
 
@@ -45,6 +48,9 @@ pub enum ServeError {
     /// The content cannot be opened.
     #[error("the data directory cannot be opened: {0}")]
     Content(#[from] io::Error),
+    /// The certificates cannot be used.
+    #[error("tls: {0}")]
+    Tls(#[from] TlsError),
     /// The address cannot be listened on, or the server ended.
     #[error("{0}")]
     Server(String),
@@ -54,13 +60,14 @@ pub enum ServeError {
 }
 
 /// Serves until a signal says to stop.
-pub fn serve(settings: &Settings) -> Result<(), ServeError> {
+pub fn serve(settings: &Settings, guards: &Guards) -> Result<(), ServeError> {
     let layout = Layout::new(&settings.data);
     create_directory(layout.root())?;
     let _lock = DirectoryLock::take(&layout.lock())?;
-    let recovering = settings.clone();
+    let (recovering, guarding) = (settings.clone(), guards.clone());
+    let listening = listening(settings, guards)?;
     let background =
-        http::serve(listening(settings), move || recover(&layout, &recovering)).map_err(|error| match error {
+        http::serve(listening, move || recover(&layout, &recovering, &guarding)).map_err(|error| match error {
             ServerError::Listen { .. } | ServerError::Ended(_) => ServeError::Server(error.to_string()),
             ServerError::Recovery(error) => error,
         })?;
@@ -71,7 +78,7 @@ pub fn serve(settings: &Settings) -> Result<(), ServeError> {
 }
 
 /// Opens the registry, and starts what works in the background.
-fn recover(layout: &Layout, settings: &Settings) -> Result<(Site, Background), ServeError> {
+fn recover(layout: &Layout, settings: &Settings, guards: &Guards) -> Result<(Site, Background), ServeError> {
     let registry = Opened::open(layout, settings)?;
     let metrics = Metrics::new(&http::ROUTE_LABELS)?;
     metrics.observe_head(registry.log.head());
@@ -108,9 +115,11 @@ fn recover(layout: &Layout, settings: &Settings) -> Result<(Site, Background), S
         background::expire_uploads(content.clone(), settings.uploads.lifetime)?,
         background::wake_writer(published.clone(), clock.clone(), handle.clone())?,
         background::prune(pruner.clone(), metrics.clone(), settings.prune.interval)?,
+        background::watch_access(guards.clone())?,
     ];
     let checkpoints = (checkpoints, published.clone());
-    let parts = Parts { published, clock, writer: handle, content, history, records, metrics, pruner };
+    let (gate, proxies) = (guards.gate.clone(), TrustedProxies::new(&settings.http.trusted_proxies));
+    let parts = Parts { gate, proxies, published, clock, writer: handle, content, history, records, metrics, pruner };
     Ok((site(settings, parts), Background { writing, following, periodic, pruning, verifying, checkpoints }))
 }
 
@@ -161,13 +170,16 @@ pub fn writer_settings(settings: &Settings) -> WriterSettings {
     WriterSettings { batch: bounded(settings.writer.batch), queue: bounded(settings.writer.queue) }
 }
 
-fn listening(settings: &Settings) -> Listening {
-    Listening {
+fn listening(settings: &Settings, guards: &Guards) -> Result<Listening, TlsError> {
+    let hung_up = guards.clone();
+    Ok(Listening {
+        tls: guards.certificates.as_ref().map(Certificates::server).transpose()?,
+        hung_up: Arc::new(move || hung_up.reload()),
         address: settings.listen,
         head_timeout: settings.limits.head_timeout,
         connections: bounded(settings.limits.connections),
         shutdown_grace: settings.shutdown_grace,
-    }
+    })
 }
 
 fn bounded(value: u64) -> usize {

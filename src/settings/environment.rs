@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use super::given::Given;
 use super::nearest;
 use super::problem::{Problem, Source};
-use super::reader::Entry;
+use super::reader::{Entry, Place};
 
 const PREFIX: &str = "TAGSTONE_";
 
@@ -53,7 +53,8 @@ impl Environment {
 
     /// A problem for each variable with the prefix that sets nothing.
     pub(super) fn unknown(&self, entries: &[Entry]) -> Vec<Problem> {
-        let known: Vec<String> = entries.iter().map(Entry::variable).collect();
+        let once = entries.iter().filter(|entry| entry.place == Place::Once);
+        let known: Vec<String> = once.map(Entry::variable).collect();
         let strangers = self.variables.keys().filter(|name| {
             name.starts_with(PREFIX)
                 && !known.contains(name)

@@ -5,20 +5,19 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
-use toml::de::{DeString, DeTable, DeValue};
+use toml::de::{DeArray, DeString, DeTable, DeValue};
 
 use super::given::Given;
 use super::nearest;
 use super::problem::{Problem, Source};
-use super::reader::{Entry, unknown_key};
+use super::reader::{Entry, Place, unknown_key};
 
 /// Bytes of the largest file that is read as settings; more is some other file.
 const FILE_BYTES: u64 = 1 << 20;
 
 /// Sections of the documented interface that this version lacks. They mostly guard something, so a file that relies on
 /// them must not start a server that ignores them.
-const UNAVAILABLE: [(&str, &str); 4] =
-    [("tls", "[tls]"), ("auth", "[auth]"), ("access", "[[access]]"), ("collect", "[collect]")];
+const UNAVAILABLE: [(&str, &str); 2] = [("collect", "[collect]"), ("auth.bearer", "[auth.bearer]")];
 
 /// What to say about a section that only later versions have.
 pub(super) fn unavailable(section: &str) -> Option<String> {
@@ -40,6 +39,8 @@ struct Value {
     given: Given,
     /// The values of a section; `None` for anything else.
     members: Option<Vec<Value>>,
+    /// The sections of a list of sections.
+    tables: Vec<Value>,
 }
 
 impl File {
@@ -70,12 +71,33 @@ impl File {
         Some((value.given.clone(), self.source(value)))
     }
 
+    /// Where a section stands.
+    pub(super) fn place_of(&self, section: &str) -> Option<Source> {
+        named(&self.values, section).map(|value| self.source(value))
+    }
+
+    /// Where the sections of a list stand.
+    pub(super) fn tables(&self, list: &str) -> Vec<Source> {
+        let tables = named(&self.values, list).map(|value| value.tables.as_slice()).unwrap_or_default();
+        tables.iter().map(|table| self.source(table)).collect()
+    }
+
+    /// A value in one section of a list.
+    pub(super) fn find_in(&self, list: &str, place: usize, name: &str) -> Option<(Given, Source)> {
+        let table = named(&self.values, list)?.tables.get(place)?;
+        let value = named(table.members.as_ref()?, name)?;
+        Some((value.given.clone(), self.source(value)))
+    }
+
     /// A problem for each key and section that is not declared.
     pub(super) fn unknown(&self, entries: &[Entry]) -> Vec<Problem> {
         let is_section = |name: &str| entries.iter().any(|entry| entry.section == name);
+        let is_list = |name: &str| entries.iter().any(|entry| entry.section == name && entry.place == Place::Pattern);
         let mut problems = Vec::new();
         for value in &self.values {
-            if is_section(&value.name) {
+            if is_list(&value.name) {
+                problems.extend(self.unknown_in_list(entries, value));
+            } else if is_section(&value.name) {
                 problems.extend(self.unknown_in(entries, value));
             } else if let Some(what) = unknown(entries, value) {
                 problems.push(Problem::new(self.source(value), what));
@@ -94,8 +116,23 @@ impl File {
         let is_declared = |name: &str| entries.iter().any(|entry| entry.section == section.name && entry.name == name);
         let strangers = members.iter().filter(|member| !is_declared(&member.name));
         strangers
-            .map(|member| Problem::new(self.source(member), unknown_key(entries, &section.name, &member.name)))
+            .map(|member| {
+                let what = unavailable(&format!("{}.{}", section.name, member.name))
+                    .unwrap_or_else(|| unknown_key(entries, &section.name, &member.name));
+                Problem::new(self.source(member), what)
+            })
             .collect()
+    }
+
+    /// A problem for each key that is not declared, in all sections of a list.
+    fn unknown_in_list(&self, entries: &[Entry], list: &Value) -> Vec<Problem> {
+        if list.tables.is_empty() && list.given != Given::List(Vec::new()) {
+            let (name, given) = (&list.name, &list.given);
+            let what = format!("{name} is {given}, but it is a list of sections: write [[{name}]] above each");
+            return vec![Problem::new(self.source(list), what)];
+        }
+        let strange = |table: &Value| self.unknown_in(entries, table);
+        list.tables.iter().flat_map(strange).collect()
     }
 
     fn source(&self, value: &Value) -> Source {
@@ -120,13 +157,28 @@ fn unknown(entries: &[Entry], value: &Value) -> Option<String> {
 }
 
 fn values(lines: &Lines, table: &DeTable<'_>) -> Vec<Value> {
-    let value = |(name, value): (&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>)| Value {
-        name: name.get_ref().to_string(),
-        line: lines.at(name.span().start),
-        given: Given::from(value.get_ref()),
-        members: value.get_ref().as_table().map(|members| values(lines, members)),
+    let value = |(name, value): (&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>)| {
+        let line = lines.at(name.span().start);
+        valued(lines, name.get_ref(), line, value)
     };
     table.iter().map(value).collect()
+}
+
+fn valued(lines: &Lines, name: &str, line: usize, value: &Spanned<DeValue<'_>>) -> Value {
+    let table = |element: &Spanned<DeValue<'_>>| Value {
+        // Whether it is a section is known from its members.
+        tables: Vec::new(),
+        ..valued(lines, name, lines.at(element.span().start), element)
+    };
+    let is_list = |array: &&DeArray<'_>| array.iter().any(|element| element.get_ref().is_table());
+    let tables = value.get_ref().as_array().filter(is_list);
+    Value {
+        name: name.to_owned(),
+        line,
+        given: Given::from(value.get_ref()),
+        members: value.get_ref().as_table().map(|members| values(lines, members)),
+        tables: tables.map(|array| array.iter().map(table).collect()).unwrap_or_default(),
+    }
 }
 
 /// The positions of the line ends, by which a byte's line is found.

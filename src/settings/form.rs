@@ -24,7 +24,8 @@ pub(super) trait Form {
     fn takes(&self) -> String;
 }
 
-fn quoted(text: &str) -> String {
+/// A text as TOML.
+pub(super) fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 
@@ -64,6 +65,26 @@ impl Form for Directory {
 
     fn takes(&self) -> String {
         "a directory".to_owned()
+    }
+}
+
+/// A file that need not be named; the empty text names none.
+pub(super) struct OptionalFile;
+
+impl Form for OptionalFile {
+    type Value = Option<PathBuf>;
+
+    fn read(&self, given: &Given) -> Option<Option<PathBuf>> {
+        let text = given.text()?;
+        (!text.contains('\0')).then(|| (!text.is_empty()).then(|| PathBuf::from(text)))
+    }
+
+    fn write(&self, value: &Option<PathBuf>) -> String {
+        quoted(&value.as_deref().map(std::path::Path::to_string_lossy).unwrap_or_default())
+    }
+
+    fn takes(&self) -> String {
+        "a file".to_owned()
     }
 }
 

@@ -7,6 +7,9 @@ use toml::de::{DeArray, DeInteger, DeValue};
 /// Characters of a value that an error repeats; a misplaced certificate need not fill the screen.
 const SHOWN_CHARS: usize = 100;
 
+/// Elements of a list that an error repeats.
+const SHOWN_ELEMENTS: usize = 5;
+
 /// A value from a flag, a variable, or a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Given {
@@ -18,6 +21,8 @@ pub(super) enum Given {
     Integer(String, Option<u64>),
     /// A TOML boolean.
     Boolean(bool),
+    /// A TOML list of values.
+    List(Vec<Given>),
     /// A TOML value of a type that no key has, with its name.
     Other(&'static str),
 }
@@ -26,6 +31,20 @@ impl Given {
     pub(super) fn text(&self) -> Option<&str> {
         match self {
             Self::Plain(text) | Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The elements of a list. Text without a type writes them as TOML does, or only separates them by commas.
+    pub(super) fn list(&self) -> Option<Vec<Self>> {
+        match self {
+            Self::Plain(text) if text.starts_with('[') => {
+                let value = DeValue::parse(text).ok()?;
+                value.get_ref().as_array().map(elements)
+            }
+            Self::Plain(text) if text.trim().is_empty() => Some(Vec::new()),
+            Self::Plain(text) => Some(text.split(',').map(|part| Self::Plain(part.trim().to_owned())).collect()),
+            Self::List(elements) => Some(elements.clone()),
             _ => None,
         }
     }
@@ -56,7 +75,7 @@ impl From<&DeValue<'_>> for Given {
             DeValue::Float(_) => Self::Other("a number with a fraction"),
             DeValue::Datetime(_) => Self::Other("a date or time"),
             DeValue::Array(array) if is_tables(array) => Self::Other("a list of sections"),
-            DeValue::Array(_) => Self::Other("a list"),
+            DeValue::Array(array) => Self::List(elements(array)),
             DeValue::Table(_) => Self::Other("a section"),
         }
     }
@@ -65,6 +84,10 @@ impl From<&DeValue<'_>> for Given {
 fn unsigned(integer: &DeInteger<'_>) -> Option<u64> {
     let digits = integer.as_str();
     u64::from_str_radix(digits.strip_prefix('+').unwrap_or(digits), integer.radix()).ok()
+}
+
+fn elements(array: &DeArray<'_>) -> Vec<Given> {
+    array.iter().map(|element| Given::from(element.get_ref())).collect()
 }
 
 fn is_tables(array: &DeArray<'_>) -> bool {
@@ -81,6 +104,14 @@ impl fmt::Display for Given {
             }
             Self::Integer(text, _) => write!(f, "the number {text}"),
             Self::Boolean(value) => write!(f, "the boolean {value}"),
+            Self::List(elements) if elements.is_empty() => f.write_str("an empty list"),
+            Self::List(elements) => {
+                f.write_str("a list of ")?;
+                for (number, element) in elements.iter().take(SHOWN_ELEMENTS).enumerate() {
+                    write!(f, "{}{element}", if number == 0 { "" } else { ", " })?;
+                }
+                f.write_str(if elements.len() > SHOWN_ELEMENTS { " and so on" } else { "" })
+            }
             Self::Other(kind) => f.write_str(kind),
         }
     }

@@ -28,6 +28,8 @@ pub struct Limits {
     pub connections: u64,
     /// Bytes of the longest request target; a longer one is refused with 414.
     pub uri_bytes: u64,
+    /// Failed logins a minute that are forgiven to one address; further attempts are refused with 429.
+    pub failed_logins: u64,
 }
 
 impl Limits {
@@ -50,6 +52,7 @@ impl Limits {
             connections: section.take("connections", 25_000, &Number::new("connections", 1, 1_000_000)),
             // The HTTP library ends a connection whose head is beyond 128 KiB, so a target must stay well below.
             uri_bytes: section.take("uri_bytes", 8_192, &Number::bytes(1 << 10, 64 << 10)),
+            failed_logins: section.take("failed_logins", 30, &Number::new("logins a minute", 1, 1_000_000)),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! `config show` and the check of `docs/configuration.md` all follow from that line. To add a section, write such a
 //! struct and gather it in `Settings::gather`.
 
+mod auth;
 mod content;
 mod duration;
 mod environment;
@@ -13,11 +14,14 @@ mod file;
 mod form;
 mod given;
 mod limits;
+mod lists;
 mod log;
 mod nearest;
 mod policies;
 mod problem;
 mod reader;
+mod tables;
+mod tls;
 mod writer;
 
 use std::ffi::OsString;
@@ -25,13 +29,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use auth::Auth;
 pub use content::{Content, Manifests, Uploads};
 pub use exposure::Exposed;
 pub use limits::Limits;
 pub use log::{Log, LogFormat};
 pub use policies::{Immutability, Prune};
 pub use problem::{Problem, Source};
-pub use reader::Entry;
+pub use reader::{Entry, Place};
+pub use tls::{Http, Tls};
 pub use writer::{Store, Writer};
 
 use environment::Environment;
@@ -48,6 +54,12 @@ pub struct Settings {
     pub data: PathBuf,
     /// How long a stop waits for requests in flight.
     pub shutdown_grace: Duration,
+    /// `[http]`
+    pub http: Http,
+    /// `[tls]`; without it, the server speaks in the clear.
+    pub tls: Option<Tls>,
+    /// `[auth]` and `[[access]]`
+    pub auth: Auth,
     /// `[log]`
     pub log: Log,
     /// `[limits]`
@@ -140,6 +152,9 @@ impl Settings {
             listen: top.take("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 5000)), &Address),
             data: top.take("data", PathBuf::from("./tagstone-data"), &Directory),
             shutdown_grace: top.take("shutdown_grace", Duration::from_secs(30), &Span::seconds(0, 3600)),
+            http: Http::gather(&mut reader.section("http")),
+            tls: Tls::gather(&mut reader.section("tls")),
+            auth: Auth::gather(reader),
             log: Log::gather(&mut reader.section("log")),
             limits: Limits::gather(&mut reader.section("limits")),
             uploads: Uploads::gather(&mut reader.section("uploads")),
@@ -159,7 +174,9 @@ mod tests {
 
     #[test]
     fn names_are_unique_in_the_environment() {
-        let mut names: Vec<_> = Settings::declared().iter().map(Entry::variable).collect();
+        let declared = Settings::declared();
+        let once = declared.iter().filter(|entry| entry.place == Place::Once);
+        let mut names: Vec<_> = once.map(Entry::variable).collect();
         names.sort();
         let before = names.len();
         names.dedup();

@@ -1,8 +1,10 @@
 //! Reads the declared keys one after another from wherever they were given.
 
+use std::path::PathBuf;
+
 use super::environment::{self, Environment};
 use super::file::File;
-use super::form::Form;
+use super::form::{Form, OptionalFile};
 use super::given::Given;
 use super::problem::{Problem, Source};
 use super::{Flags, nearest};
@@ -22,6 +24,19 @@ pub struct Entry {
     pub value: String,
     /// Where the value came from.
     pub source: Source,
+    /// Whether the key stands once, or in each of several sections of one name.
+    pub place: Place,
+}
+
+/// How often a key can stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Once.
+    Once,
+    /// In each section of a list of sections, of which this is none: it only tells that there is such a key.
+    Pattern,
+    /// In the section of a list that has this place, counted from 0.
+    Table(usize),
 }
 
 impl Entry {
@@ -41,9 +56,9 @@ impl Entry {
 pub(super) struct Reader {
     flags: Flags,
     environment: Environment,
-    file: Option<File>,
-    entries: Vec<Entry>,
-    problems: Vec<Problem>,
+    pub(super) file: Option<File>,
+    pub(super) entries: Vec<Entry>,
+    pub(super) problems: Vec<Problem>,
 }
 
 impl Reader {
@@ -114,6 +129,7 @@ impl Section<'_> {
             value: written.clone(),
             source: Source::Default,
             default: written,
+            place: Place::Once,
         };
         let mut winner = None;
         for (given, source) in self.reader.given(self.name, name) {
@@ -130,6 +146,38 @@ impl Section<'_> {
         self.reader.entries.push(entry);
         winner.unwrap_or(default)
     }
+
+    /// [`Section::take`] of a file that need not be named. A relative path in a settings file is relative to that file.
+    pub(super) fn take_path(&mut self, name: &'static str, form: &OptionalFile) -> Option<PathBuf> {
+        let path = self.take(name, None, form)?;
+        let entry = self.reader.entries.last_mut()?;
+        let Source::File(file, _) = &entry.source else { return Some(path) };
+        let path = file.parent().map_or(path.clone(), |directory| directory.join(&path));
+        entry.value = form.write(&Some(path.clone()));
+        Some(path)
+    }
+
+    /// Notes that a key, which is right by itself, does not suit others, unless nobody has set it.
+    pub(super) fn refuse(&mut self, name: &str, what: &str) {
+        let given = self.reader.entries.iter().find(|entry| entry.section == self.name && entry.name == name);
+        let source = given.map(|entry| entry.source.clone()).filter(|source| *source != Source::Default);
+        if let Some(source) = source {
+            self.reader.problems.push(Problem::new(source, what));
+        }
+    }
+
+    /// Where the section stands in the file, if it is there and does not say anything of a key.
+    pub(super) fn without(&self, name: &str) -> Option<Source> {
+        if !self.reader.given(self.name, name).is_empty() {
+            return None;
+        }
+        self.reader.file.as_ref()?.place_of(self.name)
+    }
+
+    /// Notes a problem.
+    pub(super) fn note(&mut self, source: Source, what: &str) {
+        self.reader.problems.push(Problem::new(source, what));
+    }
 }
 
 fn judge<F: Form>(
@@ -140,15 +188,22 @@ fn judge<F: Form>(
 ) -> Result<F::Value, Problem> {
     let given = given?;
     form.read(&given).ok_or_else(|| {
-        let (path, takes, default) = (entry.path(), &entry.takes, &entry.default);
-        Problem::new(source.clone(), format!("{path} is {given}, but takes {takes}, such as {default}"))
+        let (path, takes) = (entry.path(), &entry.takes);
+        let example = match entry.default.as_str() {
+            "\"\"" | "[]" => String::new(),
+            default => format!(", such as {default}"),
+        };
+        Problem::new(source.clone(), format!("{path} is {given}, but takes {takes}{example}"))
     })
 }
 
 /// Says which known key is nearest to one that is not known.
 pub(super) fn unknown_key(entries: &[Entry], section: &str, name: &str) -> String {
+    let is_repeated =
+        |section: &str| entries.iter().any(|entry| entry.section == section && entry.place == Place::Pattern);
     let place = |section: &str| match section {
         "" => "at the top of the file".to_owned(),
+        section if is_repeated(section) => format!("in [[{section}]]"),
         section => format!("in [{section}]"),
     };
     let mut what = format!("unknown key `{name}` {}", place(section));

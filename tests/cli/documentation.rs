@@ -1,6 +1,6 @@
 //! `docs/configuration.md` has one row for each declared key, and says of it what the program says.
 
-use tagstone::settings::{Entry, Settings};
+use tagstone::settings::{Entry, Place, Settings};
 
 /// The rows of the tables, each with the section whose heading it stands below.
 fn rows(document: &str) -> Vec<(String, Vec<String>)> {
@@ -20,6 +20,9 @@ fn rows(document: &str) -> Vec<(String, Vec<String>)> {
 fn row(entry: &Entry) -> (String, Vec<String>) {
     let section = if entry.section.is_empty() { "Top of the file" } else { entry.section };
     let name = format!("`{}`", entry.name);
+    if entry.place == Place::Pattern {
+        return (section.to_owned(), vec![name, entry.takes.replace('"', "`"), "none".to_owned(), "none".to_owned()]);
+    }
     let default = format!("`{}`", entry.default);
     let variable = format!("`{}`", entry.variable());
     (section.to_owned(), vec![name, entry.takes.replace('"', "`"), default, variable])

@@ -6,6 +6,9 @@ use crate::run::{Run, SettingsFile, run};
 /// A file, and for each of its problems what the line on stderr has to contain.
 type Case = (&'static str, &'static [&'static [&'static str]]);
 
+/// A rule of access by itself.
+const RULE: &str = "[[access]]\nsubject = \"*\"\nrepositories = [\"**\"]\nactions = [\"pull\"]\n";
+
 const CASES: &[Case] = &[
     ("lisen = \"127.0.0.1:1\"", &[&["settings.toml:1:", "unknown key `lisen`", "`listen`"]]),
     ("[limits]\nmanifest_byte = 1", &[&["settings.toml:2:", "`manifest_byte` in [limits]", "`manifest_bytes`"]]),
@@ -33,10 +36,38 @@ const CASES: &[Case] = &[
     ("[log]\nfilter = \"tagstone=loud\"", &[&["log.filter is the string \"tagstone=loud\"", "RUST_LOG"]]),
     ("[uploads]\nlifetime = [1]", &[&["uploads.lifetime is a list", "duration"]]),
     ("[uploads]\nlifetime = 2026-01-01", &[&["uploads.lifetime is a date", "duration"]]),
-    ("[tls]\ncert = \"c\"\nkey = \"k\"", &[&["settings.toml:1:", "[tls] is not available in this version"]]),
-    ("[auth]\nhtpasswd = \"u\"", &[&["[auth] is not available in this version"]]),
-    ("[auth.bearer]\nrealm = \"r\"", &[&["[auth] is not available in this version"]]),
-    ("[[access]]\nsubject = \"a\"", &[&["[[access]] is not available in this version"]]),
+    ("\n[tls]\ncert = \"c\"", &[&["settings.toml:3:", "tls.cert needs tls.key"]]),
+    ("[tls]\nkey = \"k\"", &[&["settings.toml:2:", "tls.key needs tls.cert"]]),
+    ("[tls]\nclient_ca = \"k\"", &[&["tls.client_ca means nothing without tls.cert"]]),
+    ("\n[tls]", &[&["settings.toml:2:", "[tls] has no `cert` and no `key`"]]),
+    ("[tls]\ncerts = \"c\"\ncert = \"c\"\nkey = \"k\"", &[&["settings.toml:2:", "`certs` in [tls]", "`cert`"]]),
+    ("[auth]\nhtpasswd = 5", &[&["auth.htpasswd is the number 5"]]),
+    ("\n[auth]\nanonymous = \"pull\"", &[&["settings.toml:2:", "[auth] has no `htpasswd`"]]),
+    ("[auth]\nhtpasswd = \"\"\nadmins = [\"a\"]", &[&["settings.toml:3:", "auth.admins", "no auth.htpasswd"]]),
+    ("[auth]\nhtpasswd = \"\"\nanonymous = \"pull\"", &[&["settings.toml:3:", "without auth.htpasswd"]]),
+    ("[auth]\nhtpasswd = \"u\"\nadmins = \"a\"", &[&["auth.admins is the string \"a\"", "a list of names of users"]]),
+    ("[auth]\nhtpasswd = \"u\"\nadmins = [\"a:b\"]", &[&["auth.admins is a list of the string \"a:b\""]]),
+    ("[auth]\nhtpasswd = \"u\"\nanonymous = \"push\"", &[&["auth.anonymous", "\"none\" or \"pull\""]]),
+    ("[auth.bearer]\nrealm = \"r\"", &[&["[auth] has no `htpasswd`"], &["[auth.bearer] is not available"]]),
+    ("[http]\ntrusted_proxies = [\"10.0.0.0/33\"]", &[&["http.trusted_proxies", "10.0.0.0/33", "a list of networks"]]),
+    (RULE, &[&["settings.toml:1:", "[[access]] means nothing without auth.htpasswd"]]),
+    ("[access]\nsubject = \"a\"", &[&["access is a section", "write [[access]]"]]),
+    ("access = 1", &[&["access is the number 1", "write [[access]]"]]),
+    (
+        "[auth]\nhtpasswd = \"u\"\n[[access]]\nsubject = \"a\"\nrepository = [\"**\"]\nactions = [\"pull\"]\n",
+        &[
+            &["settings.toml:3:", "[[access]] has no `repositories`"],
+            &["settings.toml:5:", "`repository` in [[access]]", "nearest known key is `repositories`"],
+        ],
+    ),
+    (
+        "[auth]\nhtpasswd = \"u\"\n[[access]]\nsubject = 5\nrepositories = [\"a[\"]\nactions = [\"read\"]\n",
+        &[
+            &["settings.toml:4:", "access.subject is the number 5"],
+            &["settings.toml:5:", "access.repositories is a list of the string \"a[\"", "globs over repositories"],
+            &["settings.toml:6:", "access.actions", "\"read\"", "\"pull\", \"push\", \"delete\""],
+        ],
+    ),
     ("[collect]\ngrace = \"1h\"", &[&["[collect] is not available in this version"]]),
     ("[prune]\ninterval = \"0s\"", &[&["prune.interval"]]),
     ("[immutability]\nsuffix_convention = 1", &[&["immutability.suffix_convention"]]),
@@ -44,12 +75,12 @@ const CASES: &[Case] = &[
     ("[log]\n\n[log]\n", &[&["settings.toml:3:", "not valid TOML"]]),
     ("data = \"a\"\ndata = \"b\"", &[&["settings.toml:2:", "not valid TOML"]]),
     (
-        "listen = 1\n[limits]\nmanifest_byte = 1\nbody_idle = \"1\"\n[auth]\nx = 1\n[writer]\nbatch = 0\n",
+        "listen = 1\n[limits]\nmanifest_byte = 1\nbody_idle = \"1\"\n[collect]\nx = 1\n[writer]\nbatch = 0\n",
         &[
             &["settings.toml:1:", "listen is the number 1"],
             &["settings.toml:3:", "`manifest_byte`"],
             &["settings.toml:4:", "limits.body_idle"],
-            &["settings.toml:5:", "[auth]"],
+            &["settings.toml:5:", "[collect]"],
             &["settings.toml:8:", "writer.batch is the number 0"],
         ],
     ),
@@ -77,8 +108,8 @@ fn every_mistake_is_named() {
 
 #[test]
 fn show_and_serve_refuse_what_check_refuses() {
-    let text = "[limits]\nmanifest_byte = 1\n[auth]\nhtpasswd = \"u\"\n";
-    let problems: &[&[&str]] = &[&["manifest_byte"], &["[auth] is not available"]];
+    let text = "[limits]\nmanifest_byte = 1\n[collect]\ngrace = \"1h\"\n";
+    let problems: &[&[&str]] = &[&["manifest_byte"], &["[collect] is not available"]];
     let file = SettingsFile::new(text);
     assert_refused(&run(&["config", "show", "--config", &file.name()]), problems, "show");
     assert_refused(&run(&["serve", "--config", &file.name()]), problems, "serve");

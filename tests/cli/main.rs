@@ -7,6 +7,7 @@ mod command_line;
 mod documentation;
 mod exposure;
 mod files;
+mod guards;
 mod healthcheck;
 mod precedence;
 mod restored;

@@ -9,6 +9,7 @@ mod crane;
 mod debian;
 mod helm;
 mod immutability;
+mod logins;
 mod oras;
 mod podman;
 mod quay_policies;

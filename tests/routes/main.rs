@@ -5,6 +5,7 @@
 //! id; and for every refusal the form of the error, and that head, fingerprint and open uploads are as before.
 
 mod case;
+mod guarded;
 mod happenings;
 mod live;
 mod policy;
@@ -14,6 +15,9 @@ mod reply;
 mod request;
 mod samples;
 
+mod access_filters;
+mod access_logins;
+mod access_matrix;
 mod api_document;
 mod api_errors;
 mod api_event_catch_up;

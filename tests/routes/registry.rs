@@ -1,6 +1,7 @@
 //! A whole registry in this process: the real store in a directory of its own, the real writer, and every request
 //! through the service that the server runs.
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -15,13 +16,13 @@ use actix_web::web::Data;
 use actix_web::{App, Error};
 use tagstone::content::ContentStore;
 use tagstone::history::Follower;
-use tagstone::http::{self, Parts, ROUTE_LABELS};
+use tagstone::http::{self, Parts, ROUTE_LABELS, TrustedProxies};
 use tagstone::metrics::{Metrics, WriterMetrics};
 use tagstone::registry::{
     Clock, Command, Committed, Pruner, Published, Submission, SystemClock, WriteError, Writer, WriterHandle,
 };
-use tagstone::serve::{self, ContentBytes, Opened};
-use tagstone::settings::Settings;
+use tagstone::serve::{self, ContentBytes, Guards, Opened};
+use tagstone::settings::{Settings, Sources};
 use tagstone_replay::content::Layout;
 use tagstone_replay::fold::{Fingerprint, State};
 use tagstone_replay::log::{AppendError, EmbeddedLog, Log, Options, RecordBytes, StoreError};
@@ -48,6 +49,8 @@ pub(crate) struct Registry {
     writing: JoinHandle<Box<dyn Log>>,
     following: JoinHandle<()>,
     failing: Arc<AtomicBool>,
+    /// What requests say in `Authorization` that say nothing there themselves.
+    authorization: RefCell<Option<String>>,
 }
 
 /// The clock of the machine, put forward by so many microseconds; or one that stands where it was set.
@@ -162,6 +165,8 @@ impl Registry {
         let following = std::thread::spawn(move || drop(follower.run()));
         let pruner = Arc::new(Pruner::new(published.clone(), clock.clone(), handle.clone()));
         let parts = Parts {
+            gate: Guards::read(&settings, Sources::default()).unwrap().gate(),
+            proxies: TrustedProxies::new(&settings.http.trusted_proxies),
             published: published.clone(),
             clock: clock.clone(),
             writer: handle.clone(),
@@ -180,7 +185,20 @@ impl Registry {
             }
             Box::pin(service.call(request)) as Answering
         });
-        Self { directory, settings, published, clock, content, service, writer: handle, writing, following, failing }
+        let authorization = RefCell::default();
+        Self {
+            directory,
+            settings,
+            published,
+            clock,
+            content,
+            service,
+            writer: handle,
+            writing,
+            following,
+            failing,
+            authorization,
+        }
     }
 
     /// Stops as the server does, and opens the same directory again.
@@ -201,6 +219,11 @@ impl Registry {
         let (directory, settings) = self.stop();
         act(&Layout::new(directory.path()));
         Self::open(directory, settings).await
+    }
+
+    /// From now on requests say this in `Authorization`, unless they say something there themselves.
+    pub(crate) fn authorize(&self, authorization: Option<String>) {
+        *self.authorization.borrow_mut() = authorization;
     }
 
     /// The fold of what was committed.
@@ -239,8 +262,7 @@ impl Registry {
 
     /// Stops as the server does.
     pub(crate) fn stop(self) -> (TempDir, Settings) {
-        let Self { directory, settings, published, clock: _, content, service, writer, writing, following, failing: _ } =
-            self;
+        let Self { directory, settings, published, content, service, writer, writing, following, .. } = self;
         drop((service, writer, published, content));
         drop(writing.join().unwrap());
         following.join().unwrap();
@@ -345,12 +367,17 @@ impl Registry {
         reply
     }
 
+    fn authorized(&self, request: Request) -> Request {
+        let login = self.authorization.borrow().clone().filter(|_| !request.says("authorization"));
+        login.into_iter().fold(request, |request, login| request.with("authorization", login))
+    }
+
     /// [`Registry::send`] where other requests may change something meanwhile.
     pub(crate) async fn send_beside_others(&self, request: Request) -> Reply {
         let shown = request.to_string();
         let (method, path) = (request.method().clone(), request.path().to_owned());
         let peer = SocketAddr::new(PEER.parse().unwrap(), 40_000);
-        let (request, payload) = request.into_parts();
+        let (request, payload) = self.authorized(request).into_parts();
         let answered = (self.service)(request.peer_addr(peer), payload).await;
         let reply = Reply::of(answered.unwrap_or_else(|error| panic!("{shown}: {error}"))).await;
         let id = reply.header("x-request-id").unwrap_or_else(|| panic!("{shown}: without a request id"));

@@ -25,9 +25,11 @@ const CODES: [&str; 14] = [
 ];
 
 /// The types of errors below `/api/v1`, with their statuses.
-pub(crate) const TYPES: [(&str, u16); 18] = [
+pub(crate) const TYPES: [(&str, u16); 21] = [
     ("invalid_request", 400),
     ("policy_conflict", 400),
+    ("invalid_token", 401),
+    ("insufficient_scope", 403),
     ("not_found", 404),
     ("method_not_allowed", 405),
     ("request_timeout", 408),
@@ -41,6 +43,7 @@ pub(crate) const TYPES: [(&str, u16); 18] = [
     ("precondition_failed", 412),
     ("too_large", 413),
     ("uri_too_long", 414),
+    ("too_many_requests", 429),
     ("internal_error", 500),
     ("read_only", 503),
     ("unavailable", 503),

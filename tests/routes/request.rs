@@ -75,6 +75,11 @@ impl Request {
         self
     }
 
+    /// Whether there is a header line of this name.
+    pub(crate) fn says(&self, name: &str) -> bool {
+        self.headers.iter().any(|(own, _)| own == name)
+    }
+
     /// A body whose length is announced.
     pub(crate) fn body(mut self, bytes: impl Into<Bytes>) -> Self {
         self.body = Body::Announced(bytes.into());

@@ -3,8 +3,11 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use ureq::http::{HeaderMap, Method, Request};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Proxy};
 
 use super::layout::OCI_MANIFEST;
@@ -20,6 +23,8 @@ const MANIFESTS: &str = "application/vnd.oci.image.manifest.v1+json, application
 pub(crate) struct Client {
     agent: Agent,
     url: String,
+    /// The value of `Authorization`.
+    authorization: Option<String>,
 }
 
 /// No answer, or only a part of one, came back: what the request did is not known.
@@ -45,7 +50,26 @@ impl Client {
             .proxy(None::<Proxy>)
             .max_redirects(0)
             .timeout_global(Some(DEADLINE));
-        Self { agent: Agent::new_with_config(config.build()), url: url.to_owned() }
+        Self { agent: Agent::new_with_config(config.build()), url: url.to_owned(), authorization: None }
+    }
+
+    /// [`Client::new`] that trusts an authority, in PEM, and no other.
+    pub(crate) fn trusting(url: &str, authority: &str) -> Self {
+        let authority = Certificate::from_pem(authority.as_bytes()).expect("a certificate in PEM");
+        let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[authority])).build();
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .proxy(None::<Proxy>)
+            .max_redirects(0)
+            .timeout_global(Some(DEADLINE))
+            .tls_config(tls);
+        Self { agent: Agent::new_with_config(config.build()), url: url.to_owned(), authorization: None }
+    }
+
+    /// The same client with a name and a password.
+    pub(crate) fn login(mut self, user: &str, password: &str) -> Self {
+        self.authorization = Some(format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))));
+        self
     }
 
     /// A request without a body; `at` is a path, or an absolute URL that the registry has named.
@@ -131,8 +155,10 @@ impl Client {
 
     fn head(&self, method: Method, at: &str, headers: &[(&str, &str)]) -> ureq::http::request::Builder {
         let url = if at.starts_with('/') { format!("{}{at}", self.url) } else { at.to_owned() };
+        let authorization = self.authorization.as_ref().map(|value| ("Authorization", value.as_str()));
         headers
             .iter()
+            .chain(&authorization)
             .fold(Request::builder().method(method).uri(url), |request, (name, value)| request.header(*name, *value))
     }
 

@@ -5,6 +5,7 @@
 
 pub(crate) mod client;
 pub(crate) mod command;
+pub(crate) mod guarded;
 pub(crate) mod images;
 pub(crate) mod layout;
 pub(crate) mod registry;

@@ -20,6 +20,8 @@ pub(crate) struct Registry {
     home: TempDir,
     /// Settings that differ from the defaults.
     environment: &'static [(&'static str, &'static str)],
+    /// A settings file, if there is one.
+    config: Option<PathBuf>,
     running: Option<Running>,
 }
 
@@ -52,7 +54,16 @@ impl Registry {
     #[track_caller]
     pub(crate) fn start_with(environment: &'static [(&'static str, &'static str)]) -> Self {
         let home = TempDir::new().expect("create a temporary directory");
-        let mut registry = Self { home, environment, running: None };
+        let mut registry = Self { home, environment, config: None, running: None };
+        registry.restart();
+        registry
+    }
+
+    /// [`Registry::start`] with a settings file.
+    #[track_caller]
+    pub(crate) fn configured(config: PathBuf) -> Self {
+        let home = TempDir::new().expect("create a temporary directory");
+        let mut registry = Self { home, environment: &[], config: Some(config), running: None };
         registry.restart();
         registry
     }
@@ -61,7 +72,7 @@ impl Registry {
     #[track_caller]
     pub(crate) fn over(data: &Path) -> Self {
         let home = TempDir::new().expect("create a temporary directory");
-        let mut registry = Self { home, environment: &[], running: None };
+        let mut registry = Self { home, environment: &[], config: None, running: None };
         copy(data, &registry.data()).expect("copy a data directory");
         registry.restart();
         registry
@@ -79,16 +90,21 @@ impl Registry {
     #[track_caller]
     pub(crate) fn try_restart(&mut self) -> Result<(), Refusal> {
         assert!(self.running.is_none(), "the registry is still running");
-        self.running = Some(launch(&self.data(), &self.home.path().join("stderr.log"), self.environment)?);
+        self.running = Some(self.launch("stderr.log")?);
         Ok(())
     }
 
     /// Starts a second process on this registry's data directory. It is killed at once should it come to serve.
     pub(crate) fn intrude(&self) -> Result<(), Refusal> {
-        let mut intruder = launch(&self.data(), &self.home.path().join("intruder.log"), self.environment)?;
+        let mut intruder = self.launch("intruder.log")?;
         intruder.process.kill().expect("kill the second server");
         intruder.process.wait().expect("wait for the second server");
         Ok(())
+    }
+
+    #[track_caller]
+    fn launch(&self, log: &str) -> Result<Running, Refusal> {
+        launch(&self.data(), &self.home.path().join(log), self.config.as_deref(), self.environment)
     }
 
     /// `http://127.0.0.1:PORT`, which changes with every start.
@@ -98,7 +114,7 @@ impl Registry {
 
     /// `127.0.0.1:PORT`, which changes with every start.
     pub(crate) fn host(&self) -> &str {
-        self.url().strip_prefix("http://").expect("a server without TLS")
+        self.url().split_once("://").expect("a URL").1
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -125,6 +141,21 @@ impl Registry {
     pub(crate) fn terminate(&self) {
         let pid = Pid::from_child(&self.running().process);
         kill_process(pid, Signal::TERM).expect("signal the server");
+    }
+
+    /// SIGHUP, which is told in the log when it is done.
+    pub(crate) fn hang_up(&self) {
+        kill_process(Pid::from_child(&self.running().process), Signal::HUP).expect("signal the server");
+    }
+
+    /// Waits until the server has said this on stderr so many times.
+    #[track_caller]
+    pub(crate) fn has_said(&self, text: &str, times: usize) {
+        let begun = Instant::now();
+        while self.stderr().matches(text).count() < times {
+            assert!(begun.elapsed() < DEADLINE, "{text:?} was not said {times} times; stderr:\n{}", self.stderr());
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Waits for the server to end by itself, and checks that stdout had exactly the readiness line.
@@ -187,12 +218,13 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
 
 /// The one place where a server is started.
 #[track_caller]
-fn launch(data: &Path, log: &Path, environment: &[(&str, &str)]) -> Result<Running, Refusal> {
+fn launch(data: &Path, log: &Path, config: Option<&Path>, environment: &[(&str, &str)]) -> Result<Running, Refusal> {
     let stderr = File::options().create(true).append(true).open(log).expect("open the file for stderr");
     let before = stderr.metadata().expect("the length of what earlier servers wrote").len();
     let mut process = Command::new(env!("CARGO_BIN_EXE_tagstone"))
         .args(["serve", "--listen", "127.0.0.1:0", "--data"])
         .arg(data)
+        .args(config.iter().flat_map(|file| ["--config".as_ref(), file.as_os_str()]))
         .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

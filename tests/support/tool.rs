@@ -16,7 +16,7 @@ use super::command::{Outcome, run};
 pub(crate) struct Tool {
     path: PathBuf,
     home: TempDir,
-    environment: Vec<(&'static str, &'static str)>,
+    environment: Vec<(&'static str, String)>,
 }
 
 /// Finds a program by its name, or says that this test has to end here.
@@ -55,8 +55,8 @@ impl Tool {
     }
 
     /// The same tool with one more variable in its environment.
-    pub(crate) fn with_env(mut self, name: &'static str, value: &'static str) -> Self {
-        self.environment.push((name, value));
+    pub(crate) fn with_env(mut self, name: &'static str, value: &str) -> Self {
+        self.environment.push((name, value.to_owned()));
         self
     }
 
@@ -85,7 +85,7 @@ impl Tool {
             // The keys that cosign makes in a test are worth nothing.
             .env("COSIGN_PASSWORD", "")
             .env("REGCTL_CONFIG", self.home().join("regctl.json"))
-            .envs(self.environment.iter().copied());
+            .envs(self.environment.iter().map(|(name, value)| (*name, value)));
         command
     }
 }

@@ -18,6 +18,8 @@ use crate::http::refused::Refused;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ErrorType {
     InvalidRequest,
+    InvalidToken,
+    InsufficientScope,
     NotFound,
     MethodNotAllowed,
     RequestTimeout,
@@ -32,6 +34,7 @@ pub(super) enum ErrorType {
     PreconditionFailed,
     TooLarge,
     UriTooLong,
+    TooManyRequests,
     InternalError,
     ReadOnly,
     Unavailable,
@@ -39,8 +42,10 @@ pub(super) enum ErrorType {
 
 impl ErrorType {
     /// Every type.
-    pub(super) const ALL: [Self; 18] = [
+    pub(super) const ALL: [Self; 21] = [
         Self::InvalidRequest,
+        Self::InvalidToken,
+        Self::InsufficientScope,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
@@ -55,6 +60,7 @@ impl ErrorType {
         Self::PreconditionFailed,
         Self::TooLarge,
         Self::UriTooLong,
+        Self::TooManyRequests,
         Self::InternalError,
         Self::ReadOnly,
         Self::Unavailable,
@@ -65,6 +71,14 @@ impl ErrorType {
         match self {
             Self::InvalidRequest => {
                 ("invalid_request", StatusCode::BAD_REQUEST, "A part of the request is not what it has to be.")
+            }
+            Self::InvalidToken => (
+                "invalid_token",
+                StatusCode::UNAUTHORIZED,
+                "Credentials are needed, or those that were given are not valid.",
+            ),
+            Self::InsufficientScope => {
+                ("insufficient_scope", StatusCode::FORBIDDEN, "The client is known, and may not do this.")
             }
             Self::NotFound => ("not_found", StatusCode::NOT_FOUND, "What the request is about does not exist."),
             Self::MethodNotAllowed => (
@@ -111,6 +125,11 @@ impl ErrorType {
                 ("too_large", StatusCode::PAYLOAD_TOO_LARGE, "The body, or the change it asks for, is too large.")
             }
             Self::UriTooLong => ("uri_too_long", StatusCode::URI_TOO_LONG, "The path and query are too long."),
+            Self::TooManyRequests => (
+                "too_many_requests",
+                StatusCode::TOO_MANY_REQUESTS,
+                "There were too many wrong credentials; Retry-After says when to try again.",
+            ),
             Self::InternalError => (
                 "internal_error",
                 StatusCode::INTERNAL_SERVER_ERROR,
@@ -198,12 +217,15 @@ impl From<ApiRefusal> for Refused {
 impl From<Refusal> for ApiRefusal {
     fn from(refusal: Refusal) -> Self {
         let error_type = match refusal.status {
+            StatusCode::UNAUTHORIZED => ErrorType::InvalidToken,
+            StatusCode::FORBIDDEN => ErrorType::InsufficientScope,
             StatusCode::NOT_FOUND => ErrorType::NotFound,
             StatusCode::METHOD_NOT_ALLOWED => ErrorType::MethodNotAllowed,
             StatusCode::REQUEST_TIMEOUT => ErrorType::RequestTimeout,
             StatusCode::PRECONDITION_FAILED => ErrorType::PreconditionFailed,
             StatusCode::PAYLOAD_TOO_LARGE => ErrorType::TooLarge,
             StatusCode::URI_TOO_LONG => ErrorType::UriTooLong,
+            StatusCode::TOO_MANY_REQUESTS => ErrorType::TooManyRequests,
             StatusCode::SERVICE_UNAVAILABLE => ErrorType::Unavailable,
             status if status.is_server_error() => ErrorType::InternalError,
             _ => ErrorType::InvalidRequest,

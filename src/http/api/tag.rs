@@ -3,12 +3,14 @@
 use actix_web::HttpResponse;
 use actix_web::web::Payload;
 use serde::{Deserialize, Deserializer, Serialize};
+use tagstone_schema::event::Action;
 use tagstone_schema::{Digest, RepositoryName, Tag, Timestamp};
 use utoipa::ToSchema;
 
 use super::error::ApiRefusal;
 use super::{ApiAnswer, json};
 use crate::http::conditions;
+use crate::http::door::forbidden;
 use crate::http::exchange::{Exchange, writable};
 use crate::registry::{Command, Expiry, Lock, Rejection, SetTag};
 
@@ -89,8 +91,12 @@ pub(super) async fn put(exchange: &Exchange<'_>, payload: Payload, name: &str, t
         Some(None) => Expiry::Never,
         Some(Some(instant)) => Expiry::At(instant.in_future(exchange.now())?),
     };
-    // Everybody is an administrator here. Where there are access rules, whoever may push may lock, and only an
-    // administrator may unlock.
+    if expiry != Expiry::Keep && !exchange.caller.may(Action::Delete, name) {
+        return Err(forbidden(&exchange.caller, "let a tag expire, as that deletes it").into());
+    }
+    if change.immutable == Some(false) && !exchange.caller.is_administrator() {
+        return Err(forbidden(&exchange.caller, "unlock a tag, which is for administrators").into());
+    }
     let lock = match change.immutable {
         None => Lock::Keep,
         Some(true) => Lock::Lock,

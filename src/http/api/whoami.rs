@@ -57,6 +57,6 @@ impl From<Actor> for ActorForm {
     responses((status = 200, description = "The actor of whatever the client changes", body = WhoAmI)),
 )]
 pub(super) fn get(exchange: &Exchange<'_>) -> HttpResponse {
-    // There are no users yet: whoever reaches the registry may do everything.
-    HttpResponse::Ok().json(WhoAmI { actor: exchange.actor().into(), administrator: true })
+    HttpResponse::Ok()
+        .json(WhoAmI { actor: exchange.actor().into(), administrator: exchange.caller.is_administrator() })
 }

@@ -118,6 +118,8 @@ impl Feed {
             if self.is_over || self.opened.is_ending() {
                 return None;
             }
+            // Who may see what can have changed since the last look; who would not be let in any more sees nothing more.
+            self.viewer = self.viewer.renewed()?;
             match self.look().await {
                 Ok(Next::Text(text)) => return Some(text),
                 Ok(Next::More) => {}

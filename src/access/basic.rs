@@ -1,0 +1,77 @@
+//! Credentials as an `Authorization` header carries them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// A name and a password, as RFC 7617 sends them.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Credentials {
+    pub(super) user: String,
+    pub(super) password: String,
+}
+
+/// A header says something that this gate does not take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Malformed;
+
+impl Credentials {
+    /// Reads the value of a header. An empty name with an empty password is how some clients say that they have neither.
+    pub(super) fn read(authorization: &[u8]) -> Result<Option<Self>, Malformed> {
+        let text = std::str::from_utf8(authorization).map_err(|_| Malformed)?;
+        let (scheme, encoded) = text.split_once(' ').ok_or(Malformed)?;
+        if !scheme.eq_ignore_ascii_case("basic") {
+            return Err(Malformed);
+        }
+        let decoded = STANDARD.decode(encoded.trim_matches(' ')).map_err(|_| Malformed)?;
+        let decoded = String::from_utf8(decoded).map_err(|_| Malformed)?;
+        // A password may have colons in it, a name may not.
+        let (user, password) = decoded.split_once(':').ok_or(Malformed)?;
+        if decoded.chars().any(char::is_control) {
+            return Err(Malformed);
+        }
+        let is_nobody = user.is_empty() && password.is_empty();
+        Ok((!is_nobody).then(|| Self { user: user.to_owned(), password: password.to_owned() }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(header: &str) -> Result<Option<(String, String)>, Malformed> {
+        Ok(Credentials::read(header.as_bytes())?.map(|given| (given.user, given.password)))
+    }
+
+    fn basic(text: &[u8]) -> String {
+        format!("Basic {}", STANDARD.encode(text))
+    }
+
+    #[test]
+    fn names_and_passwords() {
+        for (text, user, password) in [
+            ("alice:secret", "alice", "secret"),
+            ("alice:", "alice", ""),
+            (":secret", "", "secret"),
+            ("alice:a:b:c", "alice", "a:b:c"),
+            ("Zoë:пароль", "Zoë", "пароль"),
+            (" alice : secret ", " alice ", " secret "),
+        ] {
+            assert_eq!(read(&basic(text.as_bytes())), Ok(Some((user.to_owned(), password.to_owned()))), "{text}");
+        }
+        assert_eq!(read("bAsIc  OjE="), Ok(Some((String::new(), "1".to_owned()))));
+        assert_eq!(read(&basic(b":")), Ok(None));
+    }
+
+    #[test]
+    fn what_is_not_taken() {
+        for header in
+            ["", "Basic", "Basic ", "Bearer YTpi", "BasicYTpi", "Basic YTpi!", "Basic YTo", "Basic YTp", "YTpi"]
+        {
+            assert_eq!(read(header), Err(Malformed), "{header}");
+        }
+        for text in [&b"nocolon"[..], b"", b"a:\xff", b"a:b\0", b"a\n:b", b"a:\x7f"] {
+            assert_eq!(read(&basic(text)), Err(Malformed), "{text:?}");
+        }
+        assert_eq!(Credentials::read(b"Basic \xff").err(), Some(Malformed));
+    }
+}

@@ -1,0 +1,167 @@
+//! Passwords, verified.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use quick_cache::sync::Cache;
+use tokio::sync::Semaphore;
+
+use super::NotAdmitted;
+use super::basic::Credentials;
+use super::failures::{Failures, Who};
+use super::htpasswd::Users;
+
+/// How long a password that was right is not verified again. A client sends it with each of its requests, and to verify one takes
+/// as long as to answer a thousand.
+const REMEMBERED: Duration = Duration::from_secs(60);
+
+/// Logins that are remembered.
+const MOST_REMEMBERED: usize = 10_000;
+
+/// Requests that may wait until their password is verified; one more is turned away.
+const MOST_WAITING: usize = 256;
+
+/// How long those have to stay away that found too many waiting.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// Verifies passwords, a few at a time and beside the workers.
+pub(super) struct Logins {
+    /// What remembered logins are hashed with, so that memory holds nothing that a password could be guessed by elsewhere.
+    key: [u8; 32],
+    /// When a login was found to be right. The key is made of the user, the password and the stored hash, so a login is forgotten
+    /// together with its hash.
+    right: Cache<[u8; 32], Instant>,
+    verifying: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    failures: Failures,
+}
+
+impl Logins {
+    pub(super) fn new(failed_logins_a_minute: u32) -> io::Result<Self> {
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(|error| io::Error::other(format!("no random key can be drawn: {error}")))?;
+        // The other half of the machine goes on serving.
+        let at_once = std::thread::available_parallelism().map_or(1, usize::from).div_ceil(2);
+        Ok(Self {
+            key,
+            right: Cache::new(MOST_REMEMBERED),
+            verifying: Arc::new(Semaphore::new(at_once)),
+            waiting: AtomicUsize::new(0),
+            failures: Failures::new(failed_logins_a_minute),
+        })
+    }
+
+    /// Whether a login is right.
+    pub(super) async fn verify(
+        &self,
+        users: &Users,
+        login: Credentials,
+        address: Option<IpAddr>,
+    ) -> Result<(), NotAdmitted> {
+        let number = self.number(&login.user);
+        let known = users.hash_of(&login.user);
+        let Some(hash) = known.or_else(|| users.any_hash(number)) else { return Err(NotAdmitted::Wrong) };
+        let remembered = self.digest(&login, hash);
+        if known.is_some() && self.remembers(&remembered) {
+            return Ok(());
+        }
+        let who: Vec<_> = address.map(Who::at).into_iter().chain([Who::User(number)]).collect();
+        let _waiting = Waiting::begin(&self.waiting)?;
+        let closed = |_| NotAdmitted::TooMany { retry_after: BUSY };
+        let permit = self.verifying.clone().acquire_owned().await.map_err(closed)?;
+        // Others may have verified the same login meanwhile, or failed.
+        if known.is_some() && self.remembers(&remembered) {
+            return Ok(());
+        }
+        if let Some(retry_after) = self.failures.wait(&who) {
+            return Err(NotAdmitted::TooMany { retry_after });
+        }
+        let hash = hash.clone();
+        let verified = tokio::task::spawn_blocking(move || {
+            // What is too long for bcrypt was never hashed as a whole, so it is not the password.
+            let is_right = bcrypt::non_truncating_verify(&login.password, &hash).unwrap_or(false);
+            drop(permit);
+            is_right
+        });
+        let is_right = verified.await.unwrap_or(false);
+        if is_right && known.is_some() {
+            self.right.insert(remembered, Instant::now());
+            return Ok(());
+        }
+        match self.failures.note(&who) {
+            Some(retry_after) => Err(NotAdmitted::TooMany { retry_after }),
+            None => Err(NotAdmitted::Wrong),
+        }
+    }
+
+    fn remembers(&self, login: &[u8; 32]) -> bool {
+        self.right.get(login).is_some_and(|when| when.elapsed() < REMEMBERED)
+    }
+
+    fn digest(&self, login: &Credentials, hash: &str) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        for part in [login.user.as_str(), login.password.as_str(), hash] {
+            hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+        }
+        *hasher.finalize().as_bytes()
+    }
+
+    /// The same number for the same text, which nobody outside can tell.
+    pub(super) fn number(&self, text: &str) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = *blake3::keyed_hash(&self.key, text.as_bytes()).as_bytes();
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+}
+
+/// One of those that wait; it does no more when this is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn begin(waiting: &'a AtomicUsize) -> Result<Self, NotAdmitted> {
+        let place = Self(waiting);
+        if waiting.fetch_add(1, Ordering::Relaxed) >= MOST_WAITING {
+            return Err(NotAdmitted::TooMany { retry_after: BUSY });
+        }
+        Ok(place)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_wait_and_no_more() {
+        let waiting = AtomicUsize::new(0);
+        let mut places: Vec<_> = (0..MOST_WAITING).map(|_| Waiting::begin(&waiting).ok().unwrap()).collect();
+        let refused = || Waiting::begin(&waiting).err();
+        assert_eq!(refused(), Some(NotAdmitted::TooMany { retry_after: BUSY }));
+        // Whoever was turned away does not wait either.
+        assert_eq!(waiting.load(Ordering::Relaxed), MOST_WAITING);
+        places.pop();
+        assert_eq!(refused(), None);
+    }
+
+    #[test]
+    fn a_remembered_login_is_one_user_one_password_and_one_hash() {
+        let logins = Logins::new(1).unwrap();
+        let login = |user: &str, password: &str| Credentials { user: user.to_owned(), password: password.to_owned() };
+        let digest = logins.digest(&login("ab", "c"), "hash");
+        assert_eq!(digest, logins.digest(&login("ab", "c"), "hash"));
+        for (user, password, hash) in
+            [("a", "bc", "hash"), ("ab", "ch", "ash"), ("ab", "c", "hasH"), ("abc", "", "hash")]
+        {
+            assert_ne!(digest, logins.digest(&login(user, password), hash), "{user} {password} {hash}");
+        }
+        assert_ne!(digest, Logins::new(1).unwrap().digest(&login("ab", "c"), "hash"));
+    }
+}

@@ -1,0 +1,21 @@
+//! Who asks, and what he may do.
+//!
+//! A request is admitted once, at the door: its credentials become a [`Caller`], which knows who it is and what it may do. Handlers
+//! ask the caller and nothing else. What each route demands stands in one table, `http/demand.rs`.
+//!
+//! **Invariant**: nothing here knows HTTP beyond the text of an `Authorization` header, and nothing here waits for the writer.
+
+mod basic;
+mod caller;
+mod failures;
+mod gate;
+mod glob;
+mod htpasswd;
+mod logins;
+mod rules;
+
+pub use caller::{Caller, Grant};
+pub use gate::{Gate, Known, NotAdmitted, whole_seconds};
+pub use glob::{GlobError, RepositoryGlob};
+pub use htpasswd::{Users, UsersError};
+pub use rules::{Anonymous, Rule, Rules, Subject};

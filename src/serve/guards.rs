@@ -1,0 +1,156 @@
+//! What stands between the registry and its clients: users, rules of access and certificates, read at the start and again later.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::access::{Gate, Known, Users, UsersError};
+use crate::settings::{Settings, Sources};
+use crate::tls::{Certificates, TlsError};
+
+/// Why nobody can be let in.
+#[derive(Debug, thiserror::Error)]
+pub enum GuardError {
+    /// The file of users is wrong.
+    #[error("auth.htpasswd: {0}")]
+    Users(#[from] UsersError),
+    /// The certificates are wrong.
+    #[error("tls: {0}")]
+    Tls(#[from] TlsError),
+    /// The machine has no randomness.
+    #[error("{0}")]
+    Random(#[from] io::Error),
+}
+
+/// The gate and the certificates, and where they came from. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Guards {
+    pub(super) gate: Gate,
+    pub(super) certificates: Option<Certificates>,
+    sources: Sources,
+    started: Arc<Settings>,
+    watched: Arc<Mutex<Watched>>,
+}
+
+/// What files of users and rules looked like.
+#[derive(Debug, Default)]
+struct Watched {
+    /// When they were read.
+    read: Vec<Stamp>,
+    /// At the last look.
+    looked: Vec<Stamp>,
+}
+
+/// What changes when a file is written or replaced: device, inode, size, and times in nanoseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stamp(PathBuf, Option<[i128; 5]>);
+
+impl Guards {
+    /// Reads the files that the settings name. `sources` is where the settings came from, to be asked again.
+    pub fn read(settings: &Settings, sources: Sources) -> Result<Self, GuardError> {
+        let mut watched = Watched { read: stamps(&sources, settings), looked: Vec::new() };
+        watched.looked.clone_from(&watched.read);
+        let gate = match known(settings)? {
+            Some(known) => {
+                let failed_logins = u32::try_from(settings.limits.failed_logins).unwrap_or(u32::MAX);
+                Gate::guarded(known, failed_logins)?
+            }
+            None => Gate::open(),
+        };
+        let tls = settings.tls.as_ref();
+        let certificates =
+            tls.map(|tls| Certificates::read(&tls.cert, &tls.key, tls.client_ca.as_deref())).transpose()?;
+        let (started, watched) = (Arc::new(settings.clone()), Arc::new(Mutex::new(watched)));
+        Ok(Self { gate, certificates, sources, started, watched })
+    }
+
+    /// Who lets callers in.
+    pub fn gate(&self) -> Gate {
+        self.gate.clone()
+    }
+
+    /// Reads users, rules and certificates again. What is wrong leaves what is in force, and says so in the log.
+    pub(super) fn reload(&self) {
+        self.reload_access();
+        match self.certificates.as_ref().map(Certificates::reload) {
+            Some(Ok(())) => tracing::info!("read the certificates again; new connections are shown them"),
+            Some(Err(error)) => tracing::error!(%error, "the certificates cannot be used; those in force stay"),
+            None => {}
+        }
+    }
+
+    /// Reads users and rules again if a file of theirs has changed, and was left alone since the last look: a file that is being
+    /// written may lack any of its lines.
+    pub(super) fn reload_if_changed(&self) {
+        if !self.started.auth.is_on() {
+            return;
+        }
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = stamps(&self.sources, &self.started);
+        let is_settled = now == watched.looked;
+        watched.looked.clone_from(&now);
+        if is_settled && now != watched.read {
+            watched.read = now;
+            drop(watched);
+            self.reload_access();
+        }
+    }
+
+    fn reload_access(&self) {
+        if !self.started.auth.is_on() {
+            tracing::info!("there are no users and no rules to read again: [auth] is looked for only at the start");
+            return;
+        }
+        match self.newly_known() {
+            Ok(known) => {
+                let (users, rules) = (known.users.count(), known.rules.rules.len());
+                self.gate.replace(known);
+                tracing::info!(users, rules, "read users and rules of access again");
+            }
+            Err(error) => tracing::error!(error, "users and rules of access cannot be used; those in force stay"),
+        }
+    }
+
+    fn newly_known(&self) -> Result<Known, String> {
+        let problems = |problems: Vec<crate::settings::Problem>| {
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        };
+        let settings = Settings::load(self.sources.clone()).map_err(problems)?.settings;
+        if settings.auth.htpasswd != self.started.auth.htpasswd {
+            return Err("auth.htpasswd names another file, or none; that takes a restart".to_owned());
+        }
+        let started = Settings { auth: settings.auth.clone(), ..(*self.started).clone() };
+        if started != settings {
+            tracing::warn!(
+                "other settings than users and rules of access have changed; they take effect at the next start"
+            );
+        }
+        known(&settings).map_err(|error| error.to_string())?.ok_or_else(|| "[auth] is gone".to_owned())
+    }
+}
+
+/// Whom the settings make known, if anybody is asked.
+fn known(settings: &Settings) -> Result<Option<Known>, UsersError> {
+    let Some(htpasswd) = &settings.auth.htpasswd else { return Ok(None) };
+    let users = Users::read(htpasswd)?;
+    for admin in settings.auth.admins.iter().filter(|admin| !users.has(admin)) {
+        tracing::warn!(admin, "an administrator is not in the file of users, and cannot log in with a password");
+    }
+    Ok(Some(Known { users, rules: Arc::new(settings.auth.rules()) }))
+}
+
+fn stamps(sources: &Sources, settings: &Settings) -> Vec<Stamp> {
+    [sources.file.as_deref(), settings.auth.htpasswd.as_deref()].into_iter().flatten().map(stamp).collect()
+}
+
+fn stamp(path: &Path) -> Stamp {
+    let nanoseconds = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
+    let seen = fs::metadata(path).ok().map(|found| {
+        let modified = nanoseconds(found.mtime(), found.mtime_nsec());
+        let changed = nanoseconds(found.ctime(), found.ctime_nsec());
+        [i128::from(found.dev()), i128::from(found.ino()), i128::from(found.size()), modified, changed]
+    });
+    Stamp(path.to_owned(), seen)
+}

@@ -1,0 +1,119 @@
+//! The forms of lists, and of what stands in them.
+
+use ipnet::IpNet;
+use tagstone_schema::event::Action;
+
+use super::form::{Form, quoted};
+use super::given::Given;
+use crate::access::{RepositoryGlob, Subject};
+
+/// Several of one form; the text says of what, to follow "a list of".
+pub(super) struct ListOf<F>(pub(super) F, pub(super) &'static str);
+
+impl<F: Form> Form for ListOf<F> {
+    type Value = Vec<F::Value>;
+
+    fn read(&self, given: &Given) -> Option<Vec<F::Value>> {
+        given.list()?.iter().map(|element| self.0.read(element)).collect()
+    }
+
+    fn write(&self, value: &Vec<F::Value>) -> String {
+        let elements: Vec<_> = value.iter().map(|element| self.0.write(element)).collect();
+        format!("[{}]", elements.join(", "))
+    }
+
+    fn takes(&self) -> String {
+        format!("a list of {}", self.1)
+    }
+}
+
+/// The name of a user, as a file of users can have it.
+pub(super) struct UserName;
+
+impl Form for UserName {
+    type Value = String;
+
+    fn read(&self, given: &Given) -> Option<String> {
+        let text = given.text()?;
+        let is_name = !text.is_empty() && !text.chars().any(|char| char == ':' || char.is_control());
+        is_name.then(|| text.to_owned())
+    }
+
+    fn write(&self, value: &String) -> String {
+        quoted(value)
+    }
+
+    fn takes(&self) -> String {
+        "the name of a user".to_owned()
+    }
+}
+
+/// Whom a rule of access is about.
+pub(super) struct SubjectName;
+
+impl Form for SubjectName {
+    type Value = Subject;
+
+    fn read(&self, given: &Given) -> Option<Subject> {
+        match given.text()? {
+            "*" => Some(Subject::AnyUser),
+            "anonymous" => Some(Subject::Anonymous),
+            _ => UserName.read(given).map(Subject::User),
+        }
+    }
+
+    fn write(&self, value: &Subject) -> String {
+        match value {
+            Subject::AnyUser => quoted("*"),
+            Subject::Anonymous => quoted("anonymous"),
+            Subject::User(name) => quoted(name),
+        }
+    }
+
+    fn takes(&self) -> String {
+        "the name of a user, \"*\" for any user, or \"anonymous\"".to_owned()
+    }
+}
+
+/// A glob over names of repositories.
+pub(super) struct Glob;
+
+impl Form for Glob {
+    type Value = RepositoryGlob;
+
+    fn read(&self, given: &Given) -> Option<RepositoryGlob> {
+        RepositoryGlob::parse(given.text()?).ok()
+    }
+
+    fn write(&self, value: &RepositoryGlob) -> String {
+        quoted(value.as_str())
+    }
+
+    fn takes(&self) -> String {
+        "a glob over repositories".to_owned()
+    }
+}
+
+/// What can be allowed.
+pub(super) const ACTIONS: [(&str, Action); 3] =
+    [("pull", Action::Pull), ("push", Action::Push), ("delete", Action::Delete)];
+
+/// A network of addresses, or one address.
+pub(super) struct Network;
+
+impl Form for Network {
+    type Value = IpNet;
+
+    fn read(&self, given: &Given) -> Option<IpNet> {
+        let text = given.text()?;
+        text.parse().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from))
+    }
+
+    fn write(&self, value: &IpNet) -> String {
+        quoted(&value.to_string())
+    }
+
+    fn takes(&self) -> String {
+        "a network such as 10.0.0.0/8, or an address".to_owned()
+    }
+}
