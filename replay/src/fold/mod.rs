@@ -20,6 +20,7 @@ mod state;
 mod table;
 mod tag;
 mod token;
+mod unreferenced;
 
 pub use effect::{Effect, EndCause, Stood};
 pub use evolve::{IllegalEvent, Illegality};
