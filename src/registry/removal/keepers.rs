@@ -92,9 +92,9 @@ pub(in crate::registry) fn need(
         recent.truncate(TOLD);
         return Need::Kept { why: WhyKept::RecentlyLinked, by: recent, more };
     }
-    match state.loose_since(digest) {
+    match state.loose(digest) {
         // What a purge has just let go of is free at once.
-        Some(since) if own.is_none() && since > grace_began => {
+        Some(loose) if own.is_none() && loose.since > grace_began => {
             Need::Kept { why: WhyKept::RecentlyLinked, by: Vec::new(), more: 0 }
         }
         _ => Need::Nobody { links, size },
