@@ -42,10 +42,11 @@ fn what_is_written_is_not_removed_and_what_is_removed_not_written() {
     assert_eq!(taken, [1, 2]);
     assert!(doomed(&promises, &[1], |_| true).1.is_empty(), "only one removes");
     assert!(!promises.is_free(&digest(1), |_| true));
-    let mut waiting = pin!(promises.reserve(&digest(1)));
+    let one = digest(1);
+    let mut waiting = pin!(promises.reserve(&one));
     let mut context = Context::from_waker(Waker::noop());
     assert!(waiting.as_mut().poll(&mut context).is_pending());
-    let mut telling = pin!(promises.tell(&digest(1), told("a", 1, How::Found)));
+    let mut telling = pin!(promises.tell(&one, told("a", 1, How::Found)));
     assert!(telling.as_mut().poll(&mut context).is_pending());
     drop(doom);
     assert!(waiting.as_mut().poll(&mut context).is_ready());
