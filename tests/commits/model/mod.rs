@@ -218,6 +218,9 @@ impl World {
             Command::ActivatePolicy { policy } => self.activate_policy(*policy, now)?,
             Command::ChangePolicy { policy, rule } => self.change_policy(*policy, rule, now)?,
             Command::RemovePolicy { policy } => self.remove_policy(*policy, now)?,
+            Command::Purge(_) | Command::DropContents(_) | Command::DropManifests(_) => {
+                panic!("removal has a model of its own")
+            }
         };
         self.look_around();
         Ok(changed)
