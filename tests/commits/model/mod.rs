@@ -219,7 +219,7 @@ impl World {
             Command::ChangePolicy { policy, rule } => self.change_policy(*policy, rule, now)?,
             Command::RemovePolicy { policy } => self.remove_policy(*policy, now)?,
             Command::Purge(_) | Command::DropContents(_) | Command::DropManifests(_) => {
-                panic!("removal has a model of its own")
+                unreachable!("the model does not remove bytes")
             }
         };
         self.look_around();
