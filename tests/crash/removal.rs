@@ -264,7 +264,7 @@ impl Worker<'_> {
             }
             15 | 16 => self.remove(|client, image| {
                 let tag = format!("/api/v1/repository/{}/tag/{}", image.repository, image.tag);
-                client.send(Method::PUT, &tag, &[], br#"{"locked": true}"#)?;
+                client.send(Method::PUT, &tag, &[], br#"{"immutable": true}"#)?.expecting(201);
                 let body = json!({"reason": "a leak", "purge": true}).to_string();
                 let answer = client.send(Method::POST, &format!("{tag}/erase"), &[], body.as_bytes())?.expecting(200);
                 let is_sent = String::from_utf8_lossy(&answer.body).contains("being_pushed");
