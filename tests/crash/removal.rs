@@ -78,7 +78,7 @@ fn removal_and_compaction_survive_kill_9() {
 }
 
 fn play(run: &Run) {
-    let seed = env::var("TAGSTONE_CRASH_SEED").map_or(0x7075_7267, |seed| seed.parse().expect("a number"));
+    let seed = env::var("CRASH_SEED").map_or(0x7075_7267, |seed| seed.parse().expect("a number"));
     eprintln!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
     let mut registry = Registry::start_with(run.settings);
