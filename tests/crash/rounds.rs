@@ -27,8 +27,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 #[test]
 fn everything_acknowledged_survives_kill_9_at_any_moment() {
-    let seed =
-        env::var("CRASH_SEED").map_or(SEED, |seed| seed.parse().expect("CRASH_SEED is a number"));
+    let seed = env::var("CRASH_SEED").map_or(SEED, |seed| seed.parse().expect("CRASH_SEED is a number"));
     eprintln!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
     let (moments, mut history) = (Moments::default(), History::default());
