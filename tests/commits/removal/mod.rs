@@ -174,13 +174,8 @@ impl Site {
 
     fn request(repository: &str, what: Purged) -> PurgeRequest {
         let because = "a leak".parse().unwrap();
-        PurgeRequest {
-            repository: name(repository),
-            what,
-            because,
-            actor: Actor::anonymous(),
-            origin: Origin::default(),
-        }
+        let (repository, left_behind) = (name(repository), Vec::new());
+        PurgeRequest { repository, what, because, left_behind, actor: Actor::anonymous(), origin: Origin::default() }
     }
 
     fn preview(&self, repository: &str, what: Purged) -> Result<PurgePlan, Rejection> {
