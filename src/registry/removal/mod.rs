@@ -92,3 +92,6 @@ pub trait PastRemovals: Send + Sync {
     /// Whether some record up to `head` says that the bytes of the content were removed. None where that cannot be told yet.
     fn was_removed(&self, digest: &Digest, head: Head) -> Option<bool>;
 }
+
+#[cfg(test)]
+mod tests;
