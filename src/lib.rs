@@ -4,8 +4,10 @@
 pub mod access;
 pub mod cli;
 pub mod content;
+pub mod free_space;
 pub mod history;
 pub mod http;
+pub mod limit;
 pub mod manifest;
 pub mod metrics;
 mod random_id;

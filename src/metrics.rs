@@ -8,6 +8,8 @@ use prometheus::{
 };
 use tagstone_schema::Head;
 
+use crate::free_space::Disk;
+use crate::limit::Limit;
 use crate::registry::{Progress, RefusalReason, Report};
 
 /// The metrics of a server.
@@ -30,6 +32,10 @@ pub struct Metrics {
     prune_skipped: IntCounter,
     /// By the places in [`RefusalReason::ALL`].
     refusals: [IntCounter; 3],
+    /// By the places in [`Limit::ALL`].
+    limits: [IntCounter; Limit::ALL.len()],
+    disk_available: IntGauge,
+    disk_kept: IntGauge,
 }
 
 impl Metrics {
@@ -55,6 +61,11 @@ impl Metrics {
             &["reason"],
         )?;
         registry.register(Box::new(refusals.clone()))?;
+        let limits = IntCounterVec::new(
+            Opts::new("tagstone_limit_refusals_total", "Requests that a limit has refused, by its key in [limits]."),
+            &["limit"],
+        )?;
+        registry.register(Box::new(limits.clone()))?;
         let sizes = prometheus::exponential_buckets(1.0, 2.0, 10)?;
         let times = prometheus::exponential_buckets(0.0001, 2.0, 14)?;
         let histogram = |name: &str, help: &str, buckets: &[f64]| {
@@ -95,6 +106,15 @@ impl Metrics {
                 "tagstone_prune_skipped_tags_total",
                 "Tags that runs of prune policies have selected and not deleted, such as immutable ones.",
             )?,
+            disk_available: gauge(
+                "tagstone_disk_available_bytes",
+                "Bytes of the file system of the data directory that the registry may still use.",
+            )?,
+            disk_kept: gauge(
+                "tagstone_disk_kept_free_bytes",
+                "Bytes of these that are kept free; with no more than these, pushes are refused.",
+            )?,
+            limits: Limit::ALL.map(|limit| limits.with_label_values(&[limit.key()])),
             refusals: RefusalReason::ALL.map(|reason| refusals.with_label_values(&[reason.code()])),
             registry,
         };
@@ -135,6 +155,17 @@ impl Metrics {
     /// So many upload sessions are open.
     pub fn observe_uploads(&self, open: usize) {
         self.uploads.set(i64::try_from(open).unwrap_or(i64::MAX));
+    }
+
+    /// A limit has refused a request.
+    pub fn refused_by(&self, limit: Limit) {
+        self.limits[limit as usize].inc();
+    }
+
+    /// The disk has so much left.
+    pub fn observe_disk(&self, disk: Disk) {
+        self.disk_available.set(i64::try_from(disk.available).unwrap_or(i64::MAX));
+        self.disk_kept.set(i64::try_from(disk.kept).unwrap_or(i64::MAX));
     }
 
     /// A prune policy was run.

@@ -15,6 +15,7 @@ mod logins;
 mod rules;
 
 pub use caller::{Caller, Grant};
+pub use failures::network_of;
 pub use gate::{Gate, Known, NotAdmitted, whole_seconds};
 pub use glob::{GlobError, RepositoryGlob};
 pub use htpasswd::{Users, UsersError};

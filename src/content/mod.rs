@@ -29,7 +29,7 @@ pub use blob_files::BlobFiles;
 pub use claim::Claim;
 pub use segments::SegmentStore;
 pub use session::{FinishError, Finished, Session};
-pub use uploads::{Expired, Settings, UploadId, Uploads};
+pub use uploads::{Expired, OpenFor, Settings, UploadId, Uploads};
 
 /// All content of a registry.
 #[derive(Debug)]

@@ -16,7 +16,10 @@ use super::manifests::header_value;
 use super::refused::Refused;
 use super::route::Route;
 use super::site::Site;
-use super::{api, blobs, delete, door, extensions, lists, manifests, probes, push, referrers, tag_history, uploads};
+use super::{
+    api, blobs, browser, delete, door, extensions, heads, lists, manifests, probes, push, referrers, space, tag_history,
+    uploads,
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
@@ -37,12 +40,13 @@ async fn served(site: &Site, request: &HttpRequest, request_id: &str, payload: P
     let began = Instant::now();
     let path = percent_decode_str(request.uri().path()).decode_utf8();
     let route = path.as_deref().map_or_else(|_| Route::undecodable(request.uri().path()), Route::of);
-    let answer = if request.uri().path_and_query().is_some_and(|path| path.as_str().len() > site.limits.uri_bytes) {
-        let message = format!("the path and query have more than the {} bytes that are allowed", site.limits.uri_bytes);
-        Err(Refused::at(route, Refusal::new(StatusCode::URI_TOO_LONG, Code::SizeInvalid, message)))
-    } else {
-        admitted(site, request, request_id, route, payload).await
+    let answer = match heads::check(request, &site.limits) {
+        Ok(()) => admitted(site, request, request_id, route, payload).await,
+        Err(refusal) => Err(Refused::at(route, refusal)),
     };
+    if let Some(limit) = answer.as_ref().err().and_then(|refusal| refusal.limit) {
+        site.metrics.refused_by(limit);
+    }
     let refused = answer.as_ref().err().map(|refusal| refusal.message.clone());
     let response = answer.unwrap_or_else(|refusal| refusal.response(request));
     let status = response.status();
@@ -59,11 +63,22 @@ async fn admitted(
     route: Route<'_>,
     payload: Payload,
 ) -> Result<HttpResponse, Refused> {
+    browser::check(site, request, route).map_err(|refusal| Refused::at(route, refusal))?;
     let address = site.proxies.client(request);
     let caller = door::enter(site, request, route, address).await.map_err(|refusal| Refused::at(route, refusal))?;
     let exchange = Exchange { site, request, request_id, caller, address };
     door::check(&exchange, route).map_err(|refusal| Refused::at(route, refusal))?;
-    answer(&exchange, route, payload).await
+    if is_probe(route) {
+        return answer(&exchange, route, payload).await;
+    }
+    let place = site.clients.request(&exchange).map_err(|refusal| Refused::at(route, refusal))?;
+    space::check(&exchange, route).map_err(|refusal| Refused::at(route, refusal))?;
+    Ok(place.held_by(answer(&exchange, route, payload).await?))
+}
+
+/// Whether a request is of whoever operates the registry, who is answered whatever else is under way.
+pub(super) fn is_probe(route: Route<'_>) -> bool {
+    matches!(route, Route::Health | Route::Ready | Route::Metrics)
 }
 
 async fn answer(exchange: &Exchange<'_>, route: Route<'_>, payload: Payload) -> Result<HttpResponse, Refused> {

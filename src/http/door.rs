@@ -8,11 +8,13 @@ use actix_web::http::header;
 use tagstone_schema::event::Action;
 
 use super::demand::Demand;
+use super::dispatch::is_probe;
 use super::error::{Code, Refusal};
 use super::exchange::Exchange;
 use super::route::Route;
 use super::site::Site;
 use crate::access::{Caller, NotAdmitted, whole_seconds};
+use crate::limit::Limit;
 
 /// Admits whoever has sent a request. Wrong credentials are refused everywhere, also where none are needed: a client should learn of
 /// them at once. Only probes are answered whatever they send.
@@ -22,7 +24,7 @@ pub(super) async fn enter(
     route: Route<'_>,
     address: Option<IpAddr>,
 ) -> Result<Caller, Refusal> {
-    if matches!(route, Route::Health | Route::Ready | Route::Metrics) {
+    if is_probe(route) {
         return Ok(site.gate.nobody());
     }
     let mut given = request.headers().get_all(header::AUTHORIZATION);
@@ -63,6 +65,7 @@ fn not_admitted(why: &NotAdmitted) -> Refusal {
         NotAdmitted::TooMany { retry_after } => {
             Refusal::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, why.to_string())
                 .with_header(header::RETRY_AFTER, header::HeaderValue::from(whole_seconds(*retry_after)))
+                .by(Limit::FailedLogins)
         }
     }
 }

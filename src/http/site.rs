@@ -10,9 +10,12 @@ use tagstone_replay::log::RecordReader;
 use tagstone_schema::Digest;
 
 use super::api::{ArchiveQuestions, Fingerprints, LongQuestions, OpenStreams};
+use super::browser::Hosts;
 use super::client_address::TrustedProxies;
+use super::clients::Clients;
 use crate::access::Gate;
 use crate::content::ContentStore;
+use crate::free_space::FreeSpace;
 use crate::history::History;
 use crate::metrics::Metrics;
 use crate::registry::{Clock, Pruner, Published, Sparse, WriterHandle};
@@ -38,6 +41,18 @@ pub struct Limits {
     pub event_streams: usize,
     /// Bytes of a path with its query.
     pub uri_bytes: usize,
+    /// Bytes of the fields of a header.
+    pub header_bytes: usize,
+    /// Fields of a header.
+    pub header_fields: usize,
+    /// Requests that one client may have under way.
+    pub client_requests: usize,
+    /// Upload sessions that one client may have open.
+    pub client_uploads: usize,
+    /// The disk, and how much of it is kept free.
+    pub disk: FreeSpace,
+    /// What a browser may call an open registry.
+    pub hosts: Hosts,
 }
 
 /// What a site is made of.
@@ -83,6 +98,7 @@ pub struct Site {
     pub(super) questions: LongQuestions,
     pub(super) archive_questions: ArchiveQuestions,
     pub(super) streams: OpenStreams,
+    pub(super) clients: Clients,
 }
 
 impl Site {
@@ -93,6 +109,7 @@ impl Site {
         let entries = usize::try_from(cache_bytes / 2048).unwrap_or(usize::MAX).max(16);
         let manifests = Cache::with_weighter(entries, cache_bytes, ByBytes);
         let streams = OpenStreams::new(limits.event_streams);
+        let clients = Clients::new(limits.client_requests, limits.client_uploads);
         let (fingerprints, questions) = (Fingerprints::default(), LongQuestions::default());
         Self {
             gate,
@@ -112,6 +129,7 @@ impl Site {
             questions,
             archive_questions: ArchiveQuestions::default(),
             streams,
+            clients,
         }
     }
 

@@ -143,7 +143,8 @@ impl Registry {
     }
 
     /// A registry over a data directory.
-    pub(crate) async fn open(directory: TempDir, settings: Settings) -> Self {
+    pub(crate) async fn open(directory: TempDir, mut settings: Settings) -> Self {
+        settings.data = directory.path().to_owned();
         let opened = opened(|| Opened::open(&Layout::new(directory.path()), &settings));
         let metrics = Metrics::new(&ROUTE_LABELS).unwrap();
         metrics.observe_head(opened.log.head());
