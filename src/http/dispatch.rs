@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use percent_encoding::percent_decode_str;
 
-use super::connections::Connection;
+use super::connections::{Connection, read_on_after_the_answer};
 use super::entrance::{Entrance, recovering};
 use super::error::{Code, Refusal};
 use super::exchange::{Answer, Exchange, readable, writable};
@@ -17,8 +17,8 @@ use super::refused::Refused;
 use super::route::Route;
 use super::site::Site;
 use super::{
-    api, blobs, browser, delete, door, extensions, heads, lists, manifests, probes, push, referrers, space, tag_history,
-    uploads,
+    api, blobs, browser, delete, door, extensions, heads, lists, manifests, probes, push, referrers, space,
+    tag_history, uploads,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -33,6 +33,13 @@ pub(super) async fn dispatch(request: HttpRequest, entrance: Data<Entrance>, pay
         None => recovering(&request),
     };
     response.headers_mut().insert(REQUEST_ID, header_value(&request_id));
+    if request.headers().contains_key(header::TRANSFER_ENCODING) {
+        if response.status().is_client_error() || response.status().is_server_error() {
+            response.head_mut().set_connection_type(ConnectionType::Close);
+            Connection::of(&request).into_iter().for_each(Connection::ends_soon);
+        }
+        read_on_after_the_answer().await;
+    }
     response
 }
 

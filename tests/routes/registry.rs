@@ -208,6 +208,13 @@ impl Registry {
         Self::open(directory, settings).await
     }
 
+    /// [`Registry::restarted`] with other settings.
+    pub(crate) async fn reopened_with(self, change: impl FnOnce(&mut Settings)) -> Self {
+        let (directory, mut settings) = self.stop();
+        change(&mut settings);
+        Self::open(directory, settings).await
+    }
+
     /// [`Registry::restarted`] after all small content was lost, as by a restore of the log alone.
     pub(crate) async fn without_segments(self) -> Self {
         let (directory, settings) = self.stop();

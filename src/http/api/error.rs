@@ -82,9 +82,11 @@ impl ErrorType {
                 StatusCode::UNAUTHORIZED,
                 "Credentials are needed, or those that were given are not valid.",
             ),
-            Self::InsufficientScope => {
-                ("insufficient_scope", StatusCode::FORBIDDEN, "The client may not do this, or a browser sends it from another site.")
-            }
+            Self::InsufficientScope => (
+                "insufficient_scope",
+                StatusCode::FORBIDDEN,
+                "The client may not do this, or a browser sends it from another site.",
+            ),
             Self::NotFound => ("not_found", StatusCode::NOT_FOUND, "What the request is about does not exist."),
             Self::MethodNotAllowed => (
                 "method_not_allowed",
