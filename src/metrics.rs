@@ -10,7 +10,7 @@ use tagstone_schema::Head;
 
 use crate::free_space::Disk;
 use crate::limit::Limit;
-use crate::registry::{Progress, RefusalReason, Report};
+use crate::registry::{Collection, Progress, PurgePlan, RefusalReason, Report, Way};
 
 /// The metrics of a server.
 pub struct Metrics {
@@ -30,6 +30,10 @@ pub struct Metrics {
     prune_runs: IntCounter,
     pruned: IntCounter,
     prune_skipped: IntCounter,
+    purges: IntCounter,
+    collections: IntCounter,
+    removed: IntCounter,
+    removed_bytes: IntCounter,
     /// By the places in [`RefusalReason::ALL`].
     refusals: [IntCounter; 3],
     /// By the places in [`Limit::ALL`].
@@ -115,6 +119,13 @@ impl Metrics {
                 "Bytes of these that are kept free; with no more than these, pushes are refused.",
             )?,
             limits: Limit::ALL.map(|limit| limits.with_label_values(&[limit.key()])),
+            purges: counter("tagstone_purges_total", "Purges; dry ones do not count.")?,
+            collections: counter("tagstone_collections_total", "Collections that ended; dry ones do not count.")?,
+            removed: counter(
+                "tagstone_removed_contents_total",
+                "Blobs and manifests whose bytes were removed, by purges and collections.",
+            )?,
+            removed_bytes: counter("tagstone_removed_bytes_total", "Their bytes.")?,
             refusals: RefusalReason::ALL.map(|reason| refusals.with_label_values(&[reason.code()])),
             registry,
         };
@@ -173,6 +184,22 @@ impl Metrics {
         self.prune_runs.inc();
         self.pruned.inc_by(report.deleted.count);
         self.prune_skipped.inc_by(report.skipped.count);
+    }
+
+    /// Something was purged.
+    pub fn purge(&self, plan: &PurgePlan) {
+        self.purges.inc();
+        self.removed.inc_by(plan.digests().count() as u64);
+        self.removed_bytes.inc_by(plan.bytes());
+    }
+
+    /// A collection has ended.
+    pub fn collection(&self, collection: &Collection) {
+        if collection.way == Way::Delete {
+            self.collections.inc();
+            self.removed.inc_by(collection.removed.count);
+            self.removed_bytes.inc_by(collection.bytes_freed);
+        }
     }
 
     /// All metrics as text.

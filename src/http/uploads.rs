@@ -18,7 +18,7 @@ use super::range::{chunk, progress};
 use super::receive::{blocking, receive};
 use crate::content::{Claim, FinishError, Finished, OpenFor, Session, UploadId, small};
 use crate::limit::Limit;
-use crate::registry::{Command, WriteError};
+use crate::registry::{Command, How, WriteError};
 
 const UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
 
@@ -66,6 +66,7 @@ async fn mount(
     if !blocking(move || Ok::<_, std::io::Error>(content.contains(&wanted))).await? {
         return Ok(false);
     }
+    exchange.tell(repository, digest, How::Stored).await;
     let command = Command::MountBlob { repository: repository.clone(), digest: digest.clone(), from };
     match exchange.site.writer.submit(exchange.submission(command)).await {
         Ok(_) => Ok(true),
@@ -169,7 +170,8 @@ async fn small_blob(exchange: &Exchange<'_>, payload: Payload, repository: &Repo
     small::verify(&bytes, digest)?;
     let size = bytes.len() as u64;
     let command = Command::LinkBlob { repository: repository.clone(), digest: digest.clone(), size };
-    let mut submission = exchange.submission(command);
+    let mut submission = exchange.storing(command, digest).await;
+    exchange.tell(repository, digest, How::Stored).await;
     submission.contents.push((digest.clone(), bytes));
     exchange.site.writer.submit(submission).await?;
     Ok(created(repository, digest))
@@ -177,6 +179,9 @@ async fn small_blob(exchange: &Exchange<'_>, payload: Payload, repository: &Repo
 
 /// Verifies an upload, and commits it as a blob of the repository.
 async fn close(exchange: &Exchange<'_>, claim: Claim, repository: &RepositoryName, digest: &Digest) -> Answer {
+    // From before the file gets its name until the record is durable.
+    let reservation = exchange.site.promises.reserve(digest).await;
+    exchange.tell(repository, digest, How::Stored).await;
     let expected = digest.clone();
     let finished = tokio::task::spawn_blocking(move || claim.finish(&expected)).await;
     let finished = finished.map_err(|error| FinishError::Io(std::io::Error::other(error))).flatten()?;
@@ -184,11 +189,13 @@ async fn close(exchange: &Exchange<'_>, claim: Claim, repository: &RepositoryNam
     match finished {
         Finished::File { size } => {
             let mut submission = exchange.submission(link(size));
+            submission.reserved.push(reservation);
             submission.renamed.push(digest.clone());
             exchange.site.writer.submit(submission).await?;
         }
         Finished::Small { bytes, session } => {
             let mut submission = exchange.submission(link(bytes.len() as u64));
+            submission.reserved.push(reservation);
             submission.contents.push((digest.clone(), bytes));
             exchange.site.writer.submit(submission).await?;
             discard(session).await;

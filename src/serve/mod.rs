@@ -5,33 +5,33 @@ mod checkpoint;
 mod guards;
 mod presence;
 mod start;
+mod stored;
 mod verification;
 
 use std::io;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tagstone_replay::content::Layout;
 use tagstone_replay::log::OpenError;
 use tagstone_replay::log::directory::{DirectoryLock, LockError, create_directory};
-use tagstone_schema::Digest;
 
 use crate::content::ContentStore;
 use crate::free_space::FreeSpace;
-use crate::history::Follower;
+use crate::history::{Follower, History};
 use crate::http::{self, Hosts, Limits, Listening, Parts, ServerError, Site, TrustedProxies};
 use crate::metrics::{Metrics, WriterMetrics};
 use crate::registry::{
-    BatchBytes, Clock, LogDamage, Progress, Pruner, Published, ReadOnly, Sparse, SystemClock, Writer, WriterSettings,
-    Writing,
+    Clock, CollectParts, CollectRules, LogDamage, Progress, Promises, Pruner, Published, ReadOnly, Removal, Sparse,
+    SystemClock, Writer, WriterHandle, WriterSettings, Writing,
 };
-use crate::settings::Settings;
+use crate::settings::{Collect, Settings};
 use crate::tls::{Certificates, TlsError};
 
 use background::Background;
 use checkpoint::Checkpoints;
 pub use guards::{GuardError, Guards};
 pub use start::Opened;
+pub use stored::ContentBytes;
 use verification::Verifying;
 
 /// Why a registry did not start, or ended.
@@ -111,17 +111,24 @@ fn recover(layout: &Layout, settings: &Settings, guards: &Guards) -> Result<(Sit
         0 => None,
         _ => Some(Verifying::begin(records.clone(), known, move |damage| damaged.found(Arc::new(damage)))?),
     };
-    let periodic = vec![
+    let mut periodic = vec![
         background::write_snapshots(checkpoints.clone(), published.clone())?,
         background::expire_uploads(content.clone(), settings.uploads.lifetime)?,
         background::wake_writer(published.clone(), clock.clone(), handle.clone())?,
         background::prune(pruner.clone(), metrics.clone(), settings.prune.interval)?,
         background::watch_access(guards.clone())?,
     ];
+    let removal = removal(settings, &published, &clock, &handle, &content, &history);
+    let collecting = removal.collector.stop();
+    periodic.push(background::collect(removal.collector.clone(), metrics.clone(), settings.collect.interval)?);
     let checkpoints = (checkpoints, published.clone());
     let (gate, proxies) = (guards.gate.clone(), TrustedProxies::new(&settings.http.trusted_proxies));
-    let parts = Parts { gate, proxies, published, clock, writer: handle, content, history, records, metrics, pruner };
-    Ok((site(settings, parts), Background { writing, following, periodic, pruning, verifying, checkpoints }))
+    let parts =
+        Parts { gate, proxies, published, clock, writer: handle, content, history, records, metrics, pruner, removal };
+    Ok((
+        site(settings, parts),
+        Background { writing, following, periodic, stops: [pruning, collecting], verifying, checkpoints },
+    ))
 }
 
 /// What is done when the log turns out to be damaged: nothing is written on it any more.
@@ -139,14 +146,25 @@ impl Damaged {
     }
 }
 
-/// The content store, as the writer uses it.
-pub struct ContentBytes(pub Arc<ContentStore>);
-
-impl BatchBytes for ContentBytes {
-    fn store(&mut self, contents: &[(Digest, Bytes)], renamed: &[Digest]) -> io::Result<()> {
-        self.0.segments.append(contents)?;
-        self.0.blobs.sync_directories(renamed)
-    }
+/// What removes bytes from a registry.
+pub fn removal(
+    settings: &Settings,
+    published: &Published,
+    clock: &Arc<dyn Clock>,
+    writer: &WriterHandle,
+    content: &Arc<ContentStore>,
+    history: &History,
+) -> Removal {
+    let parts = CollectParts {
+        published: published.clone(),
+        clock: clock.clone(),
+        writer: writer.clone(),
+        bytes: content.clone(),
+        promises: Promises::begin(clock.now()),
+        past: Arc::new(history.clone()),
+    };
+    let Collect { grace, untagged, .. } = settings.collect;
+    Removal::new(parts, CollectRules { grace, untagged })
 }
 
 /// A site with the limits of the settings.
@@ -169,7 +187,7 @@ pub fn site(settings: &Settings, parts: Parts) -> Site {
         hosts: Hosts::new(&settings.http.hosts),
     };
     let sparse = Sparse { index: settings.manifests.sparse_index, layers: settings.manifests.sparse_layers };
-    Site::new(parts, limits, sparse, settings.content.cache_bytes)
+    Site::new(parts, limits, sparse)
 }
 
 /// The bounds of the writer.

@@ -19,7 +19,7 @@ use tagstone::history::Follower;
 use tagstone::http::{self, Parts, ROUTE_LABELS, TrustedProxies};
 use tagstone::metrics::{Metrics, WriterMetrics};
 use tagstone::registry::{
-    Clock, Command, Committed, Pruner, Published, Submission, SystemClock, WriteError, Writer, WriterHandle,
+    Clock, Collector, Command, Committed, Pruner, Published, Submission, SystemClock, WriteError, Writer, WriterHandle,
 };
 use tagstone::serve::{self, ContentBytes, Guards, Opened};
 use tagstone::settings::{Settings, Sources};
@@ -49,6 +49,7 @@ pub(crate) struct Registry {
     writing: JoinHandle<Box<dyn Log>>,
     following: JoinHandle<()>,
     failing: Arc<AtomicBool>,
+    collector: Arc<Collector>,
     /// What requests say in `Authorization` that say nothing there themselves.
     authorization: RefCell<Option<String>>,
 }
@@ -143,7 +144,11 @@ impl Registry {
     }
 
     /// A registry over a data directory.
-    pub(crate) async fn open(directory: TempDir, mut settings: Settings) -> Self {
+    pub(crate) async fn open(directory: TempDir, settings: Settings) -> Self {
+        Self::open_at(directory, settings, 0).await
+    }
+
+    async fn open_at(directory: TempDir, mut settings: Settings, forward: i64) -> Self {
         settings.data = directory.path().to_owned();
         let opened = opened(|| Opened::open(&Layout::new(directory.path()), &settings));
         let metrics = Metrics::new(&ROUTE_LABELS).unwrap();
@@ -154,6 +159,7 @@ impl Registry {
         let (follower, history) = Follower::new(opened.history, newer);
         let failing = Arc::new(AtomicBool::new(false));
         let clock = Arc::new(MovableClock::default());
+        clock.forward.store(forward, Ordering::SeqCst);
         let (writer, handle) = Writer::new(
             Box::new(FailingLog { log: opened.log, failing: failing.clone() }),
             Box::new(ContentBytes(content.clone())),
@@ -165,6 +171,9 @@ impl Registry {
         let writing = std::thread::spawn(move || writer.run());
         let following = std::thread::spawn(move || drop(follower.run()));
         let pruner = Arc::new(Pruner::new(published.clone(), clock.clone(), handle.clone()));
+        let timing: Arc<dyn Clock> = clock.clone();
+        let removal = serve::removal(&settings, &published, &timing, &handle, &content, &history);
+        let collector = removal.collector.clone();
         let parts = Parts {
             gate: Guards::read(&settings, Sources::default()).unwrap().gate(),
             proxies: TrustedProxies::new(&settings.http.trusted_proxies),
@@ -176,6 +185,7 @@ impl Registry {
             records,
             metrics,
             pruner,
+            removal,
         };
         let site = Data::new(http::Entrance::from(serve::site(&settings, parts)));
         let service = actix_web::test::init_service(App::new().configure(http::configure(site))).await;
@@ -198,6 +208,7 @@ impl Registry {
             writing,
             following,
             failing,
+            collector,
             authorization,
         }
     }
@@ -213,6 +224,13 @@ impl Registry {
         let (directory, mut settings) = self.stop();
         change(&mut settings);
         Self::open(directory, settings).await
+    }
+
+    /// [`Registry::restarted`], with the clock as far forward as it was.
+    pub(crate) async fn restarted_at_its_time(self) -> Self {
+        let forward = self.clock.forward.load(Ordering::SeqCst);
+        let (directory, settings) = self.stop();
+        Self::open_at(directory, settings, forward).await
     }
 
     /// [`Registry::restarted`] after all small content was lost, as by a restore of the log alone.
@@ -270,8 +288,8 @@ impl Registry {
 
     /// Stops as the server does.
     pub(crate) fn stop(self) -> (TempDir, Settings) {
-        let Self { directory, settings, published, content, service, writer, writing, following, .. } = self;
-        drop((service, writer, published, content));
+        let Self { directory, settings, published, content, service, writer, writing, following, collector, .. } = self;
+        drop((service, writer, published, content, collector));
         drop(writing.join().unwrap());
         following.join().unwrap();
         (directory, settings)
@@ -302,6 +320,11 @@ impl Registry {
         Pruner::new(self.published.clone(), self.clock.clone(), self.writer.clone())
     }
 
+    /// What removes what nothing refers to.
+    pub(crate) fn collector(&self) -> Arc<Collector> {
+        self.collector.clone()
+    }
+
     /// Asks the writer to end what has expired, as the server does in the background.
     pub(crate) fn expire(&self) {
         self.writer.wake();
@@ -326,6 +349,11 @@ impl Registry {
     /// What comes of a command without a request.
     pub(crate) async fn submit(&self, command: Command) -> Result<Committed, WriteError> {
         self.writer.submit(Submission::new(Actor::system("test"), Origin::default(), command)).await
+    }
+
+    /// The data directory.
+    pub(crate) fn data(&self) -> &std::path::Path {
+        self.directory.path()
     }
 
     /// The directory of upload sessions.

@@ -32,6 +32,7 @@ pub(super) enum ErrorType {
     PolicyNotActive,
     RunUnderWay,
     InUse,
+    Overtaken,
     PreconditionFailed,
     TooLarge,
     UriTooLong,
@@ -45,7 +46,7 @@ pub(super) enum ErrorType {
 
 impl ErrorType {
     /// Every type.
-    pub(super) const ALL: [Self; 23] = [
+    pub(super) const ALL: [Self; 24] = [
         Self::InvalidRequest,
         Self::InvalidToken,
         Self::InsufficientScope,
@@ -60,6 +61,7 @@ impl ErrorType {
         Self::PolicyNotActive,
         Self::RunUnderWay,
         Self::InUse,
+        Self::Overtaken,
         Self::PreconditionFailed,
         Self::TooLarge,
         Self::UriTooLong,
@@ -119,10 +121,17 @@ impl ErrorType {
             Self::PolicyNotActive => {
                 ("policy_not_active", StatusCode::CONFLICT, "The policy is a draft, which enforces nothing.")
             }
-            Self::RunUnderWay => {
-                ("run_under_way", StatusCode::CONFLICT, "A run of the policy is under way; there is one at a time.")
-            }
+            Self::RunUnderWay => (
+                "run_under_way",
+                StatusCode::CONFLICT,
+                "A run of the policy, or a collection, is under way; there is one at a time.",
+            ),
             Self::InUse => ("in_use", StatusCode::CONFLICT, "Manifests that remain still need what was to go."),
+            Self::Overtaken => (
+                "overtaken",
+                StatusCode::CONFLICT,
+                "What the request is about was changed again and again while it was worked on; nothing was done, try again.",
+            ),
             Self::PreconditionFailed => (
                 "precondition_failed",
                 StatusCode::PRECONDITION_FAILED,
