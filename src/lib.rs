@@ -10,6 +10,7 @@ pub mod http;
 pub mod limit;
 pub mod manifest;
 pub mod metrics;
+pub mod outside;
 mod random_id;
 pub mod registry;
 pub mod serve;

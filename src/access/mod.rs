@@ -14,6 +14,13 @@ mod htpasswd;
 mod logins;
 mod rules;
 
+/// Reads the value of an `Authorization` header, for [`crate::outside`].
+pub(crate) fn read_credentials(authorization: &[u8]) {
+    if let Ok(Some(given)) = basic::Credentials::read(authorization) {
+        assert!(!given.user.contains(':') && !(given.user.is_empty() && given.password.is_empty()));
+    }
+}
+
 pub use caller::{Caller, Grant};
 pub use failures::network_of;
 pub use gate::{Gate, Known, NotAdmitted, whole_seconds};

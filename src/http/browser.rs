@@ -32,7 +32,7 @@ impl Hosts {
 
     /// Whether nobody else can have made this name stand for the registry. Addresses are not names, and `localhost` is never asked of
     /// a name server (RFC 6761, section 6.3).
-    fn know(&self, host: &str) -> bool {
+    pub(super) fn know(&self, host: &str) -> bool {
         let host = without_port(host).to_ascii_lowercase();
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&host);
         let name = host.strip_suffix('.').unwrap_or(&host);

@@ -26,6 +26,7 @@ mod file_body;
 mod heads;
 mod lists;
 mod manifests;
+pub(crate) mod outside;
 mod page;
 mod probes;
 mod push;

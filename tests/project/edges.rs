@@ -23,7 +23,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("rustls", &["src/http/", "src/tls/", "tests/"]),
     ("bcrypt", &["src/access/", "tests/"]),
     ("tokio", &["src/", "tests/", "benches/"]),
-    ("tagstone", &["src/", "tests/", "benches/"]),
+    ("tagstone", &["src/", "tests/", "benches/", "fuzz/"]),
     ("tagstone_replay", &["src/", "tests/", "benches/", "replay/"]),
 ];
 

@@ -28,7 +28,7 @@ fn packages() -> Vec<serde_json::Value> {
 /// Every file with Rust or Python source, by its path from the root, with its text.
 fn sources() -> Vec<(String, String)> {
     let mut found = Vec::new();
-    let directories = ["src", "schema", "replay", "tests", "benches"];
+    let directories = ["src", "schema", "replay", "tests", "benches", "fuzz/fuzz_targets"];
     let mut waiting: Vec<PathBuf> = directories.iter().map(|directory| root().join(directory)).collect();
     while let Some(directory) = waiting.pop() {
         let Ok(entries) = fs::read_dir(&directory) else { continue };
