@@ -98,7 +98,7 @@ fn the_seeds_of_files_are_what_they_are_named() {
     let seed = |path: &str| fuzz().join("corpus").join(path);
     let (_, head) = snapshot::read(&seed("snapshot/1024-records")).unwrap();
     assert_eq!(head.seq, 1024);
-    assert_eq!(anchor::read(&seed("anchor/both-slots")).unwrap().seq, 64);
+    assert_eq!(anchor::read(&seed("anchor/both-slots")).unwrap().seq, 1024);
     let export = fs::read(seed("export/64-records")).unwrap();
     assert_eq!(Reader::new(&*export).unwrap().filter(Result::is_ok).count(), 64);
     let segment = fs::File::open(seed("segment/small-contents")).unwrap();

@@ -78,6 +78,30 @@ fn unsafe_code_is_forbidden_in_every_crate() {
     }
 }
 
+/// The names of the tests of a source: of functions behind `#[test]`.
+fn tests_in(text: &str) -> Vec<&str> {
+    let behind = text.split("#[test]").skip(1);
+    behind.filter_map(|text| text.split_once("fn ")?.1.split('(').next()).map(str::trim).collect()
+}
+
+#[test]
+fn every_test_that_the_threat_model_names_is_there() {
+    let model = fs::read_to_string(root().join("SECURITY.md")).unwrap();
+    let rows = model.lines().filter_map(|line| line.strip_prefix('|')?.strip_suffix('|')?.rsplit('|').next());
+    let named: Vec<_> = rows.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert!(named.len() > 50, "the threat model names {named:?}");
+    let sources = sources();
+    let missing: Vec<_> = named
+        .into_iter()
+        .filter(|name| {
+            let (file, test) = name.split_once("::").unwrap_or((name, ""));
+            let is_it = |path: &str| Path::new(path).file_stem().is_some_and(|stem| stem == file);
+            !sources.iter().any(|(path, text)| is_it(path) && tests_in(text).contains(&test))
+        })
+        .collect();
+    assert!(missing.is_empty(), "SECURITY.md names tests that are not there: {missing:#?}");
+}
+
 #[test]
 fn docker_compose_accepts_the_compose_file() {
     let output = match Command::new("docker-compose")
