@@ -42,10 +42,11 @@ fn what_is_written_is_not_removed_and_what_is_removed_not_written() {
     assert_eq!(taken, [1, 2]);
     assert!(doomed(&promises, &[1], |_| true).1.is_empty(), "only one removes");
     assert!(!promises.is_free(&digest(1), |_| true));
-    let mut waiting = pin!(promises.reserve(&digest(1)));
+    let one = digest(1);
+    let mut waiting = pin!(promises.reserve(&one));
     let mut context = Context::from_waker(Waker::noop());
     assert!(waiting.as_mut().poll(&mut context).is_pending());
-    let mut telling = pin!(promises.tell(&digest(1), told("a", 1, How::Found)));
+    let mut telling = pin!(promises.tell(&one, told("a", 1, How::Found)));
     assert!(telling.as_mut().poll(&mut context).is_pending());
     drop(doom);
     assert!(waiting.as_mut().poll(&mut context).is_ready());
@@ -62,7 +63,8 @@ fn what_was_told_is_heeded_as_long_as_it_has_to_be() {
     now(promises.tell(&digest(1), told("b", 20, How::Stored))).unwrap();
     // The clock may go backwards; what was told later stays so.
     now(promises.tell(&digest(1), told("b", 15, How::Stored))).unwrap();
-    let cases: [(&str, fn(&Told) -> bool, bool); 4] = [
+    type Heeded = fn(&Told) -> bool;
+    let cases: [(&str, Heeded, bool); 4] = [
         ("anything since 5", |told| told.at > Timestamp(5), false),
         ("anything since 20", |told| told.at > Timestamp(20), true),
         ("stored since 15", |told| told.at > Timestamp(15) && told.how == How::Stored, false),
