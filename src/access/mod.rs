@@ -17,7 +17,8 @@ mod rules;
 /// Reads the value of an `Authorization` header, for [`crate::outside`].
 pub(crate) fn read_credentials(authorization: &[u8]) {
     if let Ok(Some(given)) = basic::Credentials::read(authorization) {
-        assert!(!given.user.contains(':') && !(given.user.is_empty() && given.password.is_empty()));
+        assert!(!given.user.contains(':'), "a name may not have a colon");
+        assert!(!given.user.is_empty() || !given.password.is_empty(), "nobody has given something");
     }
 }
 
