@@ -14,7 +14,7 @@ use crate::content::{AlignedBuffer, Claim, FinishError};
 
 /// After so many bytes it is looked again whether there is space. Several bodies may be received at once, so it is a small part of
 /// what is kept free.
-const LOOK_AFTER: usize = 4 << 20;
+const LOOK_AFTER: usize = 256 << 10;
 
 /// Appends a body to a session. Whatever was received stays in the session, also when the body breaks off, so that
 /// the client can go on from there. On failure the session is free again when this returns.
