@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tagstone_schema::event::Action;
-use tagstone_schema::{Actor, ActorKind};
+use tagstone_schema::{Actor, ActorKind, Id};
 
-use super::{RepositoryGlob, Rules};
+use super::{Granted, RepositoryGlob, Rules};
 
-/// Something that is granted by name, beside or within what the rules say.
+/// Something that an access token is for, within what the rules say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     /// Where.
@@ -33,9 +33,18 @@ enum Authority {
     /// What the rules say of a user, or of somebody without credentials.
     Rules(Arc<Rules>),
     /// What the rules say of the user to whom an access token belongs, and of that only what the token is for.
-    Within(Arc<Rules>, Arc<str>, Arc<[Grant]>),
+    Token(Arc<Within>),
     /// What an outside issuer has granted, whatever the rules say.
-    Granted(Arc<[Grant]>),
+    Granted(Arc<Granted>),
+}
+
+/// What the holder of an access token may do.
+#[derive(Debug)]
+struct Within {
+    token: Id,
+    user: String,
+    rules: Arc<Rules>,
+    scopes: Arc<[Grant]>,
 }
 
 impl Caller {
@@ -67,21 +76,58 @@ impl Caller {
     /// Whether these are the rules that the caller is judged by, or none are.
     pub(super) fn is_judged_by(&self, rules: &Arc<Rules>) -> bool {
         match &self.authority {
-            Authority::Rules(own) | Authority::Within(own, ..) => Arc::ptr_eq(own, rules),
+            Authority::Rules(own) => Arc::ptr_eq(own, rules),
+            Authority::Token(own) => Arc::ptr_eq(&own.rules, rules),
             Authority::Open | Authority::Granted(_) => true,
         }
     }
 
-    /// Somebody with an access token that belongs to a user. `id` is the token's.
-    pub fn token(id: &str, user: &str, rules: Arc<Rules>, scopes: Vec<Grant>) -> Self {
-        let actor = Actor { kind: ActorKind::Token, name: id.to_owned() };
-        Self { actor, authority: Authority::Within(rules, user.into(), scopes.into()), login: 0 }
+    /// Somebody with an access token that belongs to a user. The log tells both, the user and the token.
+    pub fn token(token: Id, user: &str, rules: Arc<Rules>, scopes: Arc<[Grant]>) -> Self {
+        let actor = Actor { kind: ActorKind::Token, name: format!("{user}/{token}") };
+        let within = Within { token, user: user.to_owned(), rules, scopes };
+        Self { actor, authority: Authority::Token(Arc::new(within)), login: 0 }
     }
 
-    /// A user to whom an outside issuer has granted this.
-    pub fn granted(name: &str, grants: Vec<Grant>) -> Self {
-        let actor = Actor { kind: ActorKind::User, name: name.to_owned() };
-        Self { actor, authority: Authority::Granted(grants.into()), login: 0 }
+    /// A user of an outside issuer, who has granted this; without a name, somebody to whom it was granted without credentials.
+    pub fn granted(name: Option<&str>, granted: Granted) -> Self {
+        let user = |name: &str| Actor { kind: ActorKind::User, name: name.to_owned() };
+        let actor = name.map_or_else(Actor::anonymous, user);
+        Self { actor, authority: Authority::Granted(Arc::new(granted)), login: 0 }
+    }
+
+    /// The access token that was shown.
+    pub(super) fn token_id(&self) -> Option<Id> {
+        if let Authority::Token(within) = &self.authority { Some(within.token) } else { None }
+    }
+
+    /// What an outside issuer has granted.
+    pub(super) fn grants(&self) -> Option<&Granted> {
+        if let Authority::Granted(granted) = &self.authority { Some(granted) } else { None }
+    }
+
+    /// Whether another token of the outside issuer who sends the caller could do more.
+    pub fn is_sent_by_issuer(&self) -> bool {
+        self.grants().is_some()
+    }
+
+    /// Whether it is by a wider token alone that the caller would be an administrator.
+    pub fn may_become_administrator(&self) -> bool {
+        self.grants().is_some_and(Granted::may_become_administrator)
+    }
+
+    /// Whether it is a user who has given a password: somebody who can answer for what is done in his name later.
+    pub fn is_user(&self) -> bool {
+        match &self.authority {
+            Authority::Open => true,
+            Authority::Rules(_) => self.is_known(),
+            Authority::Token(_) | Authority::Granted(_) => false,
+        }
+    }
+
+    /// Whether the names of all repositories may be listed.
+    pub fn sees_catalog(&self) -> bool {
+        self.is_administrator() || self.grants().is_some_and(Granted::sees_catalog)
     }
 
     /// Whose changes the log calls them.
@@ -108,23 +154,24 @@ impl Caller {
         match &self.authority {
             Authority::Open => true,
             Authority::Rules(rules) => self.is_known() && rules.administrators.contains(&self.actor.name),
-            Authority::Within(..) | Authority::Granted(_) => false,
+            Authority::Token(_) => false,
+            Authority::Granted(granted) => granted.is_administrator(),
         }
     }
 
     /// Whether the caller may do something in a repository.
     pub fn may(&self, action: Action, repository: &str) -> bool {
-        let are_for = |grants: &[Grant]| {
-            grants.iter().any(|grant| grant.actions.contains(&action) && grant.repositories.matches(repository))
-        };
         match &self.authority {
             Authority::Open => true,
             Authority::Rules(rules) => {
                 let user = self.is_known().then_some(self.actor.name.as_str());
                 rules.allow(user, action, repository)
             }
-            Authority::Within(rules, user, scopes) => are_for(scopes) && rules.allow(Some(user), action, repository),
-            Authority::Granted(grants) => are_for(grants),
+            Authority::Token(within) => {
+                let is_for = |grant: &Grant| grant.actions.contains(&action) && grant.repositories.matches(repository);
+                within.scopes.iter().any(is_for) && within.rules.allow(Some(&within.user), action, repository)
+            }
+            Authority::Granted(granted) => granted.allow(action, repository),
         }
     }
 
@@ -136,7 +183,11 @@ impl Caller {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+    use tagstone_schema::Timestamp;
+
     use super::*;
+    use crate::access::granted::AccessEntry;
     use crate::access::{Anonymous, Rule, Subject};
 
     fn rules() -> Arc<Rules> {
@@ -154,8 +205,15 @@ mod tests {
 
     #[test]
     fn who_may_do_what() {
-        let scopes = vec![grant("acme/app", &[Action::Pull, Action::Delete]), grant("other/**", &[Action::Pull])];
-        let token = |user| Caller::token("id", user, rules(), scopes.clone());
+        let scopes: Arc<[Grant]> =
+            [grant("acme/app", &[Action::Pull, Action::Delete]), grant("other/**", &[Action::Pull])].into();
+        let token = |user| Caller::token(Id([7; 16]), user, rules(), scopes.clone());
+        let granted = |name: &str, is_named, access| {
+            let access: Vec<AccessEntry> = serde_json::from_value(access).unwrap();
+            Caller::granted(Some(name), Granted::new(&access, is_named, Timestamp(1), [0; 32]))
+        };
+        let push = || json!([{"type": "repository", "name": "acme/app", "actions": ["push"]}]);
+        let catalog = || json!([{"type": "registry", "name": "catalog", "actions": ["*"]}]);
         // Each with: administrator; may enter; pull, push, delete in acme/app; pull in other/x.
         let cases = [
             (Caller::of_open_registry(), [true, true, true, true, true, true]),
@@ -166,9 +224,23 @@ mod tests {
             (token("alice"), [false, true, true, false, false, false]),
             (token("root"), [false, true, true, false, true, true]),
             (token("nobody"), [false, true, false, false, false, false]),
+            (granted("root", false, push()), [false, true, false, true, false, false]),
+            (granted("root", true, push()), [false, true, false, true, false, false]),
+            (granted("root", false, catalog()), [false, true, false, false, false, false]),
+            // Who is named has to show a token for it too.
+            (granted("root", true, catalog()), [true, true, true, true, true, true]),
             (
-                Caller::granted("root", vec![grant("acme/app", &[Action::Push])]),
-                [false, true, false, true, false, false],
+                granted("x", false, json!([{"type": "repository", "name": "acme/app", "actions": ["*", "fly"]}])),
+                [false, true, true, true, true, false],
+            ),
+            // Names of an issuer are names and no globs, and other things are not repositories.
+            (
+                granted("x", false, json!([{"type": "repository", "name": "acme/**", "actions": ["*"]}])),
+                [false, true, false, false, false, false],
+            ),
+            (
+                granted("x", false, json!([{"type": "plugin", "name": "acme/app", "actions": ["*"]}])),
+                [false, true, false, false, false, false],
             ),
         ];
         for (caller, expected) in cases {
@@ -182,6 +254,17 @@ mod tests {
             ];
             assert_eq!(found, expected, "{caller:?}");
         }
+    }
+
+    #[test]
+    fn the_log_tells_the_token_and_its_user() {
+        let token = Caller::token(Id([7; 16]), "alice", rules(), Arc::new([]));
+        let expected = Actor { kind: ActorKind::Token, name: format!("alice/{}", Id([7; 16])) };
+        assert_eq!(*token.actor(), expected);
+        assert!(token.is_known() && !token.is_user());
+        let nobody = Caller::granted(None, Granted::new(&[], false, Timestamp(1), [0; 32]));
+        assert_eq!(*nobody.actor(), Actor::anonymous());
+        assert!(!nobody.is_user() && !nobody.is_known());
     }
 
     #[test]

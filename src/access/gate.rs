@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use super::basic::Credentials;
+use super::basic::Given;
 use super::logins::Logins;
-use super::{Caller, Rules, Users};
+use super::secret::ShownSecret;
+use super::tokens::TokenHolders;
+use super::{BearerFault, Caller, IssuedTokens, Issuer, Rules, Users};
 
 /// Lets callers in. Clones are the same gate.
 #[derive(Clone)]
@@ -25,6 +27,7 @@ enum Kind {
 struct Guarded {
     known: ArcSwap<Known>,
     logins: Logins,
+    holders: TokenHolders,
 }
 
 /// Whom a gate knows, and what they may do; replaced as a whole.
@@ -34,6 +37,17 @@ pub struct Known {
     pub users: Users,
     /// Who may do what.
     pub rules: Arc<Rules>,
+    /// Who else says what his users may do.
+    pub issuer: Option<Arc<Issuer>>,
+}
+
+/// How clients can show who they are.
+#[derive(Clone, Debug, Default)]
+pub struct Challenges {
+    /// Whether there are passwords.
+    pub passwords: bool,
+    /// Who issues tokens.
+    pub issuer: Option<Arc<Issuer>>,
 }
 
 /// Why somebody was not admitted.
@@ -42,12 +56,39 @@ pub enum NotAdmitted {
     /// The credentials are wrong, in whatever way: nothing tells a user that is unknown from a password that is wrong.
     #[error("the credentials are not valid")]
     Wrong,
+    /// The access token was revoked.
+    #[error("the access token was revoked")]
+    TokenRevoked,
+    /// The time of the access token is over.
+    #[error("the access token has expired; issue another one")]
+    TokenExpired,
+    /// The user whose token it is is not known any more.
+    #[error("the user of the access token is not known any more")]
+    TokenWithoutUser,
+    /// The token of an outside issuer is not valid.
+    #[error("the bearer token is not valid: {0}")]
+    Bearer(BearerFault),
     /// There were too many wrong credentials, or there are too many to be verified now.
     #[error("there were too many attempts to log in; try again in {} s", whole_seconds(*retry_after))]
     TooMany {
         /// When to try again.
         retry_after: Duration,
     },
+}
+
+impl NotAdmitted {
+    /// Every kind of reason, in a word.
+    pub const REASONS: [&'static str; 4] = ["credentials", "access_token", "bearer_token", "too_many"];
+
+    /// The kind of the reason.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Wrong => "credentials",
+            Self::TokenRevoked | Self::TokenExpired | Self::TokenWithoutUser => "access_token",
+            Self::Bearer(_) => "bearer_token",
+            Self::TooMany { .. } => "too_many",
+        }
+    }
 }
 
 /// A duration in whole seconds, so that whoever waits for so long has waited long enough.
@@ -64,7 +105,8 @@ impl Gate {
     /// A gate that asks who comes. So many failed logins a minute are forgiven to one address.
     pub fn guarded(known: Known, failed_logins: u32) -> io::Result<Self> {
         let (known, logins) = (ArcSwap::from_pointee(known), Logins::new(failed_logins)?);
-        Ok(Self(Arc::new(Kind::Guarded(Box::new(Guarded { known, logins })))))
+        let holders = TokenHolders::new();
+        Ok(Self(Arc::new(Kind::Guarded(Box::new(Guarded { known, logins, holders })))))
     }
 
     /// From now on these are known. Nothing that is under way is ended, and an open gate stays open.
@@ -74,14 +116,25 @@ impl Gate {
         }
     }
 
-    /// Admits a caller by the `Authorization` header of its request, if it sent one, and the address that it comes from.
-    pub async fn admit(&self, authorization: Option<&[u8]>, address: Option<IpAddr>) -> Result<Caller, NotAdmitted> {
+    /// Admits a caller by the `Authorization` header of its request, if it sent one, and the address that it comes from. `tokens` are the
+    /// access tokens that there are.
+    pub async fn admit(
+        &self,
+        authorization: Option<&[u8]>,
+        address: Option<IpAddr>,
+        tokens: IssuedTokens<'_>,
+    ) -> Result<Caller, NotAdmitted> {
         let Kind::Guarded(guarded) = &*self.0 else { return Ok(Caller::of_open_registry()) };
         let Some(authorization) = authorization else { return Ok(self.nobody()) };
-        let Some(login) = Credentials::read(authorization).map_err(|_| NotAdmitted::Wrong)? else {
-            return Ok(self.nobody());
-        };
         let known = guarded.known.load_full();
+        let login = match Given::read(authorization).map_err(|_| NotAdmitted::Wrong)? {
+            Given::Nothing => return Ok(self.nobody()),
+            Given::Bearer(token) => return guarded.by_token(&known, token, address, &tokens),
+            Given::Password(login) => login,
+        };
+        if let Some(secret) = ShownSecret::read(&login.password) {
+            return guarded.by_secret(&known, &secret, Some(&login.user), address, &tokens);
+        }
         let user = login.user.clone();
         guarded.logins.verify(&known.users, login, address).await?;
         let login = known.users.hash_of(&user).map_or(0, |hash| guarded.logins.number(hash));
@@ -89,10 +142,17 @@ impl Gate {
     }
 
     /// A caller who was admitted a while ago, as it would be admitted now: judged by the rules in force, and not at all where the user is
-    /// gone or has another password.
-    pub fn renewed(&self, caller: &Caller) -> Option<Caller> {
+    /// gone or has another password, or the token cannot be used any more.
+    pub fn renewed(&self, caller: &Caller, tokens: IssuedTokens<'_>) -> Option<Caller> {
         let Kind::Guarded(guarded) = &*self.0 else { return Some(caller.clone()) };
         let known = guarded.known.load();
+        if let Some(token) = caller.token_id() {
+            return guarded.holders.renewed(token, &tokens, &known.users, &known.rules);
+        }
+        if let Some(granted) = caller.grants() {
+            let stands = known.issuer.as_ref().is_some_and(|issuer| issuer.stands_by(granted, tokens.now()));
+            return stands.then(|| caller.clone());
+        }
         if caller.is_judged_by(&known.rules) {
             return Some(caller.clone());
         }
@@ -104,11 +164,61 @@ impl Gate {
         (login == caller.login()).then(|| Caller::user(user, known.rules.clone()).logged_in_by(login))
     }
 
+    /// How clients can show who they are.
+    pub fn challenges(&self) -> Challenges {
+        let Kind::Guarded(guarded) = &*self.0 else { return Challenges::default() };
+        let known = guarded.known.load();
+        let issuer = known.issuer.clone();
+        Challenges { passwords: issuer.is_none() || known.users.count() > 0, issuer }
+    }
+
+    /// Whether there is such a user, who could log in with a password.
+    pub fn knows_user(&self, user: &str) -> bool {
+        match &*self.0 {
+            Kind::Open => false,
+            Kind::Guarded(guarded) => guarded.known.load().users.has(user),
+        }
+    }
+
     /// Somebody without credentials.
     pub fn nobody(&self) -> Caller {
         match &*self.0 {
             Kind::Open => Caller::of_open_registry(),
             Kind::Guarded(guarded) => Caller::anonymous(guarded.known.load().rules.clone()),
+        }
+    }
+}
+
+impl Guarded {
+    /// Whoever shows a token: one of ours, or one of the outside issuer.
+    fn by_token(
+        &self,
+        known: &Known,
+        token: &str,
+        address: Option<IpAddr>,
+        tokens: &IssuedTokens<'_>,
+    ) -> Result<Caller, NotAdmitted> {
+        if let Some(secret) = ShownSecret::read(token) {
+            return self.by_secret(known, &secret, None, address, tokens);
+        }
+        // Nobody guesses a signature, and clients commonly show a token until it has expired, so these failures are not counted.
+        let issuer = known.issuer.as_ref().ok_or(NotAdmitted::Bearer(BearerFault::NotTaken))?;
+        issuer.admit(token).map_err(NotAdmitted::Bearer)
+    }
+
+    fn by_secret(
+        &self,
+        known: &Known,
+        secret: &ShownSecret,
+        user: Option<&str>,
+        address: Option<IpAddr>,
+        tokens: &IssuedTokens<'_>,
+    ) -> Result<Caller, NotAdmitted> {
+        let admitted = self.holders.admit(secret, user, tokens, &known.users, &known.rules);
+        match admitted {
+            // A right one that is over is no attempt to guess.
+            Err(NotAdmitted::Wrong) => Err(self.logins.failed_at(address)),
+            admitted => admitted,
         }
     }
 }

@@ -22,6 +22,8 @@ pub(super) enum Demand<'a> {
     Push(&'a str),
     /// To delete in it.
     Delete(&'a str),
+    /// To be a user who has given a password: a token cannot be exchanged for another one.
+    User,
     /// To be an administrator.
     Administrator,
 }
@@ -56,6 +58,7 @@ impl<'a> Demand<'a> {
             ApiRoute::Events | ApiRoute::EventStream | ApiRoute::OrganizationLogs { .. } | ApiRoute::LogHead => {
                 Self::Entry
             }
+            ApiRoute::Tokens | ApiRoute::Token { .. } => Self::User,
             ApiRoute::Tags { name } | ApiRoute::TagWhy { name, .. } | ApiRoute::RepositoryLogs { name } => {
                 Self::pull(name)
             }

@@ -61,8 +61,8 @@ async fn admitted(
 ) -> Result<HttpResponse, Refused> {
     let address = site.proxies.client(request);
     let caller = door::enter(site, request, route, address).await.map_err(|refusal| Refused::at(route, refusal))?;
-    let exchange = Exchange { site, request, request_id, caller, address };
-    door::check(&exchange, route).map_err(|refusal| Refused::at(route, refusal))?;
+    let exchange = Exchange { site, request, request_id, route, caller, address };
+    door::check(&exchange).map_err(|refusal| Refused::at(route, refusal))?;
     answer(&exchange, route, payload).await
 }
 

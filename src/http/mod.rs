@@ -8,6 +8,7 @@ mod as_of;
 mod asked;
 mod blobs;
 mod body;
+mod challenge;
 mod client_address;
 mod conditions;
 mod connections;

@@ -16,8 +16,8 @@ mod writer;
 
 pub use clock::{Clock, SystemClock};
 pub use command::{
-    Because, BecauseError, Command, Condition, CreatePolicy, Expiry, FoundTags, Lock, Prunable, PruneTags, PutManifest,
-    SetTag, Sparse, Submission,
+    Because, BecauseError, Command, Condition, CreatePolicy, Expiry, FoundTags, IssueToken, Lock, Prunable, PruneTags,
+    PutManifest, SetTag, Sparse, Submission,
 };
 pub use conflict::{Candidate, Conflict, InForce, Judgement, Party, Warning, judge};
 pub use decide::{decide, judge_policy};

@@ -138,7 +138,7 @@ fn known(settings: &Settings) -> Result<Option<Known>, UsersError> {
     for admin in settings.auth.admins.iter().filter(|admin| !users.has(admin)) {
         tracing::warn!(admin, "an administrator is not in the file of users, and cannot log in with a password");
     }
-    Ok(Some(Known { users, rules: Arc::new(settings.auth.rules()) }))
+    Ok(Some(Known { users, rules: Arc::new(settings.auth.rules()), issuer: None }))
 }
 
 fn stamps(sources: &Sources, settings: &Settings) -> Vec<Stamp> {

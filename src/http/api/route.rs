@@ -55,6 +55,10 @@ pub(in crate::http) enum ApiRoute<'a> {
     OrganizationLogs { namespace: &'a str },
     /// `refusals`
     Refusals,
+    /// `tokens`
+    Tokens,
+    /// `tokens/<id>`
+    Token { id: &'a str },
     /// `log/head`
     LogHead,
     /// `log/records`
@@ -88,6 +92,7 @@ impl<'a> ApiRoute<'a> {
             "events" => return Self::Events,
             "events/stream" => return Self::EventStream,
             "refusals" => return Self::Refusals,
+            "tokens" => return Self::Tokens,
             "log/head" => return Self::LogHead,
             "log/records" => return Self::LogRecords,
             "whoami" => return Self::WhoAmI,
@@ -96,6 +101,9 @@ impl<'a> ApiRoute<'a> {
         }
         if let Some(name) = path.strip_prefix("error/") {
             return Self::ErrorType { name };
+        }
+        if let Some(id) = path.strip_prefix("tokens/").filter(|id| !id.is_empty() && !id.contains('/')) {
+            return Self::Token { id };
         }
         if let Some(name) = written.strip_prefix("repository/").and_then(|path| name_before(path, "/tag/tag")) {
             return Self::Tag { name, tag: "tag" };
@@ -163,7 +171,7 @@ impl<'a> ApiRoute<'a> {
     }
 
     /// The names of the routes in metrics.
-    pub(in crate::http) const LABELS: [&'static str; 27] = [
+    pub(in crate::http) const LABELS: [&'static str; 29] = [
         "api_immutability_policies",
         "api_immutability_preview",
         "api_immutability_policy",
@@ -191,6 +199,8 @@ impl<'a> ApiRoute<'a> {
         "api_error_type",
         "api_unknown",
         "api_log_records",
+        "api_tokens",
+        "api_token",
     ];
 
     /// The place of the route's label in [`ApiRoute::LABELS`].
@@ -223,6 +233,8 @@ impl<'a> ApiRoute<'a> {
             Self::ErrorType { .. } => 24,
             Self::Unknown => 25,
             Self::LogRecords => 26,
+            Self::Tokens => 27,
+            Self::Token { .. } => 28,
         }
     }
 }

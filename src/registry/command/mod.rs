@@ -3,6 +3,7 @@
 mod manifest;
 mod policy;
 mod tags;
+mod tokens;
 
 use bytes::Bytes;
 use tagstone_schema::{Actor, Digest, Id, Origin, RepositoryName, Tag};
@@ -11,6 +12,7 @@ pub use manifest::{Condition, PutManifest, Sparse};
 pub use policy::CreatePolicy;
 pub use tags::{Because, BecauseError, Expiry, FoundTags, Lock, Prunable, PruneTags, SetTag};
 use tagstone_schema::policy::Rule;
+pub use tokens::IssueToken;
 
 /// A command on its way to the writer, with who gave it and the bytes that travel with it.
 #[derive(Debug)]
@@ -126,4 +128,11 @@ pub enum Command {
     },
     /// Remove the tags that a prune policy has found.
     PruneTags(Box<PruneTags>),
+    /// Issue an access token.
+    IssueToken(Box<IssueToken>),
+    /// Revoke an access token.
+    RevokeToken {
+        /// Which.
+        token: Id,
+    },
 }

@@ -8,6 +8,7 @@ mod policies;
 mod protection;
 mod prune;
 mod tags;
+mod tokens;
 
 use tagstone_replay::fold::{Repository, State};
 use tagstone_schema::{Digest, Event, RepositoryName};
@@ -38,6 +39,8 @@ pub fn decide(state: &State, command: &Command) -> Result<Vec<Event>, Rejection>
         Command::ChangePolicy { policy, rule } => policies::change(state, *policy, rule),
         Command::RemovePolicy { policy } => policies::remove(state, *policy),
         Command::PruneTags(prune) => prune::delete(state, prune),
+        Command::IssueToken(issue) => tokens::issue(state, issue),
+        Command::RevokeToken { token } => tokens::revoke(state, *token),
     }
 }
 
