@@ -16,7 +16,7 @@ const OTHERS: [&str; 1] = ["TAGSTONE_PASSWORD"];
 /// The variable that sets a key.
 pub(super) fn variable(section: &str, name: &str) -> String {
     let path = if section.is_empty() { name.to_owned() } else { format!("{section}_{name}") };
-    format!("{PREFIX}{}", path.to_ascii_uppercase())
+    format!("{PREFIX}{}", path.replace('.', "_").to_ascii_uppercase())
 }
 
 /// A variable of wider use that is asked last, when neither flag, environment nor file set the key.

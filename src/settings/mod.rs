@@ -6,6 +6,7 @@
 //! struct and gather it in `Settings::gather`.
 
 mod auth;
+mod bearer;
 mod content;
 mod duration;
 mod environment;
@@ -30,6 +31,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use auth::Auth;
+pub use bearer::Bearer;
 pub use content::{Content, Manifests, Uploads};
 pub use exposure::Exposed;
 pub use limits::Limits;
