@@ -15,3 +15,4 @@ mod podman;
 mod quay_policies;
 mod regctl;
 mod skopeo;
+mod tokens;
