@@ -4,7 +4,7 @@
 //! granted, and that is no error, as the specification wants it.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -18,7 +18,7 @@ use super::issuer::{Issuer, SERVICE};
 
 /// A token server that runs until the process of the test ends.
 pub(crate) struct TokenServer {
-    address: SocketAddr,
+    port: u16,
     issuer: Arc<Issuer>,
     /// The scopes that it was asked for.
     asked: Arc<Mutex<Vec<String>>>,
@@ -27,7 +27,7 @@ pub(crate) struct TokenServer {
 impl TokenServer {
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
-        let address = listener.local_addr().expect("an address");
+        let port = listener.local_addr().expect("an address").port();
         let (issuer, asked) = (Arc::new(Issuer::new()), Arc::<Mutex<Vec<String>>>::default());
         let (signing, asking) = (issuer.clone(), asked.clone());
         thread::spawn(move || {
@@ -37,19 +37,19 @@ impl TokenServer {
                 thread::spawn(move || answer(&stream, &signing, &asking).ok());
             }
         });
-        Self { address, issuer, asked }
+        Self { port, issuer, asked }
     }
 
     pub(crate) fn issuer(&self) -> &Issuer {
         &self.issuer
     }
 
-    /// The settings of a registry that takes its tokens; the keys are in `jwks.json`.
+    /// The settings of a registry that takes its tokens; the keys are in `jwks.json`. crane asks no address that is private, but any name.
     pub(crate) fn settings(&self) -> String {
         let issuer = super::issuer::ISSUER;
         format!(
-            "[auth.bearer]\nrealm = \"http://{}/token\"\nservice = \"{SERVICE}\"\nissuer = \"{issuer}\"\njwks = \"jwks.json\"\n",
-            self.address
+            "[auth.bearer]\nrealm = \"http://localhost:{}/token\"\nservice = \"{SERVICE}\"\nissuer = \"{issuer}\"\njwks = \"jwks.json\"\n",
+            self.port
         )
     }
 
