@@ -32,7 +32,7 @@ pub struct Metrics {
     /// By the places in [`RefusalReason::ALL`].
     refusals: [IntCounter; 3],
     /// By the places in [`NotAdmitted::REASONS`].
-    failed_logins: [IntCounter; 4],
+    failed_logins: [IntCounter; 5],
 }
 
 impl Metrics {

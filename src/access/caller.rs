@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tagstone_schema::event::Action;
-use tagstone_schema::{Actor, ActorKind, Id};
+use tagstone_schema::{Actor, ActorKind, Id, Timestamp};
 
 use super::{Granted, RepositoryGlob, Rules};
 
@@ -24,6 +24,8 @@ pub struct Caller {
     authority: Authority,
     /// What the login was held against, as a number that tells it from what stands there later; 0 where there was none.
     login: u64,
+    /// For whoever holds a login token, when that is over.
+    until: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug)]
@@ -50,23 +52,32 @@ struct Within {
 impl Caller {
     /// Anybody, where access is not controlled.
     pub fn of_open_registry() -> Self {
-        Self { actor: Actor::anonymous(), authority: Authority::Open, login: 0 }
+        Self { actor: Actor::anonymous(), authority: Authority::Open, login: 0, until: None }
     }
 
     /// Somebody without credentials.
     pub fn anonymous(rules: Arc<Rules>) -> Self {
-        Self { actor: Actor::anonymous(), authority: Authority::Rules(rules), login: 0 }
+        Self { actor: Actor::anonymous(), authority: Authority::Rules(rules), login: 0, until: None }
     }
 
     /// A user.
     pub fn user(name: &str, rules: Arc<Rules>) -> Self {
         let actor = Actor { kind: ActorKind::User, name: name.to_owned() };
-        Self { actor, authority: Authority::Rules(rules), login: 0 }
+        Self { actor, authority: Authority::Rules(rules), login: 0, until: None }
     }
 
     /// The same caller, with what its login was held against.
     pub(super) fn logged_in_by(self, login: u64) -> Self {
         Self { login, ..self }
+    }
+
+    /// The same caller, by a login token instead of what was shown for it.
+    pub(super) fn by_login_token(self, until: Timestamp) -> Self {
+        Self { until: Some(until), ..self }
+    }
+
+    pub(super) fn until(&self) -> Option<Timestamp> {
+        self.until
     }
 
     pub(super) fn login(&self) -> u64 {
@@ -86,14 +97,14 @@ impl Caller {
     pub fn token(token: Id, user: &str, rules: Arc<Rules>, scopes: Arc<[Grant]>) -> Self {
         let actor = Actor { kind: ActorKind::Token, name: format!("{user}/{token}") };
         let within = Within { token, user: user.to_owned(), rules, scopes };
-        Self { actor, authority: Authority::Token(Arc::new(within)), login: 0 }
+        Self { actor, authority: Authority::Token(Arc::new(within)), login: 0, until: None }
     }
 
     /// A user of an outside issuer, who has granted this; without a name, somebody to whom it was granted without credentials.
     pub fn granted(name: Option<&str>, granted: Granted) -> Self {
         let user = |name: &str| Actor { kind: ActorKind::User, name: name.to_owned() };
         let actor = name.map_or_else(Actor::anonymous, user);
-        Self { actor, authority: Authority::Granted(Arc::new(granted)), login: 0 }
+        Self { actor, authority: Authority::Granted(Arc::new(granted)), login: 0, until: None }
     }
 
     /// The access token that was shown.
@@ -120,7 +131,7 @@ impl Caller {
     pub fn is_user(&self) -> bool {
         match &self.authority {
             Authority::Open => true,
-            Authority::Rules(_) => self.is_known(),
+            Authority::Rules(_) => self.is_known() && self.until.is_none(),
             Authority::Token(_) | Authority::Granted(_) => false,
         }
     }
@@ -149,11 +160,11 @@ impl Caller {
     }
 
     /// Whether the caller may do what only administrators may. An access token never may, whosever it is: it is for
-    /// machines, and for what it names.
+    /// machines, and for what it names. Nor does a login token, which clients of registries hold, who need nothing of the kind.
     pub fn is_administrator(&self) -> bool {
         match &self.authority {
             Authority::Open => true,
-            Authority::Rules(rules) => self.is_known() && rules.administrators.contains(&self.actor.name),
+            Authority::Rules(rules) => self.is_user() && rules.administrators.contains(&self.actor.name),
             Authority::Token(_) => false,
             Authority::Granted(granted) => granted.is_administrator(),
         }
@@ -184,7 +195,6 @@ impl Caller {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use tagstone_schema::Timestamp;
 
     use super::*;
     use crate::access::granted::AccessEntry;
@@ -221,6 +231,7 @@ mod tests {
             (Caller::user("alice", rules()), [false, true, true, true, false, false]),
             (Caller::user("root", rules()), [true, true, true, true, true, true]),
             // A token is for what both its scopes and its user's rules allow.
+            (Caller::user("root", rules()).by_login_token(Timestamp(1)), [false, true, true, true, true, true]),
             (token("alice"), [false, true, true, false, false, false]),
             (token("root"), [false, true, true, false, true, true]),
             (token("nobody"), [false, true, false, false, false, false]),

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tagstone_schema::Timestamp;
 
 use super::basic::Given;
+use super::login_tokens::{Holder, LoginToken, LoginTokens};
 use super::logins::Logins;
 use super::secret::ShownSecret;
 use super::tokens::TokenHolders;
@@ -28,6 +30,7 @@ struct Guarded {
     known: ArcSwap<Known>,
     logins: Logins,
     holders: TokenHolders,
+    login_tokens: LoginTokens,
 }
 
 /// Whom a gate knows, and what they may do; replaced as a whole.
@@ -48,6 +51,8 @@ pub struct Challenges {
     pub passwords: bool,
     /// Who issues tokens.
     pub issuer: Option<Arc<Issuer>>,
+    /// Whether login tokens are given, also to nobody.
+    pub login_tokens: bool,
 }
 
 /// Why somebody was not admitted.
@@ -65,6 +70,9 @@ pub enum NotAdmitted {
     /// The user whose token it is is not known any more.
     #[error("the user of the access token is not known any more")]
     TokenWithoutUser,
+    /// The login token is over, or of a process that is gone.
+    #[error("the login is over; log in again")]
+    LoginOver,
     /// The token of an outside issuer is not valid.
     #[error("the bearer token is not valid: {0}")]
     Bearer(BearerFault),
@@ -78,13 +86,14 @@ pub enum NotAdmitted {
 
 impl NotAdmitted {
     /// Every kind of reason, in a word.
-    pub const REASONS: [&'static str; 4] = ["credentials", "access_token", "bearer_token", "too_many"];
+    pub const REASONS: [&'static str; 5] = ["credentials", "access_token", "login_token", "bearer_token", "too_many"];
 
     /// The kind of the reason.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Wrong => "credentials",
             Self::TokenRevoked | Self::TokenExpired | Self::TokenWithoutUser => "access_token",
+            Self::LoginOver => "login_token",
             Self::Bearer(_) => "bearer_token",
             Self::TooMany { .. } => "too_many",
         }
@@ -105,8 +114,10 @@ impl Gate {
     /// A gate that asks who comes. So many failed logins a minute are forgiven to one address.
     pub fn guarded(known: Known, failed_logins: u32) -> io::Result<Self> {
         let (known, logins) = (ArcSwap::from_pointee(known), Logins::new(failed_logins)?);
-        let holders = TokenHolders::new();
-        Ok(Self(Arc::new(Kind::Guarded(Box::new(Guarded { known, logins, holders })))))
+        let login_tokens =
+            LoginTokens::new().map_err(|error| io::Error::other(format!("no random key can be drawn: {error}")))?;
+        let guarded = Guarded { known, logins, holders: TokenHolders::new(), login_tokens };
+        Ok(Self(Arc::new(Kind::Guarded(Box::new(guarded)))))
     }
 
     /// From now on these are known. Nothing that is under way is ended, and an open gate stays open.
@@ -145,23 +156,29 @@ impl Gate {
     /// gone or has another password, or the token cannot be used any more.
     pub fn renewed(&self, caller: &Caller, tokens: IssuedTokens<'_>) -> Option<Caller> {
         let Kind::Guarded(guarded) = &*self.0 else { return Some(caller.clone()) };
+        if caller.until().is_some_and(|until| until <= tokens.now()) {
+            return None;
+        }
         let known = guarded.known.load();
-        if let Some(token) = caller.token_id() {
-            return guarded.holders.renewed(token, &tokens, &known.users, &known.rules);
+        let renewed = guarded.renewed(&known, caller, &tokens)?;
+        Some(match caller.until() {
+            Some(until) => renewed.by_login_token(until),
+            None => renewed,
+        })
+    }
+
+    /// A login token for a caller, where there are any. One that holds a login token is given no other.
+    pub fn login_token(&self, caller: &Caller, now: Timestamp) -> Option<LoginToken> {
+        let Kind::Guarded(guarded) = &*self.0 else { return None };
+        if guarded.known.load().issuer.is_some() || caller.until().is_some() {
+            return None;
         }
-        if let Some(granted) = caller.grants() {
-            let stands = known.issuer.as_ref().is_some_and(|issuer| issuer.stands_by(granted, tokens.now()));
-            return stands.then(|| caller.clone());
-        }
-        if caller.is_judged_by(&known.rules) {
-            return Some(caller.clone());
-        }
-        if !caller.is_known() {
-            return Some(self.nobody()).filter(Caller::may_enter);
-        }
-        let user = &caller.actor().name;
-        let login = guarded.logins.number(known.users.hash_of(user)?);
-        (login == caller.login()).then(|| Caller::user(user, known.rules.clone()).logged_in_by(login))
+        let holder = match caller.token_id() {
+            Some(id) => Holder::Token { id },
+            None if caller.is_user() => Holder::User { name: caller.actor().name.clone(), login: caller.login() },
+            None => Holder::Nobody,
+        };
+        guarded.login_tokens.issue(holder, now)
     }
 
     /// How clients can show who they are.
@@ -169,7 +186,8 @@ impl Gate {
         let Kind::Guarded(guarded) = &*self.0 else { return Challenges::default() };
         let known = guarded.known.load();
         let issuer = known.issuer.clone();
-        Challenges { passwords: issuer.is_none() || known.users.count() > 0, issuer }
+        let passwords = issuer.is_none() || known.users.count() > 0;
+        Challenges { passwords, login_tokens: issuer.is_none() && known.rules.admit_anonymous(), issuer }
     }
 
     /// Whether there is such a user, who could log in with a password.
@@ -190,6 +208,40 @@ impl Gate {
 }
 
 impl Guarded {
+    fn renewed(&self, known: &Known, caller: &Caller, tokens: &IssuedTokens<'_>) -> Option<Caller> {
+        if let Some(token) = caller.token_id() {
+            return self.holders.renewed(token, tokens, &known.users, &known.rules);
+        }
+        if let Some(granted) = caller.grants() {
+            let stands = known.issuer.as_ref().is_some_and(|issuer| issuer.stands_by(granted, tokens.now()));
+            return stands.then(|| caller.clone());
+        }
+        if caller.is_judged_by(&known.rules) {
+            return Some(caller.clone());
+        }
+        if !caller.is_known() {
+            return Some(Caller::anonymous(known.rules.clone())).filter(Caller::may_enter);
+        }
+        self.user(known, &caller.actor().name, caller.login())
+    }
+
+    /// A user, as long as it has the password that it has logged in with.
+    fn user(&self, known: &Known, name: &str, login: u64) -> Option<Caller> {
+        let has = self.logins.number(known.users.hash_of(name)?);
+        (has == login).then(|| Caller::user(name, known.rules.clone()).logged_in_by(login))
+    }
+
+    /// Whoever shows a login token.
+    fn by_login_token(&self, known: &Known, text: &str, tokens: &IssuedTokens<'_>) -> Option<Caller> {
+        let (holder, until) = self.login_tokens.read(text, tokens.now())?;
+        let caller = match holder {
+            Holder::Nobody => Some(Caller::anonymous(known.rules.clone())),
+            Holder::User { name, login } => self.user(known, &name, login),
+            Holder::Token { id } => self.holders.renewed(id, tokens, &known.users, &known.rules),
+        };
+        Some(caller?.by_login_token(until))
+    }
+
     /// Whoever shows a token: one of ours, or one of the outside issuer.
     fn by_token(
         &self,
@@ -200,6 +252,9 @@ impl Guarded {
     ) -> Result<Caller, NotAdmitted> {
         if let Some(secret) = ShownSecret::read(token) {
             return self.by_secret(known, &secret, None, address, tokens);
+        }
+        if LoginTokens::is_meant(token) {
+            return self.by_login_token(known, token, tokens).ok_or(NotAdmitted::LoginOver);
         }
         // Nobody guesses a signature, and clients commonly show a token until it has expired, so these failures are not counted.
         let issuer = known.issuer.as_ref().ok_or(NotAdmitted::Bearer(BearerFault::NotTaken))?;

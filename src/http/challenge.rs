@@ -36,26 +36,47 @@ pub(super) fn unauthorized(
     error: TokenError,
     message: &str,
 ) -> Refusal {
-    let Challenges { passwords, issuer } = site.gate.challenges();
+    let Challenges { passwords, issuer, login_tokens } = site.gate.challenges();
     let mut refusal = Refusal::new(StatusCode::UNAUTHORIZED, Code::Unauthorized, message);
-    let is_alone = issuer.is_some() && !matches!(route, Route::Api(_));
-    if let Some(issuer) = issuer {
-        let mut challenge = format!("Bearer realm=\"{}\",service=\"{}\"", issuer.realm, issuer.service);
-        let scopes = scopes(route, demand, request).join(" ");
-        if !scopes.is_empty() {
-            challenge.push_str(&format!(",scope=\"{scopes}\""));
+    let is_api = matches!(route, Route::Api(_));
+    let realm = match issuer {
+        Some(issuer) => Some((issuer.realm.clone(), issuer.service.clone())),
+        // Where login tokens are given, passwords are asked for, and what is below /api/v1 has no use for them.
+        None if login_tokens && !is_api && route != Route::LoginToken => {
+            own_realm(site, request).map(|realm| (realm, "tagstone".to_owned()))
         }
-        match error {
-            TokenError::None => {}
-            TokenError::Invalid => challenge.push_str(",error=\"invalid_token\""),
-            TokenError::InsufficientScope => challenge.push_str(",error=\"insufficient_scope\""),
-        }
-        // Settings and names of repositories are of characters that can stand here.
-        if let Ok(challenge) = HeaderValue::from_str(&challenge) {
+        None => None,
+    };
+    let is_alone = realm.is_some() && !is_api;
+    if let Some((realm, service)) = realm {
+        let scopes = scopes(route, demand, request);
+        // Settings, names of repositories and hosts are of characters that can stand here.
+        if let Ok(challenge) = HeaderValue::from_str(&bearer(&realm, &service, &scopes, error)) {
             refusal = refusal.with_header(header::WWW_AUTHENTICATE, challenge);
         }
     }
     if passwords && !is_alone { refusal.with_header(header::WWW_AUTHENTICATE, BASIC) } else { refusal }
+}
+
+fn bearer(realm: &str, service: &str, scopes: &[String], error: TokenError) -> String {
+    let mut challenge = format!("Bearer realm=\"{realm}\",service=\"{service}\"");
+    if !scopes.is_empty() {
+        challenge.push_str(&format!(",scope=\"{}\"", scopes.join(" ")));
+    }
+    match error {
+        TokenError::None => {}
+        TokenError::Invalid => challenge.push_str(",error=\"invalid_token\""),
+        TokenError::InsufficientScope => challenge.push_str(",error=\"insufficient_scope\""),
+    }
+    challenge
+}
+
+/// Where login tokens are given. Clients want the whole address, so it is the one by which the request has come.
+fn own_realm(site: &Site, request: &HttpRequest) -> Option<String> {
+    let host = request.headers().get(header::HOST)?.to_str().ok()?;
+    let is_host =
+        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte));
+    is_host.then(|| format!("{}://{host}/v2/token", site.proxies.scheme(request)))
 }
 
 /// What a token has to be for, so that the request is answered. Nothing where the request is about no repository that there can be.

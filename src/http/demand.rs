@@ -34,7 +34,11 @@ impl<'a> Demand<'a> {
     pub(super) fn of(route: Route<'a>, method: &Method) -> Self {
         match route {
             Route::Health | Route::Ready | Route::Metrics | Route::Unknown => Self::Nothing,
-            Route::Base | Route::Catalog | Route::ExtensionList | Route::Discover { name: None } => Self::Entry,
+            Route::Base
+            | Route::LoginToken
+            | Route::Catalog
+            | Route::ExtensionList
+            | Route::Discover { name: None } => Self::Entry,
             Route::Discover { name: Some(name) }
             | Route::TagList { name }
             | Route::TagTable { name }

@@ -85,7 +85,7 @@ fn not_admitted(site: &Site, request: &HttpRequest, route: Route<'_>, why: &NotA
             return Refusal::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, why.to_string())
                 .with_header(header::RETRY_AFTER, header::HeaderValue::from(whole_seconds(*retry_after)));
         }
-        NotAdmitted::Bearer(_) => TokenError::Invalid,
+        NotAdmitted::Bearer(_) | NotAdmitted::LoginOver => TokenError::Invalid,
         _ => TokenError::None,
     };
     unauthorized(site, request, route, Demand::of(route, request.method()), error, &why.to_string())

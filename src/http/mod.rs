@@ -23,6 +23,7 @@ mod exchange;
 mod extensions;
 mod file_body;
 mod lists;
+mod login_token;
 mod manifests;
 mod page;
 mod probes;

@@ -227,3 +227,57 @@ fn docker_fetches_tokens_from_the_issuer() {
     let inspected = inspect().succeeded();
     assert!(inspected.text().contains(&pushed.digest(TAG)), "{inspected}");
 }
+
+/// Anybody may pull from `public`, and whoever logs in may do more.
+const PUBLIC: &str = "[[access]]\nsubject = \"anonymous\"\nrepositories = [\"public/**\"]\nactions = [\"pull\"]\n";
+
+#[test]
+fn clients_log_in_where_nobody_has_to() {
+    let Some(skopeo) = tool("skopeo") else { return };
+    let scratch = TempDir::new().expect("create a temporary directory");
+    let Some(pushed) = images::tiny(&scratch.path().join("pushed"), "nobody has to log in") else { return };
+    let setup = Setup::new(PUBLIC);
+    let session = Session::new(&skopeo, &setup);
+    let (public, private) = (setup.image("public/x"), setup.image("acme/app"));
+    session.log_out();
+    session.push(&pushed, &public).failed();
+    session.login(&setup, "root", "wrong").failed();
+    session.login(&setup, "root", &password("root")).succeeded();
+    session.push(&pushed, &public).succeeded();
+    session.push(&pushed, &private).succeeded();
+    session.login(&setup, "alice", &setup.token("alice", "acme/**", &["pull", "push"])).succeeded();
+    session.push(&pushed, &setup.image("acme/by-token")).succeeded();
+    let logged_in = fs::read_to_string(&session.auth).expect("read a file");
+    session.log_out();
+    let pulled = Layout::at(scratch.path().join("pulled"));
+    session.pull(&public, &pulled).succeeded();
+    assert_same_image(&pushed, &pulled, &pushed.digest(TAG));
+    session.pull(&private, &Layout::at(scratch.path().join("refused"))).failed();
+
+    let authority = setup.files.path("ca.pem");
+    let authority = authority.to_str().expect("ASCII");
+    if let Some(docker) = tool("docker") {
+        let docker = docker.with_env("SSL_CERT_FILE", authority);
+        let config = docker.at_home("docker");
+        fs::create_dir_all(&config).expect("create a directory");
+        let inspect = |image: &str| docker.run(&["--config", &config, "manifest", "inspect", "--verbose", image]);
+        assert!(inspect(&public).succeeded().text().contains(&pushed.digest(TAG)));
+        inspect(&private).failed();
+        fs::write(format!("{config}/config.json"), &logged_in).expect("write a file");
+        assert!(inspect(&private).succeeded().text().contains(&pushed.digest(TAG)));
+    }
+    if let Some(crane) = tool("crane") {
+        let crane = crane.with_env("SSL_CERT_FILE", authority);
+        assert_eq!(crane.run(&["digest", &public]).succeeded().text(), pushed.digest(TAG));
+        crane.run(&["push", pushed.dir(), &private]).failed();
+        crane
+            .run(&["auth", "login", "--username", "alice", "--password", &password("alice"), setup.registry.host()])
+            .succeeded();
+        crane.run(&["push", pushed.dir(), &private]).succeeded();
+    }
+    if let Some(podman) = Engine::find("podman") {
+        podman
+            .run(&["pull", "--quiet", "--cert-dir", &session.certs, "--authfile", &session.auth, &public])
+            .succeeded();
+    }
+}
