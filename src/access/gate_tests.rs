@@ -264,3 +264,29 @@ fn guessing_secrets_is_attempts_and_a_right_one_is_always_heard() {
         assert!(of(secret.text(), 10).await.is_ok());
     });
 }
+
+#[test]
+fn a_login_token_ends_with_the_login() {
+    run(async {
+        let gate = Gate::guarded(known(&[("alice", "one")]), 1_000).unwrap();
+        let alice = enter(&gate, Some(basic("alice:one").as_bytes()), None).await.unwrap();
+        let token = |caller: &Caller| gate.login_token(caller, NOW).map(|token| format!("Bearer {}", token.text));
+        let (of_alice, of_nobody) = (token(&alice).unwrap(), token(&gate.nobody()).unwrap());
+        let by = async |header: &str| enter(&gate, Some(header.as_bytes()), None).await;
+        let again = by(&of_alice).await.unwrap();
+        assert!(again.actor() == alice.actor() && again.may(Action::Pull, "a") && !again.is_user());
+        assert!(!by(&of_nobody).await.unwrap().is_known());
+        // It cannot be prolonged, and what was let in with it is not let in for longer.
+        assert_eq!(token(&again), None);
+        assert!(renewed(&gate, &again).is_some_and(|again| !again.is_user()));
+        assert!(gate.renewed(&again, IssuedTokens::new(&State::default(), Timestamp(300_001_000))).is_none());
+
+        gate.replace(known(&[("alice", "two")]));
+        assert_eq!(by(&of_alice).await.unwrap_err(), NotAdmitted::LoginOver);
+        assert!(renewed(&gate, &again).is_none());
+        gate.replace(Known::default());
+        assert_eq!(by(&of_alice).await.unwrap_err(), NotAdmitted::LoginOver);
+        let other = Gate::guarded(known(&[("alice", "one")]), 1_000).unwrap();
+        assert_eq!(enter(&other, Some(of_alice.as_bytes()), None).await.unwrap_err(), NotAdmitted::LoginOver);
+    });
+}
