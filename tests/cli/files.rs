@@ -64,7 +64,7 @@ const CASES: &[Case] = &[
         &[&["auth.bearer needs"], &["settings.toml:4:", "`relm` in [auth.bearer]", "`realm`"]],
     ),
     ("[auth]\nhtpasswd = \"u\"\n[auth.barer]", &[&["settings.toml:3:", "`barer` in [auth]"]]),
-    ("[limits]\ntoken_lifetime = \"30s\"", &[&["limits.token_lifetime", "1m"]]),
+    ("[limits]\ntoken_lifetime = \"30s\"", &[&["limits.token_lifetime", "60s to 3660d"]]),
     ("[http]\ntrusted_proxies = [\"10.0.0.0/33\"]", &[&["http.trusted_proxies", "10.0.0.0/33", "a list of networks"]]),
     (RULE, &[&["settings.toml:1:", "[[access]] means nothing without auth.htpasswd"]]),
     ("[access]\nsubject = \"a\"", &[&["access is a section", "write [[access]]"]]),
