@@ -66,11 +66,6 @@ impl Environment {
 }
 
 fn describe(name: &str, known: &[String]) -> String {
-    let rest = name[PREFIX.len()..].to_ascii_lowercase();
-    let section = rest.split('_').next().unwrap_or_default();
-    if let Some(unavailable) = super::file::unavailable(section) {
-        return unavailable;
-    }
     let nearest = nearest::word(known.iter().map(String::as_str), name).unwrap_or_default();
     format!("unknown variable; the nearest known is {nearest}")
 }

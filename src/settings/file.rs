@@ -15,16 +15,6 @@ use super::reader::{Entry, Place, unknown_key};
 /// Bytes of the largest file that is read as settings; more is some other file.
 const FILE_BYTES: u64 = 1 << 20;
 
-/// Sections of the documented interface that this version lacks. They mostly guard something, so a file that relies on
-/// them must not start a server that ignores them.
-const UNAVAILABLE: [(&str, &str); 1] = [("collect", "[collect]")];
-
-/// What to say about a section that only later versions have.
-pub(super) fn unavailable(section: &str) -> Option<String> {
-    let (_, written) = UNAVAILABLE.iter().find(|(name, _)| *name == section)?;
-    Some(format!("{written} is not available in this version; remove it and do not count on what it would do"))
-}
-
 /// A file that is well-formed TOML.
 pub(super) struct File {
     path: PathBuf,
@@ -127,8 +117,7 @@ impl File {
             if entries.iter().any(|entry| entry.section == inner) {
                 problems.extend(self.unknown_in(entries, &inner, member));
             } else if !entries.iter().any(|entry| entry.section == name && entry.name == member.name) {
-                let what = unavailable(&inner).unwrap_or_else(|| unknown_key(entries, name, &member.name));
-                problems.push(Problem::new(self.source(member), what));
+                problems.push(Problem::new(self.source(member), unknown_key(entries, name, &member.name)));
             }
         }
         problems
@@ -160,10 +149,10 @@ fn unknown(entries: &[Entry], value: &Value) -> Option<String> {
     if entries.iter().any(|entry| entry.section.is_empty() && entry.name == name) {
         return None;
     }
-    Some(unavailable(name).unwrap_or_else(|| match value.members {
+    Some(match value.members {
         Some(_) => unknown_section(entries, name),
         None => unknown_key(entries, "", name),
-    }))
+    })
 }
 
 fn values(lines: &Lines, table: &DeTable<'_>) -> Vec<Value> {
@@ -217,7 +206,6 @@ fn read(path: &Path) -> Result<String, String> {
 
 fn unknown_section(entries: &[Entry], name: &str) -> String {
     let known = entries.iter().map(|entry| entry.section).filter(|section| !section.is_empty());
-    let sections = known.chain(UNAVAILABLE.iter().map(|(section, _)| *section));
-    let nearest = nearest::word(sections, name).unwrap_or_default();
+    let nearest = nearest::word(known, name).unwrap_or_default();
     format!("unknown section [{name}]; the nearest known section is [{nearest}]")
 }

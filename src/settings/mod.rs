@@ -7,6 +7,7 @@
 
 mod auth;
 mod bearer;
+mod collect;
 mod content;
 mod duration;
 mod environment;
@@ -32,6 +33,7 @@ use std::time::Duration;
 
 pub use auth::Auth;
 pub use bearer::Bearer;
+pub use collect::Collect;
 pub use content::{Content, Manifests, Uploads};
 pub use exposure::Exposed;
 pub use limits::Limits;
@@ -80,6 +82,8 @@ pub struct Settings {
     pub immutability: Immutability,
     /// `[prune]`
     pub prune: Prune,
+    /// `[collect]`
+    pub collect: Collect,
 }
 
 /// Values given on the command line, as they were typed.
@@ -166,6 +170,7 @@ impl Settings {
             manifests: Manifests::gather(&mut reader.section("manifests")),
             immutability: Immutability::gather(&mut reader.section("immutability")),
             prune: Prune::gather(&mut reader.section("prune")),
+            collect: Collect::gather(&mut reader.section("collect")),
         }
     }
 }

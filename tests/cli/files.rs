@@ -84,7 +84,6 @@ const CASES: &[Case] = &[
             &["settings.toml:6:", "access.actions", "\"read\"", "\"pull\", \"push\", \"delete\""],
         ],
     ),
-    ("[collect]\ngrace = \"1h\"", &[&["[collect] is not available in this version"]]),
     ("[prune]\ninterval = \"0s\"", &[&["prune.interval"]]),
     ("[immutability]\nsuffix_convention = 1", &[&["immutability.suffix_convention"]]),
     ("listen = ", &[&["settings.toml:1:", "not valid TOML"]]),
@@ -97,7 +96,7 @@ const CASES: &[Case] = &[
             &["settings.toml:3:", "`manifest_byte`"],
             &["settings.toml:4:", "limits.body_idle"],
             &["settings.toml:5:", "[collect]"],
-            &["settings.toml:8:", "writer.batch is the number 0"],
+            &["settings.toml:6:", "`x` in [collect]"],
         ],
     ),
 ];
@@ -124,8 +123,8 @@ fn every_mistake_is_named() {
 
 #[test]
 fn show_and_serve_refuse_what_check_refuses() {
-    let text = "[limits]\nmanifest_byte = 1\n[collect]\ngrace = \"1h\"\n";
-    let problems: &[&[&str]] = &[&["manifest_byte"], &["[collect] is not available"]];
+    let text = "[limits]\nmanifest_byte = 1\n[collect]\ngrace = \"1w\"\n";
+    let problems: &[&[&str]] = &[&["manifest_byte"], &["collect.grace"]];
     let file = SettingsFile::new(text);
     assert_refused(&run(&["config", "show", "--config", &file.name()]), problems, "show");
     assert_refused(&run(&["serve", "--config", &file.name()]), problems, "serve");

@@ -48,17 +48,22 @@ impl Repository {
     /// Adds a manifest with the tags on it, and what follows from it; false, and nothing happens, if it is here already.
     pub(super) fn hold(&mut self, held: Held) -> bool {
         let manifest = held.manifest.clone();
-        let is_new = self.contents.change(&manifest.digest, Content::default, |content| {
-            let is_new = content.manifest.is_none();
-            content.manifest.get_or_insert_with(|| Arc::new(held));
-            is_new
-        });
+        let pushed = manifest.pushed.time;
+        let is_new = self.contents.change(
+            &manifest.digest,
+            || Content::new(pushed),
+            |content| {
+                let is_new = content.manifest.is_none();
+                content.manifest.get_or_insert_with(|| Arc::new(held));
+                is_new
+            },
+        );
         if !is_new {
             return false;
         }
         self.manifests += 1;
         for reference in &manifest.references {
-            self.contents.change(reference, Content::default, |content| content.parents.insert(&manifest));
+            self.contents.change(reference, || Content::new(pushed), |content| content.parents.insert(&manifest));
         }
         if let Some(subject) = &manifest.subject {
             self.referrers.change(subject, OrdSet::new, |all| all.insert(manifest.digest.clone()));

@@ -33,8 +33,8 @@ pub struct State {
     pub(super) repositories: Table<RepositoryName, Arc<Repository>>,
     /// The names of the repositories, in the order in which they are listed.
     pub(super) names: OrdSet<RepositoryName>,
-    /// Which repositories link a blob. Anonymous mounts ask it, and so does everything that removes bytes.
-    pub(super) blob_holders: Table<Digest, Holders>,
+    /// Which repositories hold a digest. Anonymous mounts ask it, and so does everything that removes bytes.
+    pub(super) holders: Table<Digest, Holders>,
     /// Every media type that was ever pushed, once. Most manifests share a handful, and would each hold a copy.
     pub(super) media_types: OrdSet<MediaType>,
     pub(super) policies: OrdMap<Id, Policy>,
@@ -54,7 +54,7 @@ impl State {
         Self {
             keeping: Keeping::Alone,
             repositories: Table::kept(&Keeping::Alone),
-            blob_holders: Table::kept(&Keeping::Alone),
+            holders: Table::kept(&Keeping::Alone),
             ..Self::default()
         }
     }
@@ -64,7 +64,7 @@ impl State {
         if let Keeping::Alone = std::mem::take(&mut self.keeping) {
             self.repositories.values_mut(|repository| Arc::make_mut(repository).share());
             self.repositories.share();
-            self.blob_holders.share();
+            self.holders.share();
         }
     }
 
@@ -100,7 +100,13 @@ impl State {
 
     /// The repositories that link the blob, in byte order of their names.
     pub fn blob_holders(&self, digest: &Digest) -> impl Iterator<Item = &RepositoryName> {
-        self.blob_holders.get(digest).into_iter().flat_map(Holders::iter)
+        self.holders(digest)
+            .filter(|name| self.repository(name.as_str()).is_some_and(|held| held.blob(digest).is_some()))
+    }
+
+    /// The repositories that hold the digest as a blob or as a manifest, in byte order of their names.
+    pub fn holders(&self, digest: &Digest) -> impl Iterator<Item = &RepositoryName> {
+        self.holders.get(digest).into_iter().flat_map(Holders::iter)
     }
 
     /// All policies, retired ones too, in order of their ids.

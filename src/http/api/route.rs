@@ -39,12 +39,16 @@ pub(in crate::http) enum ApiRoute<'a> {
     TagWhy { name: &'a str, tag: &'a str },
     /// `repository/<name>/tag/<tag>/erase`
     TagErasure { name: &'a str, tag: &'a str },
+    /// `repository/<name>/purge`
+    Purge { name: &'a str },
     /// `repository/<name>/tag/<tag>/restore`
     TagRestore { name: &'a str, tag: &'a str },
     /// `repository/<name>/tag/<tag>/expire`
     TagExpiry { name: &'a str, tag: &'a str },
     /// `repository/<name>`
     Repository { name: &'a str },
+    /// `collect`
+    Collection,
     /// `events`
     Events,
     /// `events/stream`
@@ -89,6 +93,7 @@ impl<'a> ApiRoute<'a> {
     pub(in crate::http) fn of(written: &'a str) -> Self {
         let path = written.strip_suffix('/').unwrap_or(written);
         match path {
+            "collect" => return Self::Collection,
             "events" => return Self::Events,
             "events/stream" => return Self::EventStream,
             "refusals" => return Self::Refusals,
@@ -148,6 +153,9 @@ impl<'a> ApiRoute<'a> {
         if let Some(name) = name_before(path, "/tags/delete") {
             return Some(Self::TagsDeletion { name });
         }
+        if let Some(name) = name_before(path, "/purge").filter(|name| !name.ends_with("/tag")) {
+            return Some(Self::Purge { name });
+        }
         if let Some(name) = name_before(path, "/tag") {
             return Some(Self::Tags { name });
         }
@@ -171,7 +179,7 @@ impl<'a> ApiRoute<'a> {
     }
 
     /// The names of the routes in metrics.
-    pub(in crate::http) const LABELS: [&'static str; 29] = [
+    pub(in crate::http) const LABELS: [&'static str; 31] = [
         "api_immutability_policies",
         "api_immutability_preview",
         "api_immutability_policy",
@@ -199,6 +207,8 @@ impl<'a> ApiRoute<'a> {
         "api_error_type",
         "api_unknown",
         "api_log_records",
+        "api_purge",
+        "api_collection",
         "api_tokens",
         "api_token",
     ];
@@ -233,8 +243,10 @@ impl<'a> ApiRoute<'a> {
             Self::ErrorType { .. } => 24,
             Self::Unknown => 25,
             Self::LogRecords => 26,
-            Self::Tokens => 27,
-            Self::Token { .. } => 28,
+            Self::Purge { .. } => 27,
+            Self::Collection => 28,
+            Self::Tokens => 29,
+            Self::Token { .. } => 30,
         }
     }
 }

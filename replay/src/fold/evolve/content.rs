@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use tagstone_schema::{Digest, MediaType, RepositoryName, Tag};
+use tagstone_schema::event::{ContentKind, RemovedContent};
+use tagstone_schema::{Digest, MediaType, RepositoryName, Tag, Timestamp};
 
 use super::Illegality;
 use super::tags::refuse_protected;
-use crate::fold::content::{Content, Held, Holders};
+use crate::fold::content::{Content, Held, Holders, Loose};
 use crate::fold::effect::{Effect, EndCause};
 use crate::fold::manifest::Manifest;
 use crate::fold::repository::Repository;
@@ -56,6 +57,7 @@ impl State {
         digest: &Digest,
         size: u64,
         mounted_from: Option<&RepositoryName>,
+        at: Timestamp,
     ) -> Result<(), Illegality> {
         if let Some(from) = mounted_from {
             let stands = self.repository(from.as_str()).and_then(|source| source.blob(digest));
@@ -68,39 +70,63 @@ impl State {
             }
         }
         let target = self.made(repository)?;
-        if target.contents.change(digest, Content::default, |content| content.blob.replace(size)).is_some() {
+        if target.contents.change(digest, || Content::new(at), |content| content.link(size, at)).is_some() {
             return Err(Illegality::BlobLinkedTwice { repository: repository.clone(), digest: digest.clone() });
         }
         let name = target.name.clone();
-        self.blob_holders.change(digest, || Holders::One(name.clone()), |holders| holders.insert(&name));
+        self.note_holder(digest, &name);
         Ok(())
     }
 
-    pub(super) fn unlink_blob(&mut self, repository: &RepositoryName, digest: &Digest) -> Result<(), Illegality> {
+    pub(super) fn unlink_blob(
+        &mut self,
+        at: Timestamp,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<(), Illegality> {
         let target = self.existing(repository)?;
         refuse_referenced(target, repository, digest)?;
         if target.blob(digest).is_none() {
             return Err(Illegality::BlobUnknown { repository: repository.clone(), digest: digest.clone() });
         }
         target.forget(digest, |content| content.blob = None);
-        self.forget_holder(digest, repository);
+        if target.manifest(digest).is_none() {
+            self.forget_holder(digest, repository, Loose { since: at, kind: ContentKind::Blob });
+        }
         Ok(())
     }
 
-    fn forget_holder(&mut self, digest: &Digest, repository: &RepositoryName) {
-        let is_last = self.blob_holders.get_mut(digest).is_some_and(|holders| holders.remove(repository));
-        if is_last {
-            self.blob_holders.remove(digest);
+    fn note_holder(&mut self, digest: &Digest, name: &RepositoryName) {
+        self.holders.change(digest, || Holders::One(name.clone()), |holders| holders.insert(name));
+    }
+
+    fn forget_holder(&mut self, digest: &Digest, repository: &RepositoryName, loose: Loose) {
+        if let Some(holders) = self.holders.get_mut(digest) {
+            holders.remove(repository, loose);
         }
+    }
+
+    /// The bytes of content are gone, which no repository may hold any more.
+    pub(super) fn lose_bytes(&mut self, contents: &[RemovedContent]) -> Result<(), Illegality> {
+        for RemovedContent { digest, .. } in contents {
+            if let Some(repository) = self.holders(digest).next() {
+                return Err(Illegality::ContentHeld { digest: digest.clone(), repository: repository.clone() });
+            }
+            self.holders.remove(digest);
+        }
+        Ok(())
     }
 
     pub(super) fn push_manifest(&mut self, repository: &RepositoryName, manifest: Manifest) -> Result<(), Illegality> {
         let target = self.made(repository)?;
         let manifest = Arc::new(manifest);
-        if !target.hold(Held { manifest: manifest.clone(), tags: TagSet::Empty }) {
+        let idle = manifest.pushed.time;
+        if !target.hold(Held { manifest: manifest.clone(), tags: TagSet::Empty, idle }) {
             let (repository, digest) = (repository.clone(), manifest.digest.clone());
             return Err(Illegality::ManifestPushedTwice { repository, digest });
         }
+        let name = target.name.clone();
+        self.note_holder(&manifest.digest, &name);
         Ok(())
     }
 
@@ -129,7 +155,7 @@ impl State {
         target.forget(digest, |content| content.manifest = None);
         target.manifests = target.manifests.saturating_sub(1);
         for reference in &held.manifest.references {
-            target.forget(reference, |content| content.parents.remove(digest));
+            target.forget(reference, |content| content.lose_parent(digest, at.time));
         }
         if let Some(subject) = &held.manifest.subject {
             let is_last = target.referrers.get_mut(subject).is_some_and(|all| {
@@ -139,6 +165,15 @@ impl State {
             if is_last {
                 target.referrers.remove(subject);
             }
+        }
+        let referrers: Vec<_> = target.referrers(digest, None).map(|referrer| referrer.digest.clone()).collect();
+        for referrer in &referrers {
+            if let Some(held) = target.held_mut(referrer) {
+                held.idle = at.time;
+            }
+        }
+        if target.blob(digest).is_none() {
+            self.forget_holder(digest, repository, Loose { since: at.time, kind: ContentKind::Manifest });
         }
         Ok(())
     }
@@ -156,8 +191,13 @@ impl State {
         self.end_tags_unnamed(at, repository, &ended, EndCause::RepositoryDeleted, observe)?;
         self.repositories.remove(repository);
         self.names.remove(repository);
-        for (digest, _) in gone.contents.iter().filter(|(_, content)| content.blob.is_some()) {
-            self.forget_holder(digest, repository);
+        for (digest, content) in gone.contents.iter() {
+            let kind = match (&content.manifest, content.blob) {
+                (Some(_), _) => ContentKind::Manifest,
+                (None, Some(_)) => ContentKind::Blob,
+                (None, None) => continue,
+            };
+            self.forget_holder(digest, repository, Loose { since: at.time, kind });
         }
         Ok(())
     }

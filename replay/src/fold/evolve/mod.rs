@@ -44,6 +44,8 @@ pub enum Illegality {
     BlobUnknown { repository: RepositoryName, digest: Digest },
     #[error("the blob {digest} has another size in {repository}, from which it was mounted")]
     MountDiffers { repository: RepositoryName, digest: Digest },
+    #[error("the bytes of {digest} were removed while {repository} held it")]
+    ContentHeld { digest: Digest, repository: RepositoryName },
     #[error("{digest} in {repository} is still referenced by the manifest {by}")]
     StillReferenced { repository: RepositoryName, digest: Digest, by: Digest },
     #[error("the manifest {digest} is in {repository} already")]
@@ -141,16 +143,13 @@ impl State {
                 self.log = Some(*log);
                 Ok(())
             }
-            // Which program wrote, what was refused and which bytes are gone is evidence; it changes nothing that
-            // is served.
-            Event::ServerStarted { .. }
-            | Event::AttemptsRefused { .. }
-            | Event::ContentPurged { .. }
-            | Event::ContentCollected { .. } => Ok(()),
+            // Which program wrote and what was refused is evidence; it changes nothing that is served.
+            Event::ServerStarted { .. } | Event::AttemptsRefused { .. } => Ok(()),
+            Event::ContentPurged { contents, .. } | Event::ContentCollected { contents } => self.lose_bytes(contents),
             Event::BlobLinked { repository, digest, size, mounted_from } => {
-                self.link_blob(repository, digest, *size, mounted_from.as_ref())
+                self.link_blob(repository, digest, *size, mounted_from.as_ref(), at.time)
             }
-            Event::BlobUnlinked { repository, digest } => self.unlink_blob(repository, digest),
+            Event::BlobUnlinked { repository, digest } => self.unlink_blob(at.time, repository, digest),
             Event::ManifestPushed { repository, digest, size, media_type, artifact_type, subject, references } => {
                 let manifest = super::manifest::Manifest {
                     digest: digest.clone(),

@@ -63,7 +63,7 @@ impl State {
         if let Some(from) = from
             && let Some(left) = target.held_mut(from)
         {
-            left.tags.remove(tag);
+            left.lose_tag(tag, at.time);
         }
         match target.tags.get_mut(tag) {
             // An expiry belongs to the name, and stays with it.
@@ -132,7 +132,7 @@ impl State {
         let target = self.existing(repository)?;
         target.tags.remove(tag);
         if let Some(held) = target.held_mut(was) {
-            held.tags.remove(tag);
+            held.lose_tag(tag, at.time);
         }
         observe(Effect::TagEnded { repository, tag, was: state.stood(), cause });
         Ok(())

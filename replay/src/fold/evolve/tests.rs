@@ -300,3 +300,5 @@ fn every_event_does_what_it_says() {
 
 #[path = "effects_tests.rs"]
 mod effects;
+#[path = "removal_tests.rs"]
+mod removal;

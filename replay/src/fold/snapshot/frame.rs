@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 const MAGIC: &[u8; 8] = b"TAGSNAPS";
 /// Raised whenever anything in a snapshot changes: one of another version is not read but made anew.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 const HASH_BYTES: usize = 32;
 
 /// Why bytes are no snapshot.

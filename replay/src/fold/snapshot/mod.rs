@@ -20,8 +20,8 @@ use std::path::{Path, PathBuf};
 use tagstone_schema::Head;
 
 use self::frame::{FrameError, Sections, Writing};
-use self::restored::{BlobHolders, Restored};
-use self::stored::{StoredRegistry, StoredRepository, repositories};
+use self::restored::{KnownHolders, Restored};
+use self::stored::{Portion, StoredRegistry, portions};
 use super::state::State;
 use crate::log::directory::sync_directory;
 
@@ -100,7 +100,7 @@ fn encode(out: impl Write, state: &State, head: Head) -> io::Result<()> {
     let mut writing = Writing::begin(out)?;
     let (registry, media_types) = StoredRegistry::of(state, head);
     writing.section(&registry)?;
-    for portion in repositories(state, &media_types) {
+    for portion in portions(state, &media_types) {
         writing.section(&portion)?;
     }
     writing.end()
@@ -109,11 +109,11 @@ fn encode(out: impl Write, state: &State, head: Head) -> io::Result<()> {
 /// Portions that are read before the first of them is in the state.
 const AHEAD: usize = 4;
 
-/// Two threads share the work: this one reads, and notes who holds each blob; the other makes the repositories.
+/// Two threads share the work: this one reads, and notes who holds what; the other makes the repositories.
 fn decode(bytes: impl Read, length: u64) -> Result<(State, Head), FrameError> {
     let mut sections = Sections::begin(bytes, length)?;
     let registry: StoredRegistry = sections.next()?.ok_or_else(|| frame::damaged("it is empty"))?;
-    let (head, mut holders) = (registry.head(), BlobHolders::of(&registry, sections.left()));
+    let (head, mut holders) = (registry.head(), KnownHolders::of(&registry, sections.left()));
     let mut restored = Restored::begin(registry).map_err(frame::damaged)?;
     std::thread::scope(|scope| {
         let (portions, read) = std::sync::mpsc::sync_channel(AHEAD);
@@ -121,9 +121,18 @@ fn decode(bytes: impl Read, length: u64) -> Result<(State, Head), FrameError> {
             read.into_iter().try_for_each(|portion| restored.repositories(portion))?;
             Ok::<_, String>(restored)
         });
-        while let Some(portion) = sections.next::<Vec<StoredRepository>>()? {
-            holders.note(&portion);
-            if portions.send(portion).is_err() {
+        while let Some(portion) = sections.next::<Portion>()? {
+            let sent = match portion {
+                Portion::Repositories(repositories) => {
+                    holders.note(&repositories);
+                    portions.send(repositories)
+                }
+                Portion::Loose(loose) => {
+                    holders.note_loose(loose).map_err(frame::damaged)?;
+                    Ok(())
+                }
+            };
+            if sent.is_err() {
                 // Something was wrong with an earlier one.
                 break;
             }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use tagstone_schema::policy::Rule;
-use tagstone_schema::{Digest, MediaType, RepositoryName, Tag};
+use tagstone_schema::{Digest, MediaType, RepositoryName, Tag, Timestamp};
 
 use super::stored::{
-    At, MediaTypePlace, StoredDemand, StoredManifest, StoredPolicy, StoredRegistry, StoredRepository, StoredStatus,
-    StoredTag,
+    At, MediaTypePlace, StoredDemand, StoredLoose, StoredManifest, StoredPolicy, StoredRegistry, StoredRepository,
+    StoredStatus, StoredTag,
 };
-use crate::fold::content::{Content, Held, Holders};
+use crate::fold::content::{Content, Held, Holders, Loose, Parents};
 use crate::fold::immutability::{Demand, Spent};
 use crate::fold::manifest::Manifest;
 use crate::fold::policy::{Policy, PolicyStatus};
@@ -28,22 +28,36 @@ pub(super) struct Restored {
     repositories: u64,
 }
 
-/// Which repositories hold each blob.
-pub(super) struct BlobHolders(Table<Digest, Holders>);
+/// Which repositories hold each digest.
+pub(super) struct KnownHolders(Table<Digest, Holders>);
 
-impl BlobHolders {
-    /// With room for all blobs; at most so many bytes of repositories follow.
+impl KnownHolders {
+    /// With room for all digests; at most so many bytes of repositories follow.
     pub(super) fn of(stored: &StoredRegistry, follow: u64) -> Self {
-        let most = usize::try_from(stored.blobs.min(follow / StoredRepository::LEAST_BLOB_BYTES)).unwrap_or(0);
+        let most = usize::try_from(stored.contents.min(follow / StoredRepository::LEAST_BYTES)).unwrap_or(0);
         Self(Table::alone(most))
     }
 
     pub(super) fn note(&mut self, portion: &[StoredRepository]) {
-        for StoredRepository { name, blobs, .. } in portion {
-            for (digest, _) in blobs {
+        for StoredRepository { name, blobs, manifests, .. } in portion {
+            let manifests = manifests.iter().map(|manifest| &manifest.digest);
+            for digest in blobs.iter().map(|(digest, _)| digest).chain(manifests) {
                 self.0.change(digest, || Holders::One(name.clone()), |holders| holders.insert(name));
             }
         }
+    }
+
+    /// They follow the repositories: what one of those holds is not loose.
+    pub(super) fn note_loose(&mut self, loose: Vec<StoredLoose>) -> Result<(), String> {
+        loose.into_iter().try_for_each(|(digest, since, kind)| {
+            let mut is_new = false;
+            let make = || {
+                is_new = true;
+                Holders::None(Loose { since, kind })
+            };
+            self.0.change(&digest, make, |_| ());
+            if is_new { Ok(()) } else { Err(format!("{digest} is loose, and held as well")) }
+        })
     }
 }
 
@@ -99,17 +113,17 @@ impl Restored {
         portion.into_iter().try_for_each(|stored| self.repository(stored))
     }
 
-    pub(super) fn end(self, holders: BlobHolders) -> Result<State, String> {
+    pub(super) fn end(self, holders: KnownHolders) -> Result<State, String> {
         let found = self.state.repository_count() as u64;
         if found == self.repositories {
-            Ok(State { blob_holders: holders.0, ..self.state })
+            Ok(State { holders: holders.0, ..self.state })
         } else {
             Err(format!("it has {found} repositories instead of {}", self.repositories))
         }
     }
 
     fn repository(&mut self, stored: StoredRepository) -> Result<(), String> {
-        let StoredRepository { name, blobs, manifests, tags } = stored;
+        let StoredRepository { name, blobs, unreferenced, manifests, tags } = stored;
         if self.state.names.get_max().is_some_and(|last| *last >= name) {
             return Err("repositories are out of order".to_owned());
         }
@@ -119,8 +133,11 @@ impl Restored {
         let mut repository = Repository::new(name.clone(), &self.state.keeping);
         repository.contents = Table::alone(blobs.len() + manifests.len());
         for (digest, size) in &blobs {
-            repository.contents.change(digest, Content::default, |content| content.blob = Some(*size));
+            // Where the list below forgets one, it is never taken for old.
+            let never = || Content::new(Timestamp(i64::MAX));
+            repository.contents.change(digest, never, |content| content.blob = Some(*size));
         }
+        let idle: Vec<_> = manifests.iter().map(|stored| stored.idle.unwrap_or(stored.pushed.1)).collect();
         let manifests = manifests.into_iter().map(|stored| self.manifest(stored)).collect::<Result<Vec<_>, _>>()?;
         let mut tags_on: Vec<_> = manifests.iter().map(|_| Vec::new()).collect();
         for StoredTag { tag, manifest, since, marks } in tags {
@@ -140,8 +157,16 @@ impl Restored {
             let marks = marks.filter(|marks| *marks != Marks::default()).map(Box::new);
             repository.tags.insert(tag, TagState { manifest: manifest.clone(), since: moment(since), marks });
         }
-        for (manifest, tags) in manifests.into_iter().zip(tags_on) {
-            repository.hold(Held { manifest, tags: TagSet::of(tags) });
+        for ((manifest, tags), idle) in manifests.into_iter().zip(tags_on).zip(idle) {
+            repository.hold(Held { manifest, tags: TagSet::of(tags), idle });
+        }
+        for (digest, since) in unreferenced {
+            match repository.contents.get_mut(&digest) {
+                Some(Content { blob: Some(_), parents: parents @ Parents::None { .. }, .. }) => {
+                    *parents = Parents::None { since }
+                }
+                _ => return Err(format!("{digest} is no blob without a manifest")),
+            }
         }
         self.state.names.insert(name.clone());
         self.state.repositories.change(&name, || Arc::new(repository), |_| ());

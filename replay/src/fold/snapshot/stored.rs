@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
-use tagstone_schema::event::TokenScope;
+use tagstone_schema::event::{ContentKind, TokenScope};
 use tagstone_schema::policy::{Pattern, Rule, Scope};
 use tagstone_schema::{Digest, Head, Id, MediaType, RecordHash, References, RepositoryName, Seq, Tag, Timestamp};
 
+use crate::fold::content::Loose;
 use crate::fold::policy::PolicyStatus;
 use crate::fold::repository::Repository;
 use crate::fold::state::{Moment, State};
@@ -15,6 +16,8 @@ use crate::fold::state::{Moment, State};
 pub(super) type At = (Seq, Timestamp);
 /// A spent name: the only digest that it can come back as, and when its tag was last removed.
 pub(super) type StoredSpent = (Tag, Digest, At);
+/// Content that no repository holds, since when, and what it was.
+pub(super) type StoredLoose = (Digest, Timestamp, ContentKind);
 /// Which of the media types.
 pub(super) type MediaTypePlace = u32;
 
@@ -25,8 +28,8 @@ pub(super) struct StoredRegistry {
     pub(super) head: (Seq, RecordHash, Timestamp),
     /// How many repositories follow.
     pub(super) repositories: u64,
-    /// How many different blobs they hold.
-    pub(super) blobs: u64,
+    /// How many different digests they hold, or let go.
+    pub(super) contents: u64,
     pub(super) media_types: Vec<MediaType>,
     pub(super) policies: Vec<(Id, StoredPolicy)>,
     pub(super) ended: Vec<StoredDemand>,
@@ -72,11 +75,22 @@ pub(super) struct StoredToken {
     pub(super) revoked: Option<At>,
 }
 
+/// Part of what follows the registry.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Portion {
+    /// Repositories, in the order of their names.
+    Repositories(Vec<StoredRepository>),
+    /// Content that no repository holds any more.
+    Loose(Vec<StoredLoose>),
+}
+
 /// A repository. Every list is in the order of its first field.
 #[derive(Serialize, Deserialize)]
 pub(super) struct StoredRepository {
     pub(super) name: RepositoryName,
     pub(super) blobs: Vec<(Digest, u64)>,
+    /// The blobs that no manifest names, with since when.
+    pub(super) unreferenced: Vec<(Digest, Timestamp)>,
     pub(super) manifests: Vec<StoredManifest>,
     pub(super) tags: Vec<StoredTag>,
 }
@@ -90,6 +104,8 @@ pub(super) struct StoredManifest {
     pub(super) subject: Option<Digest>,
     pub(super) references: References,
     pub(super) pushed: At,
+    /// When what held it last went away, if anything ever did.
+    pub(super) idle: Option<Timestamp>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -164,7 +180,7 @@ impl StoredRegistry {
             log: state.log(),
             head: (head.seq, head.hash, head.time),
             repositories: state.repository_count() as u64,
-            blobs: state.blob_holders.len() as u64,
+            contents: state.holders.len() as u64,
             policies: policies.collect(),
             ended: ended.collect(),
             spent: spent.collect(),
@@ -180,10 +196,25 @@ impl StoredRegistry {
     }
 }
 
-/// All repositories, in portions that are large enough to be hashed quickly and small enough to be held.
-pub(super) fn repositories(state: &State, media_types: &MediaTypes) -> impl Iterator<Item = Vec<StoredRepository>> {
-    /// Blobs, manifests and tags of a portion, until which repositories are added to it.
-    const PORTION: usize = 10_000;
+/// Blobs, manifests and tags of a portion, until which repositories are added to it.
+const PORTION: usize = 10_000;
+
+/// What follows the registry, in portions that are large enough to be hashed quickly and small enough to be held.
+pub(super) fn portions(state: &State, media_types: &MediaTypes) -> impl Iterator<Item = Portion> {
+    repositories(state, media_types).map(Portion::Repositories).chain(loose(state).map(Portion::Loose))
+}
+
+fn loose(state: &State) -> impl Iterator<Item = Vec<StoredLoose>> {
+    let stored = |(digest, Loose { since, kind }): (&Digest, Loose)| (digest.clone(), since, kind);
+    let mut loose: Vec<_> = state.all_loose().map(stored).collect();
+    loose.sort_unstable_by(|(one, ..), (other, ..)| one.cmp(other));
+    let mut waiting = loose.into_iter();
+    std::iter::from_fn(move || {
+        Some(waiting.by_ref().take(PORTION).collect()).filter(|portion: &Vec<_>| !portion.is_empty())
+    })
+}
+
+fn repositories(state: &State, media_types: &MediaTypes) -> impl Iterator<Item = Vec<StoredRepository>> {
     let mut waiting = state.repositories();
     std::iter::from_fn(move || {
         let (mut portion, mut size) = (Vec::new(), 0);
@@ -199,8 +230,8 @@ pub(super) fn repositories(state: &State, media_types: &MediaTypes) -> impl Iter
 }
 
 impl StoredRepository {
-    /// Bytes that a blob takes at least: a length, a digest, its size.
-    pub(super) const LEAST_BLOB_BYTES: u64 = 8 + 32 + 8;
+    /// Bytes that a digest takes at least: a length, its own, a size.
+    pub(super) const LEAST_BYTES: u64 = 8 + 32 + 8;
 
     fn of(repository: &Repository, media_types: &MediaTypes) -> Self {
         let manifests = repository.manifests().map(|manifest| StoredManifest {
@@ -211,6 +242,7 @@ impl StoredRepository {
             subject: manifest.subject.clone(),
             references: manifest.references.clone(),
             pushed: at(manifest.pushed),
+            idle: repository.held(&manifest.digest).map(|held| held.idle).filter(|idle| *idle != manifest.pushed.time),
         });
         let manifests: Vec<_> = manifests.collect();
         let tags = repository.tags_after(None).map(|(tag, state)| {
@@ -226,6 +258,9 @@ impl StoredRepository {
             StoredTag { tag: tag.clone(), manifest, since: at(state.since()), marks }
         });
         let (tags, blobs) = (tags.collect(), repository.blobs().map(|(digest, size)| (digest.clone(), size)).collect());
-        Self { name: repository.name.clone(), blobs, manifests, tags }
+        let unreferenced = repository.unreferenced_blobs().map(|(digest, since)| (digest.clone(), since));
+        let mut unreferenced: Vec<_> = unreferenced.collect();
+        unreferenced.sort_unstable();
+        Self { name: repository.name.clone(), blobs, unreferenced, manifests, tags }
     }
 }

@@ -1,13 +1,13 @@
 //! A snapshot is the state, or it is refused.
 
 use proptest::prelude::*;
-use tagstone_schema::event::{DeletionCause, EndedTag, TokenScope};
+use tagstone_schema::event::{ContentKind, DeletionCause, EndedTag, TokenScope};
 use tagstone_schema::media_type::OCI_IMAGE;
 use tagstone_schema::policy::{Age, AgeUnit, Pattern, PruneMethod, Rule};
 use tagstone_schema::record::FORMAT_VERSION;
 use tagstone_schema::{Actor, Digest, Event, Id, Origin, Record, RecordHash, Timestamp};
 
-use super::stored::{StoredManifest, StoredRepository, StoredTag};
+use super::stored::{Portion, StoredManifest, StoredRepository, StoredTag};
 use super::*;
 use crate::fold::Moment;
 use crate::fold::properties::{choices, decoded, history};
@@ -87,6 +87,12 @@ fn everything() -> Vec<Event> {
         pushed("a/app", 12, Some(11), &[1, 2]),
         pushed("a/app", 13, Some(98), &[]),
         pushed("b", 11, None, &[1]),
+        linked("a/app", 3, None),
+        linked("c", 5, None),
+        pushed("c", 15, None, &[]),
+        pushed("a/app", 16, None, &[2]),
+        Event::ManifestDeleted { repository: app(), digest: digest(16) },
+        Event::RepositoryDeleted { repository: "c".parse().unwrap() },
         moved("a/app", "v1", None, 11),
         moved("a/app", "was-1", None, 11),
         moved("a/app", "was-2", None, 12),
@@ -132,8 +138,8 @@ fn assert_same(state: &mut State, again: &mut State, rest: &[Event], seq: u64) {
         let expiring = state.expiring(Timestamp(i64::MIN), Timestamp(i64::MAX)).map(|place| format!("{place:?}"));
         let holders = (0..=255).flat_map(|number| {
             let digest = digest(number);
-            let holders = state.blob_holders(&digest).map(|name| format!("{number} {name}"));
-            holders.collect::<Vec<_>>()
+            let holders = state.holders(&digest).map(|name| format!("{number} {name}"));
+            holders.chain([format!("{:?}", state.loose(&digest))]).collect::<Vec<_>>()
         });
         let contents = state.repositories().flat_map(|(name, repository)| {
             (0..=255).map(move |number| {
@@ -141,7 +147,8 @@ fn assert_same(state: &mut State, again: &mut State, rest: &[Event], seq: u64) {
                 let by: Vec<_> = repository.referenced_by(&digest).collect();
                 let referrers: Vec<_> = repository.referrers(&digest, None).collect();
                 let tags: Vec<_> = repository.tags_on(&digest).into_iter().flat_map(|tags| tags.iter()).collect();
-                format!("{name} {} {by:?} {referrers:?} {tags:?}", repository.manifest_count())
+                let since = (repository.unreferenced_since(&digest), repository.idle_since(&digest));
+                format!("{name} {} {by:?} {referrers:?} {tags:?} {since:?}", repository.manifest_count())
             })
         });
         expiring.chain(holders).chain(contents).collect::<Vec<_>>()
@@ -238,6 +245,7 @@ fn what_no_state_can_hold_is_refused() {
         subject: None,
         references: [digest(number)].into_iter().collect(),
         pushed: (1, Timestamp(1)),
+        idle: None,
     };
     let tag = |name: &str, manifest| StoredTag {
         tag: name.parse().unwrap(),
@@ -247,7 +255,8 @@ fn what_no_state_can_hold_is_refused() {
     };
     let sound = || StoredRepository {
         name: "a".parse().unwrap(),
-        blobs: vec![(digest(1), 1), (digest(2), 2)],
+        blobs: vec![(digest(1), 1), (digest(2), 2), (digest(3), 3)],
+        unreferenced: vec![(digest(3), Timestamp(3))],
         manifests: vec![manifest(1), manifest(2)],
         tags: vec![tag("a", 0), tag("b", 1)],
     };
@@ -256,16 +265,19 @@ fn what_no_state_can_hold_is_refused() {
         change(&mut repository);
         vec![repository]
     };
-    let cases: [(&str, Vec<StoredRepository>); 10] = [
+    let cases: [(&str, Vec<StoredRepository>); 13] = [
         ("", vec![sound()]),
         ("0 repositories instead of 1", Vec::new()),
         ("repositories are out of order", vec![sound(), sound()]),
-        ("blobs are out of order", with(&|changed| changed.blobs.push((digest(2), 3)))),
+        ("blobs are out of order", with(&|changed| changed.blobs.push((digest(3), 3)))),
         ("blobs are out of order", with(&|changed| changed.blobs.reverse())),
         ("manifests are out of order", with(&|changed| changed.manifests.push(manifest(2)))),
         ("tags are out of order", with(&|changed| changed.tags.reverse())),
         ("points at no manifest", with(&|changed| changed.tags[1].manifest = 2)),
         ("unknown media type", with(&|changed| changed.manifests[0].media_type = 1)),
+        ("no blob without a manifest", with(&|changed| changed.unreferenced[0].0 = digest(2))),
+        ("no blob without a manifest", with(&|changed| changed.unreferenced[0].0 = digest(9))),
+        ("no blob without a manifest", with(&|changed| drop(changed.blobs.pop()))),
         ("unknown media type", with(&|changed| changed.manifests[0].artifact_type = Some(u32::MAX))),
     ];
     for (want, portion) in cases {
@@ -277,7 +289,30 @@ fn what_no_state_can_hold_is_refused() {
         let mut bytes = Vec::new();
         let mut writing = Writing::begin(&mut bytes).unwrap();
         writing.section(&registry).unwrap();
-        writing.section(&portion).unwrap();
+        writing.section(&Portion::Repositories(portion)).unwrap();
+        writing.end().unwrap();
+        match restored(&bytes) {
+            Ok(_) => assert_eq!(want, ""),
+            Err(FrameError::Damaged(what)) => assert!(!want.is_empty() && what.contains(want), "{want}: {what}"),
+            Err(other) => panic!("{want}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn loose_content_that_is_held_is_refused() {
+    let state = full();
+    let (loose, held) = (digest(5), digest(1));
+    assert!(state.loose(&loose).is_some() && state.loose(&held).is_none());
+    let (registry, media_types) = StoredRegistry::of(&state, HEAD);
+    for (digest, want) in
+        [(digest(77), ""), (loose, "is loose, and held as well"), (held, "is loose, and held as well")]
+    {
+        let mut bytes = Vec::new();
+        let mut writing = Writing::begin(&mut bytes).unwrap();
+        writing.section(&registry).unwrap();
+        portions(&state, &media_types).for_each(|portion| writing.section(&portion).unwrap());
+        writing.section(&Portion::Loose(vec![(digest, Timestamp(1), ContentKind::Blob)])).unwrap();
         writing.end().unwrap();
         match restored(&bytes) {
             Ok(_) => assert_eq!(want, ""),
@@ -322,8 +357,8 @@ fn foreign_files_and_other_versions_are_named() {
         (b"".as_slice(), "is not a snapshot"),
         (b"TAGSNAP", "is not a snapshot"),
         (b"TAGANCHR\x01\0\0\0 and more", "is not a snapshot"),
-        (&later, "has version 2, not 1"),
-        (&later[..12], "has version 2, not 1"),
+        (&later, "has version 3, not 2"),
+        (&later[..12], "has version 3, not 2"),
     ] {
         fs::write(&path, bytes).unwrap();
         let error = read(&path).unwrap_err().to_string();
