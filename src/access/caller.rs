@@ -218,10 +218,12 @@ mod tests {
         let scopes: Arc<[Grant]> =
             [grant("acme/app", &[Action::Pull, Action::Delete]), grant("other/**", &[Action::Pull])].into();
         let token = |user| Caller::token(Id([7; 16]), user, rules(), scopes.clone());
-        let granted = |name: &str, is_named, access| {
+        let grants = |access| {
             let access: Vec<AccessEntry> = serde_json::from_value(access).unwrap();
-            Caller::granted(Some(name), Granted::new(&access, is_named, Timestamp(1), [0; 32]))
+            Granted::new(&access, Timestamp(1), [0; 32])
         };
+        let granted = |access| Caller::granted(Some("root"), grants(access));
+        let named = |access| Caller::granted(Some("root"), grants(access).to_an_administrator());
         let push = || json!([{"type": "repository", "name": "acme/app", "actions": ["push"]}]);
         let catalog = || json!([{"type": "registry", "name": "catalog", "actions": ["*"]}]);
         // Each with: administrator; may enter; pull, push, delete in acme/app; pull in other/x.
@@ -235,22 +237,22 @@ mod tests {
             (token("alice"), [false, true, true, false, false, false]),
             (token("root"), [false, true, true, false, true, true]),
             (token("nobody"), [false, true, false, false, false, false]),
-            (granted("root", false, push()), [false, true, false, true, false, false]),
-            (granted("root", true, push()), [false, true, false, true, false, false]),
-            (granted("root", false, catalog()), [false, true, false, false, false, false]),
+            (granted(push()), [false, true, false, true, false, false]),
+            (named(push()), [false, true, false, true, false, false]),
+            (granted(catalog()), [false, true, false, false, false, false]),
             // Who is named has to show a token for it too.
-            (granted("root", true, catalog()), [true, true, true, true, true, true]),
+            (named(catalog()), [true, true, true, true, true, true]),
             (
-                granted("x", false, json!([{"type": "repository", "name": "acme/app", "actions": ["*", "fly"]}])),
+                granted(json!([{"type": "repository", "name": "acme/app", "actions": ["*", "fly"]}])),
                 [false, true, true, true, true, false],
             ),
             // Names of an issuer are names and no globs, and other things are not repositories.
             (
-                granted("x", false, json!([{"type": "repository", "name": "acme/**", "actions": ["*"]}])),
+                granted(json!([{"type": "repository", "name": "acme/**", "actions": ["*"]}])),
                 [false, true, false, false, false, false],
             ),
             (
-                granted("x", false, json!([{"type": "plugin", "name": "acme/app", "actions": ["*"]}])),
+                granted(json!([{"type": "plugin", "name": "acme/app", "actions": ["*"]}])),
                 [false, true, false, false, false, false],
             ),
         ];
@@ -273,7 +275,7 @@ mod tests {
         let expected = Actor { kind: ActorKind::Token, name: format!("alice/{}", Id([7; 16])) };
         assert_eq!(*token.actor(), expected);
         assert!(token.is_known() && !token.is_user());
-        let nobody = Caller::granted(None, Granted::new(&[], false, Timestamp(1), [0; 32]));
+        let nobody = Caller::granted(None, Granted::new(&[], Timestamp(1), [0; 32]));
         assert_eq!(*nobody.actor(), Actor::anonymous());
         assert!(!nobody.is_user() && !nobody.is_known());
     }

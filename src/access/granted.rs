@@ -31,14 +31,19 @@ pub(super) struct AccessEntry {
 
 impl Granted {
     /// What the entries grant: those about repositories, and the one about the catalog. Others mean nothing here.
-    pub(super) fn new(access: &[AccessEntry], is_named: bool, expires: Timestamp, key: [u8; 32]) -> Self {
+    pub(super) fn new(access: &[AccessEntry], expires: Timestamp, key: [u8; 32]) -> Self {
         let mut repositories: BTreeMap<String, BTreeSet<Action>> = BTreeMap::new();
         for entry in access.iter().filter(|entry| entry.kind == "repository") {
             let granted = entry.actions.iter().flat_map(|action| actions(action));
             repositories.entry(entry.name.clone()).or_default().extend(granted);
         }
         let sees_catalog = access.iter().any(AccessEntry::is_catalog);
-        Self { repositories, sees_catalog, is_named, expires, key }
+        Self { repositories, sees_catalog, is_named: false, expires, key }
+    }
+
+    /// The same, granted to one of those who may be administrators.
+    pub(super) fn to_an_administrator(self) -> Self {
+        Self { is_named: true, ..self }
     }
 
     pub(super) fn allow(&self, action: Action, repository: &str) -> bool {

@@ -123,8 +123,10 @@ impl Issuer {
         if sub.as_deref().is_some_and(|sub| !is_name(sub)) {
             return Err(BearerFault::Nameless);
         }
-        let is_named = sub.as_ref().is_some_and(|sub| self.admins.contains(sub));
-        let granted = Granted::new(&access.unwrap_or_default(), is_named, end(exp), key.fingerprint);
+        let mut granted = Granted::new(&access.unwrap_or_default(), end(exp), key.fingerprint);
+        if sub.as_ref().is_some_and(|sub| self.admins.contains(sub)) {
+            granted = granted.to_an_administrator();
+        }
         Ok(Caller::granted(sub.as_deref(), granted))
     }
 

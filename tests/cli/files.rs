@@ -95,8 +95,8 @@ const CASES: &[Case] = &[
             &["settings.toml:1:", "listen is the number 1"],
             &["settings.toml:3:", "`manifest_byte`"],
             &["settings.toml:4:", "limits.body_idle"],
-            &["settings.toml:5:", "[collect]"],
             &["settings.toml:6:", "`x` in [collect]"],
+            &["settings.toml:8:", "writer.batch is the number 0"],
         ],
     ),
 ];
