@@ -223,7 +223,7 @@ mod tests {
             Granted::new(&access, Timestamp(1), [0; 32])
         };
         let granted = |access| Caller::granted(Some("root"), grants(access));
-        let named = |access| Caller::granted(Some("root"), grants(access).to_an_administrator());
+        let named = |access| Caller::granted(Some("root"), grants(access).for_an_administrator());
         let push = || json!([{"type": "repository", "name": "acme/app", "actions": ["push"]}]);
         let catalog = || json!([{"type": "registry", "name": "catalog", "actions": ["*"]}]);
         // Each with: administrator; may enter; pull, push, delete in acme/app; pull in other/x.

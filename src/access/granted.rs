@@ -42,7 +42,7 @@ impl Granted {
     }
 
     /// The same, granted to one of those who may be administrators.
-    pub(super) fn to_an_administrator(self) -> Self {
+    pub(super) fn for_an_administrator(self) -> Self {
         Self { is_named: true, ..self }
     }
 

@@ -125,7 +125,7 @@ impl Issuer {
         }
         let mut granted = Granted::new(&access.unwrap_or_default(), end(exp), key.fingerprint);
         if sub.as_ref().is_some_and(|sub| self.admins.contains(sub)) {
-            granted = granted.to_an_administrator();
+            granted = granted.for_an_administrator();
         }
         Ok(Caller::granted(sub.as_deref(), granted))
     }

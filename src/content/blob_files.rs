@@ -14,7 +14,7 @@ use super::remove_if_there;
 /// The files of large blobs.
 #[derive(Clone, Debug)]
 pub struct BlobFiles {
-    layout: Layout,
+    pub(super) layout: Layout,
 }
 
 impl BlobFiles {

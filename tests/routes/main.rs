@@ -23,6 +23,8 @@ mod access_login_tokens;
 mod access_logins;
 mod access_matrix;
 mod access_tokens;
+mod api_collection;
+mod api_collection_races;
 mod api_document;
 mod api_errors;
 mod api_event_catch_up;

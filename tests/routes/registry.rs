@@ -19,7 +19,7 @@ use tagstone::history::Follower;
 use tagstone::http::{self, Parts, ROUTE_LABELS, TrustedProxies};
 use tagstone::metrics::{Metrics, WriterMetrics};
 use tagstone::registry::{
-    Clock, Command, Committed, Promises, Pruner, Published, Submission, SystemClock, WriteError, Writer, WriterHandle,
+    Clock, Collector, Command, Committed, Pruner, Published, Submission, SystemClock, WriteError, Writer, WriterHandle,
 };
 use tagstone::serve::{self, ContentBytes, Guards, Opened};
 use tagstone::settings::{Settings, Sources};
@@ -49,6 +49,7 @@ pub(crate) struct Registry {
     writing: JoinHandle<Box<dyn Log>>,
     following: JoinHandle<()>,
     failing: Arc<AtomicBool>,
+    collector: Arc<Collector>,
     /// What requests say in `Authorization` that say nothing there themselves.
     authorization: RefCell<Option<String>>,
 }
@@ -144,6 +145,10 @@ impl Registry {
 
     /// A registry over a data directory.
     pub(crate) async fn open(directory: TempDir, settings: Settings) -> Self {
+        Self::open_at(directory, settings, 0).await
+    }
+
+    async fn open_at(directory: TempDir, settings: Settings, forward: i64) -> Self {
         let opened = opened(|| Opened::open(&Layout::new(directory.path()), &settings));
         let metrics = Metrics::new(&ROUTE_LABELS).unwrap();
         metrics.observe_head(opened.log.head());
@@ -153,6 +158,7 @@ impl Registry {
         let (follower, history) = Follower::new(opened.history, newer);
         let failing = Arc::new(AtomicBool::new(false));
         let clock = Arc::new(MovableClock::default());
+        clock.forward.store(forward, Ordering::SeqCst);
         let (writer, handle) = Writer::new(
             Box::new(FailingLog { log: opened.log, failing: failing.clone() }),
             Box::new(ContentBytes(content.clone())),
@@ -164,9 +170,9 @@ impl Registry {
         let writing = std::thread::spawn(move || writer.run());
         let following = std::thread::spawn(move || drop(follower.run()));
         let pruner = Arc::new(Pruner::new(published.clone(), clock.clone(), handle.clone()));
-        let promises = Promises::begin(clock.now());
         let timing: Arc<dyn Clock> = clock.clone();
-        let remover = serve::remover(&settings, &published, &timing, &handle, &content, &promises);
+        let removal = serve::removal(&settings, &published, &timing, &handle, &content, &history);
+        let collector = removal.collector.clone();
         let parts = Parts {
             gate: Guards::read(&settings, Sources::default()).unwrap().gate(),
             proxies: TrustedProxies::new(&settings.http.trusted_proxies),
@@ -178,8 +184,7 @@ impl Registry {
             records,
             metrics,
             pruner,
-            promises,
-            remover,
+            removal,
         };
         let site = Data::new(http::Entrance::from(serve::site(&settings, parts)));
         let service = actix_web::test::init_service(App::new().configure(http::configure(site))).await;
@@ -202,6 +207,7 @@ impl Registry {
             writing,
             following,
             failing,
+            collector,
             authorization,
         }
     }
@@ -210,6 +216,13 @@ impl Registry {
     pub(crate) async fn restarted(self) -> Self {
         let (directory, settings) = self.stop();
         Self::open(directory, settings).await
+    }
+
+    /// [`Registry::restarted`], with the clock as far forward as it was.
+    pub(crate) async fn restarted_at_its_time(self) -> Self {
+        let forward = self.clock.forward.load(Ordering::SeqCst);
+        let (directory, settings) = self.stop();
+        Self::open_at(directory, settings, forward).await
     }
 
     /// [`Registry::restarted`] after all small content was lost, as by a restore of the log alone.
@@ -267,8 +280,8 @@ impl Registry {
 
     /// Stops as the server does.
     pub(crate) fn stop(self) -> (TempDir, Settings) {
-        let Self { directory, settings, published, content, service, writer, writing, following, .. } = self;
-        drop((service, writer, published, content));
+        let Self { directory, settings, published, content, service, writer, writing, following, collector, .. } = self;
+        drop((service, writer, published, content, collector));
         drop(writing.join().unwrap());
         following.join().unwrap();
         (directory, settings)
@@ -297,6 +310,11 @@ impl Registry {
     /// Something that runs prune policies here.
     pub(crate) fn pruner(&self) -> Pruner {
         Pruner::new(self.published.clone(), self.clock.clone(), self.writer.clone())
+    }
+
+    /// What removes what nothing refers to.
+    pub(crate) fn collector(&self) -> Arc<Collector> {
+        self.collector.clone()
     }
 
     /// Asks the writer to end what has expired, as the server does in the background.

@@ -11,7 +11,7 @@ fn digest(n: u8) -> Digest {
 }
 
 fn told(repository: &str, at: i64, how: How) -> Told {
-    Told { repository: repository.parse().unwrap(), at: Timestamp(at), how }
+    Told { repository: repository.parse().unwrap(), at: Timestamp(at), how, times: 1 }
 }
 
 fn doomed(promises: &Arc<Promises>, numbers: &[u8], is_heeded: impl Fn(&Told) -> bool) -> (Doom, Vec<u8>) {
@@ -46,9 +46,12 @@ fn what_is_written_is_not_removed_and_what_is_removed_not_written() {
     let mut waiting = pin!(promises.reserve(&one));
     let mut context = Context::from_waker(Waker::noop());
     assert!(waiting.as_mut().poll(&mut context).is_pending());
-    assert!(!promises.tell(&digest(1), told("a", 1, How::Found)));
+    let mut telling = pin!(promises.tell(&one, told("a", 1, How::Found)));
+    assert!(telling.as_mut().poll(&mut context).is_pending());
     drop(doom);
     assert!(waiting.as_mut().poll(&mut context).is_ready());
+    assert!(telling.as_mut().poll(&mut context).is_ready());
+    promises.forget_before(Timestamp(2));
     assert!(promises.entries().is_empty(), "nothing is left of what is over");
 }
 
@@ -56,10 +59,10 @@ fn what_is_written_is_not_removed_and_what_is_removed_not_written() {
 fn what_was_told_is_heeded_as_long_as_it_has_to_be() {
     let promises = Promises::begin(Timestamp(0));
     let b: RepositoryName = "b".parse().unwrap();
-    assert!(promises.tell(&digest(1), told("a", 10, How::Found)));
-    assert!(promises.tell(&digest(1), told("b", 20, How::Stored)));
+    now(promises.tell(&digest(1), told("a", 10, How::Found))).unwrap();
+    now(promises.tell(&digest(1), told("b", 20, How::Stored))).unwrap();
     // The clock may go backwards; what was told later stays so.
-    assert!(promises.tell(&digest(1), told("b", 15, How::Stored)));
+    now(promises.tell(&digest(1), told("b", 15, How::Stored))).unwrap();
     let cases: [(&str, fn(&Told) -> bool, bool); 4] = [
         ("anything since 5", |told| told.at > Timestamp(5), false),
         ("anything since 20", |told| told.at > Timestamp(20), true),
@@ -71,6 +74,8 @@ fn what_was_told_is_heeded_as_long_as_it_has_to_be() {
         assert_eq!(doomed(&promises, &[1], is_heeded).1.len(), usize::from(is_free), "{name}");
     }
     promises.keep(&b, [&digest(1), &digest(9)]);
+    assert!(!promises.is_free(&digest(1), |told| told.repository == b), "another has sent it too");
+    promises.keep(&b, [&digest(1)]);
     assert!(promises.is_free(&digest(1), |told| told.repository == b));
     assert!(!promises.is_free(&digest(1), |_| true), "another repository was told as well");
     promises.forget_before(Timestamp(10));
