@@ -108,7 +108,7 @@ impl Caller {
     }
 
     /// The access token that was shown.
-    pub(super) fn token_id(&self) -> Option<Id> {
+    pub fn token_id(&self) -> Option<Id> {
         if let Authority::Token(within) = &self.authority { Some(within.token) } else { None }
     }
 

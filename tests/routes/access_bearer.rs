@@ -1,5 +1,7 @@
 //! Tokens of an outside issuer: how they are asked for, and what is done with them.
 
+use std::time::Duration;
+
 use serde_json::json;
 use tagstone::access::Anonymous;
 use tagstone_schema::ActorKind;
@@ -7,6 +9,7 @@ use tagstone_schema::ActorKind;
 use crate::case::{case, ok, refused};
 use crate::guarded::{authorization, with_issuer};
 use crate::issuer::{Issuer, claims};
+use crate::live::Live;
 use crate::registry::run;
 use crate::request::{Request, delete, get, post, put};
 use crate::samples::{REPO, push_blob, push_named};
@@ -121,6 +124,26 @@ fn the_issuer_alone_says_what_its_users_may() {
         push_blob(&registry, "labs/x", "by carol").await;
         let last = registry.records().last().unwrap().actor.clone();
         assert_eq!((last.kind, last.name.as_str()), (ActorKind::User, "reader"));
+    });
+}
+
+#[test]
+fn a_stream_ends_with_the_token_that_opened_it() {
+    run(async {
+        let issuer = Issuer::new();
+        let registry = with_issuer(&issuer, |_| {}).await;
+        registry.log_in("root");
+        push_blob(&registry, REPO, "seen").await;
+        let token = issuer.token("carol", &["repository:acme/app:pull"]);
+        let mut live = Live::open(&registry, with(&token, get("/api/v1/events/stream?from_seq=1"))).await;
+        assert_eq!(live.event().await["repository"], REPO);
+        push_blob(&registry, "acme/other", "not for carol").await;
+        push_blob(&registry, REPO, "seen too").await;
+        assert_eq!(live.event().await["digest"], crate::samples::sha256("seen too"));
+        // Five minutes, and what the clocks may differ by.
+        registry.let_pass(Duration::from_secs(331));
+        push_blob(&registry, REPO, "not seen").await;
+        assert_eq!(live.block().await, None);
     });
 }
 

@@ -227,7 +227,9 @@ fn a_token_does_what_both_it_and_its_user_may() {
             .await;
         let who = registry.check(bearer(&secret, get("/api/v1/whoami")), ok(200)).await.json();
         let actor = json!({"kind": "token", "name": format!("writer/{id}")});
-        assert_eq!(who, json!({"actor": actor, "administrator": false}));
+        assert_eq!((&who["actor"], &who["administrator"]), (&actor, &json!(false)));
+        assert_eq!((&who["token"]["id"], &who["token"]["subject"]), (&json!(id), &json!("writer")));
+        assert!(who["token"]["expires"].is_string() && who["token"].get("secret").is_none(), "{who}");
 
         // Not even one of an administrator makes one.
         let of_root = issued(&registry, "root", wanted("**", &["pull", "push", "delete"])).await;

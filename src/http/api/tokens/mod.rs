@@ -206,7 +206,8 @@ fn place(text: &str) -> Result<(Seq, Id), ApiRefusal> {
 }
 
 impl TokenForm {
-    fn of(exchange: &Exchange<'_>, id: Id, token: &Token) -> Self {
+    /// A token as answers show it.
+    pub(super) fn of(exchange: &Exchange<'_>, id: Id, token: &Token) -> Self {
         Self {
             id: id.to_string(),
             subject: token.subject.clone(),
