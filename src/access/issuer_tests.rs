@@ -211,3 +211,28 @@ fn the_only_key_needs_no_name() {
     assert!(issuer.admit(&signer.token(&json!({"alg": "EdDSA"}), &claims())).is_ok());
     assert_eq!(issuer.admit(&signer.token(&json!({"alg": "ES256"}), &claims())).err(), Some(BearerFault::Unsigned));
 }
+
+proptest::proptest! {
+    /// Whatever is shown, it is refused or admitted.
+    #[test]
+    fn any_text_is_answered(
+        text in "\\PC{0,200}",
+        parts in proptest::collection::vec("[ -~]{0,60}", 3),
+        place in 0_usize..400,
+        byte in 0_u8..128,
+    ) {
+        let signer = Signer::new();
+        let issuer = issuer(&signer.jwks());
+        proptest::prop_assert!(issuer.admit(&text).is_err());
+        let parts: Vec<_> = parts.iter().map(encoded).collect();
+        proptest::prop_assert!(issuer.admit(&parts.join(".")).is_err());
+        let mut right = signer.token(&header(), &claims()).into_bytes();
+        if let Some(other) = right.get_mut(place) {
+            let is_same = *other == byte;
+            *other = byte;
+            let token = String::from_utf8(right).unwrap();
+            // The last character of a part may have bits that mean nothing, which the library refuses.
+            proptest::prop_assert_eq!(issuer.admit(&token).is_ok(), is_same, "{}", token);
+        }
+    }
+}

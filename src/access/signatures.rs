@@ -70,3 +70,52 @@ impl Verifier<Vec<u8>> for OfKey {
 fn unsupported() -> Error {
     ErrorKind::UnsupportedAlgorithm.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use ring::rand::SystemRandom;
+    use ring::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+
+    use super::*;
+
+    /// Made by openssl: a modulus, and the signature of `a message` (RSASSA-PKCS1-v1_5, SHA-256).
+    const MODULUS: &str = "n8Oy-DMGG1MafskEu8Oyv0g9_7iM_QKuPF6MAof3f0oRlf9k-0rFhOniJ4u6uXtEwU6Oncdak-xo18ivLwVsatJJaH6Uxm9_YBw2ffJNSldpKlMdR1W6NJ98tKE-4NOmj81Fbj3UhvxogFTcLvs_fJgEIRb8MN3dpIT-zF_xhCDaR8Dt0bxhXdQU0DVS7vuAJUo9h2BrGw9eaX5PGHVIH5XaC22TlBSwfywdG_l8IzuPYlqG1bvtZqvj_rW2o_fjPQwwX7qwIsEUGS1oUKfjLAg3qvcSoEy6quk-kVBNLsNHfrgyD8xUZASKNi6Yy7rhgF-owMC--GJmBYaU9OgDsQ";
+    const SIGNATURE: &str = "a-3cKYe6UoaO2FkNRVGbfxlkUaGBZJuo30y_e7WskpoDOe2wld8vzNneQYF-sPZdJ9Yzx0s_aIgVJgmvWU9GKb4PM6JcGBMupDI4KIQtvIvo5I5kDRFwH1LnBJvJzLffzyieEks8HDQwr6_oQOPaWCTGpLbBcabs5FXND27uo_qaS2zCPXlP6PpUAPA8Kw1UvbC1TqNim4xNp_SSny2xELvboiq6BD82wi1bRRcynTvHmzbakIWwqWZcbTAd-tMhno-UX8WjWHUlLiB5vGrK0-Sow3FXUh9WZPtfPFaZZIr42t-WqQ7LSs-oiEz9qPBtaXyaKG5uTS2oilnGWXAL7w";
+
+    fn decoded(text: &str) -> Vec<u8> {
+        URL_SAFE_NO_PAD.decode(text).unwrap()
+    }
+
+    fn verifies(algorithm: Algorithm, key: &DecodingKey, message: &[u8], signature: &[u8]) -> bool {
+        verifier(&algorithm, key).is_ok_and(|verifier| verifier.verify(message, &signature.to_vec()).is_ok())
+    }
+
+    #[test]
+    fn rsa_as_openssl_signs() {
+        let (key, signature) = (DecodingKey::from_rsa_components(MODULUS, "AQAB").unwrap(), decoded(SIGNATURE));
+        assert!(verifies(Algorithm::RS256, &key, b"a message", &signature));
+        let mut other = signature.clone();
+        other[100] ^= 1;
+        assert!(!verifies(Algorithm::RS256, &key, b"a message", &other));
+        assert!(!verifies(Algorithm::RS256, &key, b"another message", &signature));
+        assert!(!verifies(Algorithm::RS256, &key, b"a message", &[]));
+        // A key verifies nothing but what it is for, though the library knows more.
+        for algorithm in [Algorithm::RS512, Algorithm::PS256, Algorithm::HS256, Algorithm::ES256] {
+            assert!(!verifies(algorithm, &key, b"a message", &signature), "{algorithm:?}");
+        }
+    }
+
+    #[test]
+    fn the_larger_curve() {
+        let random = SystemRandom::new();
+        let pair = EcdsaKeyPair::generate_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, &random).unwrap();
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, pair.as_ref(), &random).unwrap();
+        let key = DecodingKey::from_ec_der(pair.public_key().as_ref());
+        let signature = pair.sign(&random, b"a message").unwrap();
+        assert!(verifies(Algorithm::ES384, &key, b"a message", signature.as_ref()));
+        assert!(!verifies(Algorithm::ES384, &key, b"another message", signature.as_ref()));
+        assert!(!verifies(Algorithm::ES256, &key, b"a message", signature.as_ref()));
+    }
+}
