@@ -6,7 +6,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -19,18 +19,22 @@ use tagstone::history::Follower;
 use tagstone::http::{self, Parts, ROUTE_LABELS, TrustedProxies};
 use tagstone::metrics::{Metrics, WriterMetrics};
 use tagstone::registry::{
-    Clock, Collector, Command, Committed, Pruner, Published, Submission, SystemClock, WriteError, Writer, WriterHandle,
+    Clock, Collector, Command, Committed, Pruner, Published, Submission, WriteError, Writer, WriterHandle,
 };
 use tagstone::serve::{self, ContentBytes, Guards, Opened};
 use tagstone::settings::{Settings, Sources};
 use tagstone_replay::content::Layout;
 use tagstone_replay::fold::{Fingerprint, State};
-use tagstone_replay::log::{AppendError, EmbeddedLog, Log, Options, RecordBytes, StoreError};
-use tagstone_schema::{Actor, EncodedRecord, Event, Head, Origin, Record, Seq, Timestamp};
+use tagstone_replay::log::{EmbeddedLog, Log, Options};
+use tagstone_schema::{Actor, Event, Origin, Record, Seq, Timestamp};
 use tempfile::TempDir;
+
+#[path = "stand_ins.rs"]
+mod stand_ins;
 
 use crate::reply::Reply;
 use crate::request::Request;
+use stand_ins::{FailingLog, MovableClock};
 
 type Answering = Pin<Box<dyn Future<Output = Result<ServiceResponse, Error>>>>;
 
@@ -52,54 +56,6 @@ pub(crate) struct Registry {
     collector: Arc<Collector>,
     /// What requests say in `Authorization` that say nothing there themselves.
     authorization: RefCell<Option<String>>,
-}
-
-/// The clock of the machine, put forward by so many microseconds; or one that stands where it was set.
-struct MovableClock {
-    forward: AtomicI64,
-    set: AtomicI64,
-}
-
-/// No clock of a test is set to this.
-const NOT_SET: i64 = i64::MIN;
-
-impl Default for MovableClock {
-    fn default() -> Self {
-        Self { forward: AtomicI64::new(0), set: AtomicI64::new(NOT_SET) }
-    }
-}
-
-impl Clock for MovableClock {
-    fn now(&self) -> Timestamp {
-        match self.set.load(Ordering::SeqCst) {
-            NOT_SET => Timestamp(SystemClock.now().0 + self.forward.load(Ordering::SeqCst)),
-            set => Timestamp(set),
-        }
-    }
-}
-
-/// The log of the store, with a disk that can fail.
-struct FailingLog {
-    log: Box<dyn Log>,
-    failing: Arc<AtomicBool>,
-}
-
-impl Log for FailingLog {
-    fn head(&self) -> Head {
-        self.log.head()
-    }
-
-    fn read(&self, from: Seq) -> RecordBytes<'_> {
-        self.log.read(from)
-    }
-
-    fn append(&mut self, expected: &Head, records: &[EncodedRecord]) -> Result<(), AppendError> {
-        if self.failing.load(Ordering::SeqCst) {
-            let (doing, why) = ("appending", "the test took the disk away".to_owned());
-            return Err(StoreError { doing, why }.into());
-        }
-        self.log.append(expected, records)
-    }
 }
 
 /// Opens a log that was open before in this process: threads of sled may hold its lock for a moment after it was dropped.

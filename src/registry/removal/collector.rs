@@ -168,11 +168,12 @@ impl Collector {
             Way::Delete => self.erase_recorded(&strange.recorded, collection)?,
             Way::Dry => strange.recorded.iter().for_each(|content| collection.remove(content)),
         }
-        let mut kept = strange.kept_in_grace + self.drop_contents(&mut stage, order, strange.unrecorded, collection)?;
+        let mut kept =
+            strange.kept_in_grace + self.drop_contents(&mut stage, order, &strange.unrecorded, collection)?;
         loop {
             let (deleted, idle) = self.delete_manifests(&mut stage, collection)?;
             let candidates = Candidates::of(stage.state(), self.limits(), |digest| self.parts.bytes.find(digest));
-            let promised = self.drop_contents(&mut stage, order, candidates.going, collection)?;
+            let promised = self.drop_contents(&mut stage, order, &candidates.going, collection)?;
             if deleted == 0 {
                 kept += idle + candidates.kept_in_grace + promised;
                 break;
@@ -260,7 +261,7 @@ impl Collector {
         &self,
         stage: &mut Stage<'_>,
         order: &CollectOrder,
-        contents: Vec<RemovedContent>,
+        contents: &[RemovedContent],
         collection: &mut Collection,
     ) -> Result<u64, CollectError> {
         let grace_began = self.limits().grace_began;

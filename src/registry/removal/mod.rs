@@ -24,7 +24,8 @@ pub use collector::{CollectOrder, CollectParts, CollectRules, Collector};
 pub use keepers::{Keeper, WhyKept};
 pub(super) use keepers::{Need, need};
 pub use promises::{Doom, How, Promises, Reservation, Told};
-pub use purge::{Free, GoneManifest, Kept, PurgeOrder, PurgePlan, Purged};
+pub(super) use purge::Free;
+pub use purge::{GoneManifest, Kept, PurgeOrder, PurgePlan, Purged};
 pub use remover::{PurgeRequest, RemovalError, Remover};
 
 /// All that removes bytes, and what keeps it from it.

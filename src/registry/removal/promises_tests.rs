@@ -63,7 +63,8 @@ fn what_was_told_is_heeded_as_long_as_it_has_to_be() {
     now(promises.tell(&digest(1), told("b", 20, How::Stored))).unwrap();
     // The clock may go backwards; what was told later stays so.
     now(promises.tell(&digest(1), told("b", 15, How::Stored))).unwrap();
-    let cases: [(&str, fn(&Told) -> bool, bool); 4] = [
+    type Heeded = fn(&Told) -> bool;
+    let cases: [(&str, Heeded, bool); 4] = [
         ("anything since 5", |told| told.at > Timestamp(5), false),
         ("anything since 20", |told| told.at > Timestamp(20), true),
         ("stored since 15", |told| told.at > Timestamp(15) && told.how == How::Stored, false),

@@ -112,7 +112,7 @@ impl Remover {
                 Err(error) => return Err(error.into()),
                 Ok(committed) => {
                     if let Some(plan) = plan {
-                        return self.finish(request, &order, (dooms, plan), committed, rest);
+                        return self.finish(request, &order, (dooms, plan), &committed, rest);
                     }
                     // What stood in the way when it was worked out is gone already.
                 }
@@ -155,7 +155,7 @@ impl Remover {
         request: &PurgeRequest,
         order: &PurgeOrder,
         (dooms, mut plan): (Dooms, PurgePlan),
-        committed: Committed,
+        committed: &Committed,
         rest: Vec<RemovedContent>,
     ) -> Result<(PurgePlan, Option<Seq>), RemovalError> {
         let mut seq = committed.seq;

@@ -231,6 +231,9 @@ impl Account {
             Command::RemovePolicy { policy } => self.remove_policy(actor, origin, &policy.to_string()),
             Command::PruneTags(_) => panic!("a run is played by `prune`"),
             Command::IssueToken(_) | Command::RevokeToken { .. } => panic!("no script has tokens"),
+            Command::Purge(_) | Command::DropContents(_) | Command::DropManifests(_) => {
+                panic!("the script removes no bytes")
+            }
         };
         self.record = None;
         match result {
