@@ -15,6 +15,7 @@ mod error_type;
 mod events;
 mod expire;
 mod json;
+mod left_behind;
 mod log_head;
 mod log_record_form;
 mod log_records;
