@@ -8,6 +8,7 @@ use prometheus::{
 };
 use tagstone_schema::Head;
 
+use crate::access::NotAdmitted;
 use crate::free_space::Disk;
 use crate::limit::Limit;
 use crate::registry::{Collection, Progress, PurgePlan, RefusalReason, Report, Way};
@@ -40,6 +41,8 @@ pub struct Metrics {
     limits: [IntCounter; Limit::ALL.len()],
     disk_available: IntGauge,
     disk_kept: IntGauge,
+    /// By the places in [`NotAdmitted::REASONS`].
+    failed_logins: [IntCounter; 5],
 }
 
 impl Metrics {
@@ -70,6 +73,11 @@ impl Metrics {
             &["limit"],
         )?;
         registry.register(Box::new(limits.clone()))?;
+        let failed_logins = IntCounterVec::new(
+            Opts::new("tagstone_failed_logins_total", "Requests whose credentials were not taken, by reason."),
+            &["reason"],
+        )?;
+        registry.register(Box::new(failed_logins.clone()))?;
         let sizes = prometheus::exponential_buckets(1.0, 2.0, 10)?;
         let times = prometheus::exponential_buckets(0.0001, 2.0, 14)?;
         let histogram = |name: &str, help: &str, buckets: &[f64]| {
@@ -127,6 +135,7 @@ impl Metrics {
             )?,
             removed_bytes: counter("tagstone_removed_bytes_total", "Their bytes.")?,
             refusals: RefusalReason::ALL.map(|reason| refusals.with_label_values(&[reason.code()])),
+            failed_logins: NotAdmitted::REASONS.map(|reason| failed_logins.with_label_values(&[reason])),
             registry,
         };
         Ok(Arc::new(metrics))
@@ -177,6 +186,12 @@ impl Metrics {
     pub fn observe_disk(&self, disk: Disk) {
         self.disk_available.set(i64::try_from(disk.available).unwrap_or(i64::MAX));
         self.disk_kept.set(i64::try_from(disk.kept).unwrap_or(i64::MAX));
+    }
+
+    /// Somebody was not let in.
+    pub fn failed_login(&self, why: &NotAdmitted) {
+        let counters = NotAdmitted::REASONS.iter().zip(&self.failed_logins);
+        counters.filter(|(reason, _)| **reason == why.reason()).for_each(|(_, counter)| counter.inc());
     }
 
     /// A prune policy was run.

@@ -10,21 +10,27 @@ mod caller;
 mod failures;
 mod gate;
 mod glob;
+mod granted;
 mod htpasswd;
+mod issuer;
+mod jwks;
+mod login_tokens;
 mod logins;
+pub(crate) mod outside;
 mod rules;
-
-/// Reads the value of an `Authorization` header, for [`crate::outside`].
-pub(crate) fn read_credentials(authorization: &[u8]) {
-    if let Ok(Some(given)) = basic::Credentials::read(authorization) {
-        assert!(!given.user.contains(':'), "a name may not have a colon");
-        assert!(!given.user.is_empty() || !given.password.is_empty(), "nobody has given something");
-    }
-}
+mod secret;
+mod signatures;
+mod tokens;
 
 pub use caller::{Caller, Grant};
 pub use failures::network_of;
-pub use gate::{Gate, Known, NotAdmitted, whole_seconds};
+pub use gate::{Challenges, Gate, Known, NotAdmitted, whole_seconds};
 pub use glob::{GlobError, RepositoryGlob};
+pub use granted::Granted;
 pub use htpasswd::{Users, UsersError};
+pub use issuer::{BearerFault, Issuer, Keys};
+pub use jwks::KeysError;
+pub use login_tokens::LoginToken;
 pub use rules::{Anonymous, Rule, Rules, Subject};
+pub use secret::Secret;
+pub use tokens::IssuedTokens;

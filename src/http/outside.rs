@@ -38,7 +38,7 @@ pub(crate) fn path(bytes: &[u8]) {
                     name.is_empty() || repository_of(name) == name || !lies_in_the_past(name) || path.contains(name)
                 );
             }
-            Demand::Nothing | Demand::Entry | Demand::Administrator => {}
+            Demand::Nothing | Demand::Entry | Demand::User | Demand::Administrator => {}
         }
     }
     if let Ok(Named::Then(_, name)) = Named::of(path) {

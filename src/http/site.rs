@@ -49,6 +49,8 @@ pub struct Limits {
     pub disk: FreeSpace,
     /// What a browser may call an open registry.
     pub hosts: Hosts,
+    /// How long an access token can be valid.
+    pub token_lifetime: Duration,
 }
 
 /// What a site is made of.

@@ -36,6 +36,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "settings", run: texts::settings },
     Target { name: "htpasswd", run: texts::htpasswd },
     Target { name: "credentials", run: texts::credentials },
+    Target { name: "bearer", run: texts::bearer },
     Target { name: "audit_filter", run: texts::audit_filter },
     Target { name: "path", run: http::path },
     Target { name: "range", run: http::range },

@@ -8,7 +8,7 @@ use tagstone_replay::pattern::{Selector, SelectorSet, language};
 use tagstone_schema::policy::{Age, Pattern};
 use tagstone_schema::{Algorithm, Digest, Id, MediaType, Namespace, Position, RepositoryName, Tag, Timestamp};
 
-use crate::access::{self, RepositoryGlob, Users};
+use crate::access::{RepositoryGlob, Users, outside as access};
 use crate::content::UploadId;
 use crate::manifest::Document;
 use crate::settings::Settings;
@@ -113,7 +113,16 @@ pub(super) fn htpasswd(bytes: &[u8]) {
 
 /// The value of an `Authorization` header.
 pub(super) fn credentials(bytes: &[u8]) {
-    access::read_credentials(bytes);
+    access::credentials(bytes);
+}
+
+/// A token of an issuer, and behind the first line the file of his keys.
+pub(super) fn bearer(bytes: &[u8]) {
+    let (token, keys) = split_line(bytes);
+    let Ok(file) = tempfile::NamedTempFile::new() else { return };
+    if std::fs::write(file.path(), keys).is_ok() {
+        access::bearer(file.path(), &text(token));
+    }
 }
 
 /// A filter of the command line and of `/api/v1/events`: a name and a value a line.

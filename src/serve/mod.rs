@@ -186,6 +186,7 @@ pub fn site(settings: &Settings, parts: Parts) -> Site {
         client_uploads: bounded(settings.limits.client_uploads),
         disk: FreeSpace::new(&settings.data, settings.limits.free_disk_bytes, settings.limits.free_disk_percent),
         hosts: Hosts::new(&settings.http.hosts),
+        token_lifetime: settings.limits.token_lifetime,
     };
     let sparse = Sparse { index: settings.manifests.sparse_index, layers: settings.manifests.sparse_layers };
     Site::new(parts, limits, sparse)

@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::form::{Number, Span};
 use super::reader::Section;
 
+const DAY: Duration = Duration::from_secs(86_400);
+
 /// Limits on requests. Limits on what can be recorded are in the schema and cannot be set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -42,6 +44,8 @@ pub struct Limits {
     pub free_disk_bytes: u64,
     /// The same in hundredths of the disk; the smaller one counts.
     pub free_disk_percent: u64,
+    /// How long an access token can be valid.
+    pub token_lifetime: Duration,
 }
 
 impl Limits {
@@ -77,6 +81,8 @@ impl Limits {
             free_disk_bytes: section.take("free_disk_bytes", 256 << 20, &Number::bytes(0, 1 << 50)),
             // So that a small disk is not taken whole.
             free_disk_percent: section.take("free_disk_percent", 5, &Number::new("percent", 0, 100)),
+            // A year, and a day to replace it.
+            token_lifetime: section.take("token_lifetime", DAY * 366, &Span::seconds(60, 3_660 * 86_400)),
         }
     }
 }

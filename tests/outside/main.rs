@@ -19,7 +19,7 @@ use mutation::Mutations;
 /// Mutations of the seeds of a target. Those that write files or compare automata take some hundred times as long as others.
 const MUTATIONS: usize = 4_000;
 const SLOW_MUTATIONS: usize = 400;
-const SLOW: [&str; 6] = ["snapshot", "index_run", "segment", "anchor", "pattern", "settings"];
+const SLOW: [&str; 7] = ["bearer", "snapshot", "index_run", "segment", "anchor", "pattern", "settings"];
 
 fn fuzz() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz")

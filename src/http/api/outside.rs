@@ -11,6 +11,7 @@ use super::purge::PurgeOrder;
 use super::restore::Restore;
 use super::tag::TagChange;
 use super::tags_deletion::TagsToDelete;
+use super::tokens::Wanted;
 use super::{accept as accepted, events, json, policies, tag_list_query};
 use crate::http::query::Query;
 
@@ -43,6 +44,7 @@ pub(in crate::http) fn bodies(bytes: &[u8]) {
     read::<TagChange>(bytes);
     read::<PruneRunOrder>(bytes);
     read::<Erasure>(bytes);
+    read::<Wanted>(bytes);
     policies::read_bodies(bytes);
 }
 
