@@ -181,10 +181,11 @@ async fn small_blob(exchange: &Exchange<'_>, payload: Payload, repository: &Repo
 async fn close(exchange: &Exchange<'_>, claim: Claim, repository: &RepositoryName, digest: &Digest) -> Answer {
     // From before the file gets its name until the record is durable.
     let reservation = exchange.site.promises.reserve(digest).await;
-    exchange.tell(repository, digest, How::Stored).await;
     let expected = digest.clone();
     let finished = tokio::task::spawn_blocking(move || claim.finish(&expected)).await;
     let finished = finished.map_err(|error| FinishError::Io(std::io::Error::other(error))).flatten()?;
+    // Only of what it has really sent: a note for each digest that somebody makes up would be kept for the whole grace period.
+    exchange.tell(repository, digest, How::Stored).await;
     let link = |size| Command::LinkBlob { repository: repository.clone(), digest: digest.clone(), size };
     match finished {
         Finished::File { size } => {

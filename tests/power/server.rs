@@ -36,6 +36,12 @@ impl Server {
         Self::under_strace(data, trace, &["-e", &only, "-e", &fails])
     }
 
+    /// The same, for calls on this file only.
+    pub(crate) fn start_failing_on(data: &Path, trace: &Path, file: &Path, call: &str, count: u32) -> Self {
+        let (only, fails) = (format!("trace={call}"), format!("inject={call}:error=EIO:when={count}"));
+        Self::under_strace(data, trace, &["-P", file.to_str().unwrap(), "-e", &only, "-e", &fails])
+    }
+
     /// The same; the thread that first makes so many of these calls, on this file if one is given, takes the process
     /// with it before the last of them. None if that happens before it listens.
     pub(crate) fn start_dying(data: &Path, trace: &Path, file: Option<&Path>, call: &str, count: u32) -> Option<Self> {
