@@ -10,6 +10,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("tagstone-core-benches", &["sled", "tagstone", "actix*", "hyper", "reqwest"]),
     ("tagstone-compare", &["sled", "tagstone", "tagstone-replay", "tagstone-schema"]),
     ("tagstone-history-bench", &["sled", "tagstone", "hyper", "reqwest"]),
+    ("tagstone-removal-bench", &["sled", "actix*", "hyper", "reqwest"]),
 ];
 
 /// Library crates that only the sources under these prefixes may name.
