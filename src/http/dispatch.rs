@@ -197,7 +197,8 @@ fn log(
             )
         };
     }
-    if status.is_server_error() {
+    // A full disk is told by its own message and metric; each push that it refuses is no error of the registry.
+    if status.is_server_error() && status != StatusCode::INSUFFICIENT_STORAGE {
         line!(error);
     } else if read {
         line!(debug);
