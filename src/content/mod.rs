@@ -33,7 +33,7 @@ pub use claim::Claim;
 pub use manifest_cache::ManifestCache;
 pub use segments::SegmentStore;
 pub use session::{FinishError, Finished, Session};
-pub use uploads::{Expired, Settings, UploadId, Uploads};
+pub use uploads::{Expired, OpenFor, Settings, UploadId, Uploads};
 
 /// All content of a registry.
 #[derive(Debug)]

@@ -2,13 +2,15 @@
 
 use std::time::Instant;
 
-use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use percent_encoding::percent_decode_str;
+use serde_json::json;
 
-use super::connections::Connection;
+use super::connections::{Connection, read_on_after_the_answer};
+use super::demand::Demand;
 use super::entrance::{Entrance, recovering};
 use super::error::{Code, Refusal};
 use super::exchange::{Answer, Exchange, readable, writable};
@@ -16,7 +18,10 @@ use super::manifests::header_value;
 use super::refused::Refused;
 use super::route::Route;
 use super::site::Site;
-use super::{api, blobs, delete, door, extensions, lists, manifests, probes, push, referrers, tag_history, uploads};
+use super::{
+    api, blobs, browser, delete, door, extensions, heads, lists, login_token, manifests, probes, push, referrers,
+    space, tag_history, uploads,
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
@@ -30,6 +35,13 @@ pub(super) async fn dispatch(request: HttpRequest, entrance: Data<Entrance>, pay
         None => recovering(&request),
     };
     response.headers_mut().insert(REQUEST_ID, header_value(&request_id));
+    if request.headers().contains_key(header::TRANSFER_ENCODING) {
+        if response.status().is_client_error() || response.status().is_server_error() {
+            response.head_mut().set_connection_type(ConnectionType::Close);
+            Connection::of(&request).into_iter().for_each(Connection::ends_soon);
+        }
+        read_on_after_the_answer().await;
+    }
     response
 }
 
@@ -37,12 +49,13 @@ async fn served(site: &Site, request: &HttpRequest, request_id: &str, payload: P
     let began = Instant::now();
     let path = percent_decode_str(request.uri().path()).decode_utf8();
     let route = path.as_deref().map_or_else(|_| Route::undecodable(request.uri().path()), Route::of);
-    let answer = if request.uri().path_and_query().is_some_and(|path| path.as_str().len() > site.limits.uri_bytes) {
-        let message = format!("the path and query have more than the {} bytes that are allowed", site.limits.uri_bytes);
-        Err(Refused::at(route, Refusal::new(StatusCode::URI_TOO_LONG, Code::SizeInvalid, message)))
-    } else {
-        admitted(site, request, request_id, route, payload).await
+    let answer = match heads::check(request, &site.limits) {
+        Ok(()) => admitted(site, request, request_id, route, payload).await,
+        Err(refusal) => Err(Refused::at(route, refusal)),
     };
+    if let Some(limit) = answer.as_ref().err().and_then(|refusal| refusal.limit) {
+        site.metrics.refused_by(limit);
+    }
     let refused = answer.as_ref().err().map(|refusal| refusal.message.clone());
     let response = answer.unwrap_or_else(|refusal| refusal.response(request));
     let status = response.status();
@@ -59,11 +72,22 @@ async fn admitted(
     route: Route<'_>,
     payload: Payload,
 ) -> Result<HttpResponse, Refused> {
+    browser::check(site, request, route).map_err(|refusal| Refused::at(route, refusal))?;
     let address = site.proxies.client(request);
     let caller = door::enter(site, request, route, address).await.map_err(|refusal| Refused::at(route, refusal))?;
-    let exchange = Exchange { site, request, request_id, caller, address };
-    door::check(&exchange, route).map_err(|refusal| Refused::at(route, refusal))?;
-    answer(&exchange, route, payload).await
+    let exchange = Exchange { site, request, request_id, route, caller, address };
+    door::check(&exchange).map_err(|refusal| Refused::at(route, refusal))?;
+    if is_probe(route) {
+        return answer(&exchange, route, payload).await;
+    }
+    let place = site.clients.request(&exchange).map_err(|refusal| Refused::at(route, refusal))?;
+    space::check(&exchange, route).map_err(|refusal| Refused::at(route, refusal))?;
+    Ok(place.held_by(answer(&exchange, route, payload).await?))
+}
+
+/// Whether a request is of whoever operates the registry, who is answered whatever else is under way.
+pub(super) fn is_probe(route: Route<'_>) -> bool {
+    matches!(route, Route::Health | Route::Ready | Route::Metrics)
 }
 
 async fn answer(exchange: &Exchange<'_>, route: Route<'_>, payload: Payload) -> Result<HttpResponse, Refused> {
@@ -99,9 +123,8 @@ async fn answer(exchange: &Exchange<'_>, route: Route<'_>, payload: Payload) -> 
             Route::Unknown => Err(unknown(exchange)),
             _ => Err(Refusal::method("GET, HEAD")),
         },
-        Route::Base => Ok(HttpResponse::Ok()
-            .insert_header((API_VERSION, HeaderValue::from_static("registry/2.0")))
-            .json(serde_json::json!({}))),
+        Route::Base => base(exchange),
+        Route::LoginToken => login_token::get(exchange),
         Route::Catalog => lists::catalog(exchange),
         Route::ExtensionList => extensions::list(),
         Route::Discover { name } => extensions::discover(exchange, name).await,
@@ -115,6 +138,22 @@ async fn answer(exchange: &Exchange<'_>, route: Route<'_>, payload: Payload) -> 
         Route::Unknown => Err(unknown(exchange)),
     };
     Ok(answer?)
+}
+
+/// `GET /v2/`, by which clients learn how to log in. Where anybody may come in, one that shows nothing is asked for a token, which it is
+/// given with or without a password: common clients look nowhere else for how to log in.
+fn base(exchange: &Exchange<'_>) -> Answer {
+    let has_shown_something = exchange.headers().contains_key(header::AUTHORIZATION);
+    if exchange.site.gate.challenges().login_tokens && !has_shown_something {
+        return Err(door::forbidden(
+            exchange,
+            Demand::Entry,
+            "ask this; they may be none: GET /v2/token gives a token",
+        ));
+    }
+    let answer =
+        HttpResponse::Ok().insert_header((API_VERSION, HeaderValue::from_static("registry/2.0"))).json(json!({}));
+    Ok(answer)
 }
 
 /// A method that a resource of a repository never has. Repositories that show the past have fewer.
@@ -158,7 +197,8 @@ fn log(
             )
         };
     }
-    if status.is_server_error() {
+    // A full disk is told by its own message and metric; each push that it refuses is no error of the registry.
+    if status.is_server_error() && status != StatusCode::INSUFFICIENT_STORAGE {
         line!(error);
     } else if read {
         line!(debug);

@@ -12,6 +12,7 @@ use tagstone_schema::digest::DigestError;
 use tagstone_schema::name::NameError;
 
 use crate::history::HistoryError;
+use crate::limit::Limit;
 use crate::manifest::DocumentError;
 use crate::registry::{Act, Immutable, Rejection, WriteError};
 
@@ -63,11 +64,13 @@ pub(super) struct Refusal {
     pub(super) message: String,
     pub(super) detail: Value,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    /// The limit that has refused, if it was one.
+    pub(super) limit: Option<Limit>,
 }
 
 impl Refusal {
     pub(super) fn new(status: StatusCode, code: Code, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), detail: Value::Null, headers: Vec::new() }
+        Self { status, code, message: message.into(), detail: Value::Null, headers: Vec::new(), limit: None }
     }
 
     pub(super) fn bad_request(code: Code, message: impl Into<String>) -> Self {
@@ -100,6 +103,12 @@ impl Refusal {
 
     pub(super) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
+        self
+    }
+
+    /// Says which limit has refused.
+    pub(super) fn by(mut self, limit: impl Into<Option<Limit>>) -> Self {
+        self.limit = limit.into();
         self
     }
 
@@ -172,7 +181,7 @@ impl From<Rejection> for Refusal {
             }
             Rejection::TagsUnknown { repository, tags } => Self::not_found(Code::ManifestUnknown, message)
                 .with_detail(json!({"repository": repository, "tags": tags})),
-            // Policies and locks are not spoken of below /v2.
+            // Policies, locks and tokens are not spoken of below /v2.
             Rejection::LockedAndExpiring { .. }
             | Rejection::PatternInvalid(_)
             | Rejection::PolicyUnknown { .. }
@@ -180,7 +189,10 @@ impl From<Rejection> for Refusal {
             | Rejection::PolicyChanged { .. }
             | Rejection::PolicyExists { .. }
             | Rejection::PolicyConflict(_)
-            | Rejection::TooManyPolicies { .. } => Self::bad_request(Code::Denied, message),
+            | Rejection::TooManyPolicies { .. }
+            | Rejection::TokenExists { .. }
+            | Rejection::TokenUnknown { .. }
+            | Rejection::TooManyTokens { .. } => Self::bad_request(Code::Denied, message),
             Rejection::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, Code::SizeInvalid, message),
         }
     }

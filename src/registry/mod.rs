@@ -19,7 +19,7 @@ mod writer;
 pub use clock::{Clock, SystemClock};
 pub use command::{
     Because, BecauseError, Command, Condition, CreatePolicy, DropCause, DropContents, DropManifests, Expiry, FoundTags,
-    Lock, Prunable, PruneTags, Purge, PutManifest, SetTag, Sparse, Submission,
+    IssueToken, Lock, Prunable, PruneTags, Purge, PutManifest, SetTag, Sparse, Submission,
 };
 pub use conflict::{Candidate, Conflict, InForce, Judgement, Party, Warning, judge};
 pub use decide::{decide, judge_policy};

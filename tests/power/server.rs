@@ -19,6 +19,11 @@ impl Server {
         Self::listening(Self::spawn(data))
     }
 
+    /// The same, with settings of the environment.
+    pub(crate) fn start_with(data: &Path, settings: &[(&str, &str)]) -> Self {
+        Self::listening(serving(Command::new(BINARY).envs(settings.iter().copied()), data))
+    }
+
     /// The same, with a record of the system calls that concern files and answers.
     pub(crate) fn start_traced(data: &Path, trace: &Path) -> Self {
         let calls = "trace=mkdir,openat,rename,fsync,fdatasync,pwrite64,write,writev,sendto";

@@ -10,6 +10,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("tagstone-core-benches", &["sled", "tagstone", "actix*", "hyper", "reqwest"]),
     ("tagstone-compare", &["sled", "tagstone", "tagstone-replay", "tagstone-schema"]),
     ("tagstone-history-bench", &["sled", "tagstone", "hyper", "reqwest"]),
+    ("tagstone-removal-bench", &["sled", "actix*", "hyper", "reqwest"]),
 ];
 
 /// Library crates that only the sources under these prefixes may name.
@@ -22,8 +23,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("actix_tls", &["src/http/"]),
     ("rustls", &["src/http/", "src/tls/", "tests/"]),
     ("bcrypt", &["src/access/", "tests/"]),
+    ("jsonwebtoken", &["src/access/"]),
+    ("ring", &["src/access/", "src/tls/", "tests/"]),
     ("tokio", &["src/", "tests/", "benches/"]),
-    ("tagstone", &["src/", "tests/", "benches/"]),
+    ("tagstone", &["src/", "tests/", "benches/", "fuzz/"]),
     ("tagstone_replay", &["src/", "tests/", "benches/", "replay/"]),
 ];
 

@@ -21,6 +21,7 @@ mod log_record_form;
 mod log_records;
 mod logs;
 mod openapi;
+pub(super) mod outside;
 mod page;
 mod policies;
 mod prune_run;
@@ -36,6 +37,7 @@ mod tag_list_query;
 mod tag_stays;
 mod tags_deletion;
 mod templates;
+mod tokens;
 mod whoami;
 mod why;
 
@@ -98,6 +100,16 @@ pub(super) async fn answer(exchange: &Exchange<'_>, route: ApiRoute<'_>, payload
         ApiRoute::Refusals => match *exchange.request.method() {
             Method::GET | Method::HEAD => refusals::list(exchange).await,
             _ => wrong_method("GET, HEAD"),
+        },
+        ApiRoute::Tokens => match *exchange.request.method() {
+            Method::GET | Method::HEAD => tokens::list(exchange),
+            Method::POST => tokens::issue(exchange, payload).await,
+            _ => wrong_method("GET, HEAD, POST"),
+        },
+        ApiRoute::Token { id } => match *exchange.request.method() {
+            Method::GET | Method::HEAD => tokens::get(exchange, id),
+            Method::DELETE => tokens::revoke(exchange, id).await,
+            _ => wrong_method("GET, HEAD, DELETE"),
         },
         ApiRoute::Tags { name } => match *exchange.request.method() {
             Method::GET | Method::HEAD => tag_list::get(exchange, name).await,
