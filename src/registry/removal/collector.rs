@@ -18,7 +18,7 @@ use crate::registry::prune::{Stop, Way};
 use crate::registry::published::Published;
 use crate::registry::writer::{WriteError, WriterHandle};
 
-/// Contents that go at a time. Whoever pushes waits for one such step at most, and the pause behind it is as long as the step was.
+/// Contents that go at a time. Whoever pushes waits for one such step at most, and the pause behind it is twice as long as the step was.
 const STEP: usize = 128;
 
 /// What is kept, and for how long.
@@ -316,18 +316,18 @@ impl Collector {
     }
 }
 
-/// Leaves as much time to others as a step has taken.
+/// Leaves twice as much time to others as a step has taken.
 struct Pause(Instant);
 
 impl Pause {
     /// The longest pause: a step that took longer was not slow because of others.
-    const MOST: Duration = Duration::from_millis(200);
+    const MOST: Duration = Duration::from_millis(400);
 
     fn begin() -> Self {
         Self(Instant::now())
     }
 
     fn end(self) {
-        std::thread::sleep(self.0.elapsed().min(Self::MOST));
+        std::thread::sleep((self.0.elapsed() * 2).min(Self::MOST));
     }
 }
