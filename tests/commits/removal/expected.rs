@@ -32,6 +32,15 @@ impl Tellings {
         }
     }
 
+    /// A collection forgets what is over. Answers of one kind in one repository are over together, with the last of them.
+    pub(crate) fn forget_before(&mut self, at: Timestamp) {
+        let all = self.0.clone();
+        let is_same = |one: &Telling, other: &Telling| {
+            (&one.digest, &one.repository, one.how) == (&other.digest, &other.repository, other.how)
+        };
+        self.0.retain(|telling| all.iter().any(|other| is_same(telling, other) && other.at >= at));
+    }
+
     fn latest(&self, digest: &Digest, of: impl Fn(&Telling) -> bool) -> Option<Timestamp> {
         self.0.iter().filter(|telling| telling.digest == *digest && of(telling)).map(|telling| telling.at).max()
     }

@@ -265,6 +265,7 @@ impl Life {
             prop_assert!(self.breaks);
             return self.restart();
         };
+        self.tellings.forget_before(ago(GRACE));
         let digests = |of: &tagstone::registry::Collection| -> BTreeSet<_> {
             of.removed.entries.iter().map(|content| content.digest.clone()).collect()
         };

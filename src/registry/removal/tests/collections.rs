@@ -17,7 +17,8 @@ fn going(candidates: &Candidates) -> Vec<u8> {
 /// The first event happens at 2.
 #[test]
 fn what_nothing_has_referred_to_for_long_enough() {
-    let cases: Vec<(&str, Vec<Event>, i64, Vec<u8>, u64)> = vec![
+    type Case = (&'static str, Vec<Event>, i64, Vec<u8>, u64);
+    let cases: Vec<Case> = vec![
         ("a blob within the grace period", vec![linked("a", 1)], 1, vec![], 1),
         ("a blob behind it", vec![linked("a", 1)], 2, vec![1], 0),
         ("one that an image names", vec![linked("a", 1), image("a", 20, &[1])], 9, vec![], 0),

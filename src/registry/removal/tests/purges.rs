@@ -11,12 +11,15 @@ fn numbers<'a>(digests: impl IntoIterator<Item = &'a Digest>) -> Vec<u8> {
     numbers
 }
 
+/// A digest, why it is kept, and by whom.
+type SaidKept = (u8, &'static str, Vec<(String, Option<u8>)>);
+
 /// What a plan says: manifests and blobs that go, what is kept with why and by whom (repository and number), what is hidden.
 #[derive(Debug, Default, PartialEq)]
 struct Said {
     manifests: Vec<u8>,
     blobs: Vec<u8>,
-    kept: Vec<(u8, &'static str, Vec<(String, Option<u8>)>)>,
+    kept: Vec<SaidKept>,
     hidden: Vec<u8>,
 }
 
@@ -189,7 +192,8 @@ fn what_was_linked_lately_elsewhere_or_is_not_free_stays() {
     let began = |at: i64| PurgeOrder { grace_began: Timestamp(at), ..order(Purged::Digest(digest(20))) };
     let none = |_: &Digest| false;
     let all = |_: &Digest| true;
-    let cases: [(&str, i64, Free<'_>, &str, &[u8], &[u8]); 5] = [
+    type Case<'a> = (&'a str, i64, Free<'a>, &'a str, &'a [u8], &'a [u8]);
+    let cases: [Case<'_>; 5] = [
         ("linked within the grace period", 2, Free::WHOLLY, "recently_linked", &[], &[1]),
         ("linked when it began", 3, Free::WHOLLY, "", &[1], &[]),
         ("not free", 3, Free { to_remove: &none, to_unlink: &none }, "being_pushed", &[], &[]),
