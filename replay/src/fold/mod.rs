@@ -8,6 +8,7 @@ mod effect;
 mod evolve;
 mod expiry;
 mod fingerprint;
+mod foresight;
 mod immutability;
 mod live;
 mod manifest;
