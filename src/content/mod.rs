@@ -19,6 +19,7 @@ pub mod blob_files;
 pub mod claim;
 mod compaction;
 mod erasure;
+pub mod manifest_cache;
 pub mod segments;
 pub mod session;
 pub mod small;
@@ -27,6 +28,7 @@ pub mod uploads;
 pub use aligned_buffer::AlignedBuffer;
 pub use blob_files::BlobFiles;
 pub use claim::Claim;
+pub use manifest_cache::ManifestCache;
 pub use segments::SegmentStore;
 pub use session::{FinishError, Finished, Session};
 pub use uploads::{Expired, Settings, UploadId, Uploads};
@@ -40,6 +42,8 @@ pub struct ContentStore {
     pub blobs: BlobFiles,
     /// What is being uploaded.
     pub uploads: Uploads,
+    /// Manifests that were read lately.
+    pub manifests: ManifestCache,
 }
 
 /// Content that was found. Dropping it closes its file; a file that is removed meanwhile can still be read to its end.
@@ -53,13 +57,14 @@ pub enum Opened {
 
 impl ContentStore {
     /// Opens the content of a data directory, and makes the directories that are missing. The caller holds the data
-    /// directory's lock.
-    pub fn open(layout: &Layout, settings: Settings) -> io::Result<Self> {
+    /// directory's lock. Of manifests at most `cache_bytes` are kept in memory.
+    pub fn open(layout: &Layout, settings: Settings, cache_bytes: u64) -> io::Result<Self> {
         create_directory(layout.root())?;
         Ok(Self {
             segments: SegmentStore::open(layout)?,
             blobs: BlobFiles::open(layout)?,
             uploads: Uploads::open(layout, settings)?,
+            manifests: ManifestCache::new(cache_bytes),
         })
     }
 
@@ -74,6 +79,24 @@ impl ContentStore {
     /// Whether the content with this digest is there.
     pub fn contains(&self, digest: &Digest) -> bool {
         self.segments.contains(digest) || self.blobs.contains(digest)
+    }
+
+    /// The bytes of a manifest, verified when they came from the disk.
+    pub fn read_manifest(&self, digest: &Digest) -> io::Result<Option<Bytes>> {
+        let reading = self.manifests.reading();
+        let bytes = self.segments.read(digest)?;
+        if let Some(bytes) = &bytes {
+            self.manifests.add(digest, bytes, reading);
+        }
+        Ok(bytes)
+    }
+
+    /// Removes the bytes of these contents, wherever they lie. When this returns they are gone durably, and nobody reads them any
+    /// more, also who was in the middle of it. What is not here is passed over. After an error or a crash it can be repeated.
+    pub fn erase(&self, digests: &[Digest]) -> io::Result<()> {
+        let erased = self.segments.erase(digests).map(drop).and_then(|()| self.blobs.erase(digests));
+        self.manifests.forget(digests);
+        erased
     }
 }
 
@@ -114,7 +137,7 @@ mod tests {
                 fs::create_dir(&path).unwrap();
             }
             let settings = Settings { direct_io: false, small_blob_bytes: 4 };
-            let error = ContentStore::open(&Layout::new(directory.path()), settings).unwrap_err();
+            let error = ContentStore::open(&Layout::new(directory.path()), settings, 0).unwrap_err();
             assert!(error.to_string().contains(&format!("ing {}: ", path.display())), "{error}");
         }
     }
@@ -124,7 +147,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let layout = Layout::new(directory.path().join("new/data"));
         let settings = Settings { direct_io: false, small_blob_bytes: 4 };
-        let store = ContentStore::open(&layout, settings).unwrap();
+        let store = ContentStore::open(&layout, settings, 1 << 20).unwrap();
         let small = hash_of(Algorithm::Sha256, b"tiny");
         let large = hash_of(Algorithm::Sha512, b"large blob");
         let missing = hash_of(Algorithm::Sha256, b"missing");

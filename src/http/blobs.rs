@@ -4,7 +4,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use tagstone_replay::audit::past::Question;
-use tagstone_replay::fold::State;
+use tagstone_replay::fold::{Repository, State};
 use tagstone_schema::Digest;
 
 use super::asked::{Asked, Kind};
@@ -16,13 +16,14 @@ use super::file_body::FileBody;
 use super::manifests::{head, header_value, known};
 use super::range::{Wanted, wanted};
 use crate::content::Opened;
-use crate::registry::Rejection;
+use crate::registry::{How, Rejection};
 
 /// GET and HEAD `/v2/<name>/blobs/<digest>`
 pub(super) async fn get(exchange: &Exchange<'_>, name: &str, digest: &str) -> Answer {
     let asked = Asked::of(exchange, name).await?;
     let digest: Digest = digest.parse()?;
     let size = linked(&*asked.state(exchange, || Question::Digest(digest.clone())).await?, &asked, &digest)?;
+    promise(exchange, &asked, &digest)?;
     let text = digest.to_string();
     let mut response = HttpResponse::Ok();
     response.insert_header((CONTENT_DIGEST, header_value(&text)));
@@ -71,6 +72,24 @@ fn send(
             response.body(FileBody::new(file, first, length, busy))
         }
     }
+}
+
+/// A blob that no manifest names is kept from collection for a while by the client being told of it: it may be about to push one
+/// that does.
+fn promise(exchange: &Exchange<'_>, asked: &Asked<'_>, digest: &Digest) -> Result<(), Refusal> {
+    let holds = |what: fn(&Repository, &Digest) -> bool| {
+        let snapshot = exchange.site.published.load();
+        snapshot.state.repository(asked.name.as_str()).is_some_and(|repository| what(repository, digest))
+    };
+    if asked.past.is_some() || !holds(|repository, digest| repository.unreferenced_since(digest).is_some()) {
+        return Ok(());
+    }
+    // Looked at once more behind the promise: it may have gone in between.
+    let is_told = exchange.tell(&asked.name, digest, How::Found);
+    if is_told && holds(|repository, digest| repository.blob(digest).is_some()) {
+        return Ok(());
+    }
+    Err(Rejection::BlobUnknown { repository: asked.name.clone(), digest: digest.clone() }.into())
 }
 
 /// The size of a blob that the repository links.

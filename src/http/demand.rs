@@ -67,10 +67,13 @@ impl<'a> Demand<'a> {
             },
             ApiRoute::TagRestore { name, .. } => Self::write(name, Self::Push),
             // To let a tag expire in a moment is to delete it.
-            ApiRoute::TagsDeletion { name } | ApiRoute::TagExpiry { name, .. } => Self::write(name, Self::Delete),
+            ApiRoute::TagsDeletion { name } | ApiRoute::TagExpiry { name, .. } | ApiRoute::Purge { name } => {
+                Self::write(name, Self::Delete)
+            }
             ApiRoute::Repository { name } if is_read => Self::pull(name),
             ApiRoute::Repository { name } => Self::write(name, Self::Delete),
             ApiRoute::TagErasure { .. }
+            | ApiRoute::Collection
             | ApiRoute::Refusals
             | ApiRoute::LogRecords
             | ApiRoute::ImmutabilityPolicies { .. }

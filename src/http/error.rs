@@ -149,6 +149,7 @@ impl From<Rejection> for Refusal {
             }
             Rejection::InUse { digest, by, .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, Code::Denied, message)
                 .with_detail(json!({"reason": "IN_USE", "digest": digest, "manifests": by})),
+            Rejection::Overtaken { .. } => Self::new(StatusCode::CONFLICT, Code::Denied, message),
             Rejection::MediaTypeDiffers { .. } => Self::bad_request(Code::ManifestInvalid, message),
             Rejection::PreconditionFailed { reference, standing, .. } => {
                 Self::new(StatusCode::PRECONDITION_FAILED, Code::Denied, message)

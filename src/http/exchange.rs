@@ -4,14 +4,14 @@ use std::net::IpAddr;
 
 use actix_web::http::header::{self, HeaderMap, HeaderName};
 use actix_web::{HttpRequest, HttpResponse};
-use tagstone_schema::{Actor, Origin, RepositoryName, Timestamp};
+use tagstone_schema::{Actor, Digest, Origin, RepositoryName, Timestamp};
 
 use super::as_of::lies_in_the_past;
 use super::error::Refusal;
 use super::query::Query;
 use super::site::Site;
 use crate::access::Caller;
-use crate::registry::{Command, Committed, Submission, WriteError};
+use crate::registry::{Command, Committed, How, Submission, Told, WriteError};
 
 /// `Docker-Content-Digest`, the digest of what is answered or was stored.
 pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
@@ -69,6 +69,20 @@ impl Exchange<'_> {
 
     pub(super) fn submission(&self, command: Command) -> Submission {
         Submission::new(self.actor(), self.origin(), command)
+    }
+
+    /// Notes that the client is told that a repository has content. False where it must not be told so: the content is being removed
+    /// at this moment.
+    pub(super) fn tell(&self, repository: &RepositoryName, digest: &Digest, how: How) -> bool {
+        self.site.promises.tell(digest, Told { repository: repository.clone(), at: self.now(), how })
+    }
+
+    /// A command with bytes that are stored already, or travel with it; they are not removed before it is committed. What it
+    /// stores may be named by a manifest that follows.
+    pub(super) async fn storing(&self, command: Command, digest: &Digest) -> Submission {
+        let mut submission = self.submission(command);
+        submission.reserved.push(self.site.promises.reserve(digest).await);
+        submission
     }
 
     /// Commits a command without bytes.

@@ -79,7 +79,7 @@ pub(super) async fn get(exchange: &Exchange<'_>, name: &str, reference: &str) ->
     }
     // Without the bytes, a client that asks first is told to push them again.
     let site = exchange.site;
-    if site.manifests.peek(&found.digest).is_none() && !site.content.segments.contains(&found.digest) {
+    if !site.content.manifests.contains(&found.digest) && !site.content.segments.contains(&found.digest) {
         return Err(asked.absent(exchange, Kind::Manifest, &found.digest).await);
     }
     if is_unchanged(exchange.request, &digest) {
@@ -193,17 +193,13 @@ pub(super) fn live<'a>(state: &'a State, asked: &'a Asked<'_>) -> Result<Live<'a
 
 /// The bytes of a manifest, verified when they came from the disk; none if they are not there.
 pub(super) async fn read(site: &Site, digest: &Digest) -> Result<Option<Bytes>, Refusal> {
-    if let Some(bytes) = site.manifests.get(digest) {
+    if let Some(bytes) = site.content.manifests.get(digest) {
         return Ok(Some(bytes));
     }
     let (content, wanted) = (site.content.clone(), digest.clone());
-    let read = tokio::task::spawn_blocking(move || content.segments.read(&wanted)).await;
+    let read = tokio::task::spawn_blocking(move || content.read_manifest(&wanted)).await;
     match read.map_err(std::io::Error::other).flatten() {
-        Ok(Some(bytes)) => {
-            site.manifests.insert(digest.clone(), bytes.clone());
-            Ok(Some(bytes))
-        }
-        Ok(None) => Ok(None),
+        Ok(found) => Ok(found),
         Err(error) => {
             tracing::error!(%digest, %error, "a manifest cannot be read");
             let message =

@@ -33,7 +33,7 @@ pub(super) async fn put(exchange: &Exchange<'_>, payload: Payload, name: &str, r
     let document = Document::parse(&bytes, &media_type)?;
     let digest = target.digest_of(&bytes)?;
 
-    let subject = document.subject.clone();
+    let (subject, references) = (document.subject.clone(), document.references.clone());
     let command = Command::PutManifest(Box::new(PutManifest {
         repository: repository.clone(),
         digest: digest.clone(),
@@ -48,9 +48,10 @@ pub(super) async fn put(exchange: &Exchange<'_>, payload: Payload, name: &str, r
         condition,
         sparse: exchange.site.sparse,
     }));
-    let mut submission = exchange.submission(command);
+    let mut submission = exchange.storing(command, &digest).await;
     submission.contents.push((digest.clone(), bytes));
     exchange.site.writer.submit(submission).await?;
+    exchange.site.promises.keep(&repository, &references);
     Ok(created(&repository, reference, &digest, subject.as_ref(), &target))
 }
 

@@ -3,11 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
 use tagstone_replay::log::RecordReader;
-use tagstone_schema::Digest;
 
 use super::api::{ArchiveQuestions, Fingerprints, LongQuestions, OpenStreams};
 use super::client_address::TrustedProxies;
@@ -15,7 +11,7 @@ use crate::access::Gate;
 use crate::content::ContentStore;
 use crate::history::History;
 use crate::metrics::Metrics;
-use crate::registry::{Clock, Pruner, Published, Sparse, WriterHandle};
+use crate::registry::{Clock, Promises, Pruner, Published, Remover, Sparse, WriterHandle};
 
 /// Bounds on requests; all of them are settings.
 #[derive(Clone, Debug)]
@@ -62,6 +58,10 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// What runs prune policies.
     pub pruner: Arc<Pruner>,
+    /// What clients are told that they have.
+    pub promises: Arc<Promises>,
+    /// What removes bytes.
+    pub remover: Arc<Remover>,
 }
 
 /// A registry as its requests see it.
@@ -76,9 +76,10 @@ pub struct Site {
     pub(super) records: RecordReader,
     pub(super) metrics: Arc<Metrics>,
     pub(super) pruner: Arc<Pruner>,
+    pub(super) promises: Arc<Promises>,
+    pub(super) remover: Arc<Remover>,
     pub(super) limits: Limits,
     pub(super) sparse: Sparse,
-    pub(super) manifests: Cache<Digest, Bytes, ByBytes>,
     pub(super) fingerprints: Fingerprints,
     pub(super) questions: LongQuestions,
     pub(super) archive_questions: ArchiveQuestions,
@@ -86,12 +87,22 @@ pub struct Site {
 }
 
 impl Site {
-    /// A site over an opened registry. `cache_bytes` bounds the memory for manifests.
-    pub fn new(parts: Parts, limits: Limits, sparse: Sparse, cache_bytes: u64) -> Self {
-        let Parts { gate, proxies, published, clock, writer, content, history, records, metrics, pruner } = parts;
-        // Most manifests have some hundred bytes up to a few thousand.
-        let entries = usize::try_from(cache_bytes / 2048).unwrap_or(usize::MAX).max(16);
-        let manifests = Cache::with_weighter(entries, cache_bytes, ByBytes);
+    /// A site over an opened registry.
+    pub fn new(parts: Parts, limits: Limits, sparse: Sparse) -> Self {
+        let Parts {
+            gate,
+            proxies,
+            published,
+            clock,
+            writer,
+            content,
+            history,
+            records,
+            metrics,
+            pruner,
+            promises,
+            remover,
+        } = parts;
         let streams = OpenStreams::new(limits.event_streams);
         let (fingerprints, questions) = (Fingerprints::default(), LongQuestions::default());
         Self {
@@ -105,9 +116,10 @@ impl Site {
             records,
             metrics,
             pruner,
+            promises,
+            remover,
             limits,
             sparse,
-            manifests,
             fingerprints,
             questions,
             archive_questions: ArchiveQuestions::default(),
@@ -118,16 +130,5 @@ impl Site {
     /// The metrics of the site.
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
-    }
-}
-
-/// Weighs cached manifests by their memory.
-#[derive(Clone)]
-pub(super) struct ByBytes;
-
-impl Weighter<Digest, Bytes> for ByBytes {
-    fn weight(&self, _digest: &Digest, bytes: &Bytes) -> u64 {
-        // The entry itself costs about this much beside its bytes.
-        bytes.len() as u64 + 128
     }
 }

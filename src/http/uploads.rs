@@ -16,7 +16,7 @@ use super::manifests::header_value;
 use super::range::{chunk, progress};
 use super::receive::{blocking, receive};
 use crate::content::{Claim, FinishError, Finished, Session, UploadId, small};
-use crate::registry::{Command, WriteError};
+use crate::registry::{Command, How, WriteError};
 
 const UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
 
@@ -62,6 +62,9 @@ async fn mount(
     let Some(from) = source else { return Ok(false) };
     let (content, wanted) = (exchange.site.content.clone(), digest.clone());
     if !blocking(move || Ok::<_, std::io::Error>(content.contains(&wanted))).await? {
+        return Ok(false);
+    }
+    if !exchange.tell(repository, digest, How::Stored) {
         return Ok(false);
     }
     let command = Command::MountBlob { repository: repository.clone(), digest: digest.clone(), from };
@@ -168,7 +171,8 @@ async fn small_blob(exchange: &Exchange<'_>, payload: Payload, repository: &Repo
     small::verify(&bytes, digest)?;
     let size = bytes.len() as u64;
     let command = Command::LinkBlob { repository: repository.clone(), digest: digest.clone(), size };
-    let mut submission = exchange.submission(command);
+    let mut submission = exchange.storing(command, digest).await;
+    exchange.tell(repository, digest, How::Stored);
     submission.contents.push((digest.clone(), bytes));
     exchange.site.writer.submit(submission).await?;
     Ok(created(repository, digest))
@@ -176,6 +180,9 @@ async fn small_blob(exchange: &Exchange<'_>, payload: Payload, repository: &Repo
 
 /// Verifies an upload, and commits it as a blob of the repository.
 async fn close(exchange: &Exchange<'_>, claim: Claim, repository: &RepositoryName, digest: &Digest) -> Answer {
+    // From before the file gets its name until the record is durable.
+    let reservation = exchange.site.promises.reserve(digest).await;
+    exchange.tell(repository, digest, How::Stored);
     let expected = digest.clone();
     let finished = tokio::task::spawn_blocking(move || claim.finish(&expected)).await;
     let finished = finished.map_err(|error| FinishError::Io(std::io::Error::other(error))).flatten()?;
@@ -183,11 +190,13 @@ async fn close(exchange: &Exchange<'_>, claim: Claim, repository: &RepositoryNam
     match finished {
         Finished::File { size } => {
             let mut submission = exchange.submission(link(size));
+            submission.reserved.push(reservation);
             submission.renamed.push(digest.clone());
             exchange.site.writer.submit(submission).await?;
         }
         Finished::Small { bytes, session } => {
             let mut submission = exchange.submission(link(bytes.len() as u64));
+            submission.reserved.push(reservation);
             submission.contents.push((digest.clone(), bytes));
             exchange.site.writer.submit(submission).await?;
             discard(session).await;

@@ -10,14 +10,16 @@ mod expiry;
 mod prune;
 mod published;
 mod read_only;
+mod record_size;
 mod refusals;
 mod rejection;
+mod removal;
 mod writer;
 
 pub use clock::{Clock, SystemClock};
 pub use command::{
-    Because, BecauseError, Command, Condition, CreatePolicy, Expiry, FoundTags, Lock, Prunable, PruneTags, PutManifest,
-    SetTag, Sparse, Submission,
+    Because, BecauseError, Command, Condition, CreatePolicy, DropCause, DropContents, DropManifests, Expiry, FoundTags,
+    Lock, Prunable, PruneTags, Purge, PutManifest, SetTag, Sparse, Submission,
 };
 pub use conflict::{Candidate, Conflict, InForce, Judgement, Party, Warning, judge};
 pub use decide::{decide, judge_policy};
@@ -26,4 +28,8 @@ pub use published::{Newer, Published, Snapshot, Waker};
 pub use read_only::{LogDamage, ReadOnly, Writing};
 pub use refusals::{Attempt, Place, Recalled, RefusalReason, Refusals, RefusedEntry, RefusedList, Tally};
 pub use rejection::{Act, Immutable, Protected, Rejection, SpentName};
+pub use removal::{
+    Doom, GoneManifest, How, Keeper, Kept, Promises, PurgeOrder, PurgePlan, PurgeRequest, Purged, RemovalError,
+    Remover, Reservation, StoredBytes, Told, WhyKept,
+};
 pub use writer::{BatchBytes, Committed, Progress, WriteError, Writer, WriterHandle, WriterSettings};

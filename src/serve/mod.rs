@@ -21,8 +21,8 @@ use crate::history::Follower;
 use crate::http::{self, Limits, Listening, Parts, ServerError, Site, TrustedProxies};
 use crate::metrics::{Metrics, WriterMetrics};
 use crate::registry::{
-    BatchBytes, Clock, LogDamage, Progress, Pruner, Published, ReadOnly, Sparse, SystemClock, Writer, WriterSettings,
-    Writing,
+    BatchBytes, Clock, LogDamage, Progress, Promises, Pruner, Published, ReadOnly, Remover, Sparse, StoredBytes,
+    SystemClock, Writer, WriterHandle, WriterSettings, Writing,
 };
 use crate::settings::Settings;
 use crate::tls::{Certificates, TlsError};
@@ -117,9 +117,24 @@ fn recover(layout: &Layout, settings: &Settings, guards: &Guards) -> Result<(Sit
         background::prune(pruner.clone(), metrics.clone(), settings.prune.interval)?,
         background::watch_access(guards.clone())?,
     ];
+    let promises = Promises::begin(clock.now());
+    let remover = remover(settings, &published, &clock, &handle, &content, &promises);
     let checkpoints = (checkpoints, published.clone());
     let (gate, proxies) = (guards.gate.clone(), TrustedProxies::new(&settings.http.trusted_proxies));
-    let parts = Parts { gate, proxies, published, clock, writer: handle, content, history, records, metrics, pruner };
+    let parts = Parts {
+        gate,
+        proxies,
+        published,
+        clock,
+        writer: handle,
+        content,
+        history,
+        records,
+        metrics,
+        pruner,
+        promises,
+        remover,
+    };
     Ok((site(settings, parts), Background { writing, following, periodic, pruning, verifying, checkpoints }))
 }
 
@@ -148,6 +163,25 @@ impl BatchBytes for ContentBytes {
     }
 }
 
+impl StoredBytes for ContentStore {
+    fn erase(&self, digests: &[Digest]) -> io::Result<()> {
+        Self::erase(self, digests)
+    }
+}
+
+/// What removes bytes on demand.
+pub fn remover(
+    settings: &Settings,
+    published: &Published,
+    clock: &Arc<dyn Clock>,
+    writer: &WriterHandle,
+    content: &Arc<ContentStore>,
+    promises: &Arc<Promises>,
+) -> Arc<Remover> {
+    let (bytes, grace) = (content.clone(), settings.collect.grace);
+    Arc::new(Remover::new(published.clone(), clock.clone(), writer.clone(), bytes, promises.clone(), grace))
+}
+
 /// A site with the limits of the settings.
 pub fn site(settings: &Settings, parts: Parts) -> Site {
     let limits = Limits {
@@ -162,7 +196,7 @@ pub fn site(settings: &Settings, parts: Parts) -> Site {
         uri_bytes: bounded(settings.limits.uri_bytes),
     };
     let sparse = Sparse { index: settings.manifests.sparse_index, layers: settings.manifests.sparse_layers };
-    Site::new(parts, limits, sparse, settings.content.cache_bytes)
+    Site::new(parts, limits, sparse)
 }
 
 /// The bounds of the writer.

@@ -51,6 +51,7 @@ impl Opened {
                 direct_io: settings.content.direct_io,
                 small_blob_bytes: bounded(settings.content.small_blob_bytes),
             },
+            settings.content.cache_bytes,
         )?;
         presence::warn_of_missing(&state, &content);
         record_start(&mut *log, &mut state, &SystemClock, settings)?;

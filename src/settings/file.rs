@@ -17,7 +17,7 @@ const FILE_BYTES: u64 = 1 << 20;
 
 /// Sections of the documented interface that this version lacks. They mostly guard something, so a file that relies on
 /// them must not start a server that ignores them.
-const UNAVAILABLE: [(&str, &str); 2] = [("collect", "[collect]"), ("auth.bearer", "[auth.bearer]")];
+const UNAVAILABLE: [(&str, &str); 1] = [("auth.bearer", "[auth.bearer]")];
 
 /// What to say about a section that only later versions have.
 pub(super) fn unavailable(section: &str) -> Option<String> {

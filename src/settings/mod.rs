@@ -6,6 +6,7 @@
 //! struct and gather it in `Settings::gather`.
 
 mod auth;
+mod collect;
 mod content;
 mod duration;
 mod environment;
@@ -30,6 +31,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use auth::Auth;
+pub use collect::Collect;
 pub use content::{Content, Manifests, Uploads};
 pub use exposure::Exposed;
 pub use limits::Limits;
@@ -78,6 +80,8 @@ pub struct Settings {
     pub immutability: Immutability,
     /// `[prune]`
     pub prune: Prune,
+    /// `[collect]`
+    pub collect: Collect,
 }
 
 /// Values given on the command line, as they were typed.
@@ -164,6 +168,7 @@ impl Settings {
             manifests: Manifests::gather(&mut reader.section("manifests")),
             immutability: Immutability::gather(&mut reader.section("immutability")),
             prune: Prune::gather(&mut reader.section("prune")),
+            collect: Collect::gather(&mut reader.section("collect")),
         }
     }
 }

@@ -32,6 +32,8 @@ mod api_policy_races;
 mod api_preview;
 mod api_prune_policies;
 mod api_prune_run;
+mod api_purge;
+mod api_purge_kept;
 mod api_refusals;
 mod api_tag;
 mod api_tag_erasure;

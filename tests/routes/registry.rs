@@ -19,7 +19,7 @@ use tagstone::history::Follower;
 use tagstone::http::{self, Parts, ROUTE_LABELS, TrustedProxies};
 use tagstone::metrics::{Metrics, WriterMetrics};
 use tagstone::registry::{
-    Clock, Command, Committed, Pruner, Published, Submission, SystemClock, WriteError, Writer, WriterHandle,
+    Clock, Command, Committed, Promises, Pruner, Published, Submission, SystemClock, WriteError, Writer, WriterHandle,
 };
 use tagstone::serve::{self, ContentBytes, Guards, Opened};
 use tagstone::settings::{Settings, Sources};
@@ -164,6 +164,9 @@ impl Registry {
         let writing = std::thread::spawn(move || writer.run());
         let following = std::thread::spawn(move || drop(follower.run()));
         let pruner = Arc::new(Pruner::new(published.clone(), clock.clone(), handle.clone()));
+        let promises = Promises::begin(clock.now());
+        let timing: Arc<dyn Clock> = clock.clone();
+        let remover = serve::remover(&settings, &published, &timing, &handle, &content, &promises);
         let parts = Parts {
             gate: Guards::read(&settings, Sources::default()).unwrap().gate(),
             proxies: TrustedProxies::new(&settings.http.trusted_proxies),
@@ -175,6 +178,8 @@ impl Registry {
             records,
             metrics,
             pruner,
+            promises,
+            remover,
         };
         let site = Data::new(http::Entrance::from(serve::site(&settings, parts)));
         let service = actix_web::test::init_service(App::new().configure(http::configure(site))).await;
@@ -318,6 +323,11 @@ impl Registry {
     /// What comes of a command without a request.
     pub(crate) async fn submit(&self, command: Command) -> Result<Committed, WriteError> {
         self.writer.submit(Submission::new(Actor::system("test"), Origin::default(), command)).await
+    }
+
+    /// The data directory.
+    pub(crate) fn data(&self) -> &std::path::Path {
+        self.directory.path()
     }
 
     /// The directory of upload sessions.

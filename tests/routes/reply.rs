@@ -25,7 +25,8 @@ const CODES: [&str; 14] = [
 ];
 
 /// The types of errors below `/api/v1`, with their statuses.
-pub(crate) const TYPES: [(&str, u16); 21] = [
+pub(crate) const TYPES: [(&str, u16); 22] = [
+    ("overtaken", 409),
     ("invalid_request", 400),
     ("policy_conflict", 400),
     ("invalid_token", 401),

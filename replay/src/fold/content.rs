@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use imbl::OrdSet;
+use tagstone_schema::event::ContentKind;
 use tagstone_schema::{Digest, RepositoryName, Tag, Timestamp};
 
 use super::manifest::Manifest;
@@ -117,13 +118,20 @@ impl Parents {
     }
 }
 
+/// Content that no repository holds, and whose bytes were not removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loose {
+    /// When the last one let it go.
+    pub since: Timestamp,
+    /// What it was there.
+    pub kind: ContentKind,
+}
+
 /// The repositories that hold content, as a blob or as a manifest: mostly one, of the layers under many images thousands.
 #[derive(Clone, Debug)]
 pub(super) enum Holders {
     /// None since then; its bytes have not been removed.
-    None {
-        since: Timestamp,
-    },
+    None(Loose),
     One(RepositoryName),
     Many(Arc<OrdSet<RepositoryName>>),
 }
@@ -132,7 +140,7 @@ impl Holders {
     /// Their names in byte order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &RepositoryName> {
         let (one, many) = match self {
-            Self::None { .. } => (None, None),
+            Self::None(_) => (None, None),
             Self::One(name) => (Some(name), None),
             Self::Many(names) => (None, Some(names.iter())),
         };
@@ -141,16 +149,16 @@ impl Holders {
 
     pub(super) fn insert(&mut self, name: &RepositoryName) {
         match self {
-            Self::None { .. } => *self = Self::One(name.clone()),
+            Self::None(_) => *self = Self::One(name.clone()),
             Self::One(only) if only == name => {}
             Self::One(only) => *self = Self::Many(Arc::new([only.clone(), name.clone()].into_iter().collect())),
             Self::Many(names) => drop(Arc::make_mut(names).insert(name.clone())),
         }
     }
 
-    pub(super) fn remove(&mut self, name: &RepositoryName, at: Timestamp) {
+    pub(super) fn remove(&mut self, name: &RepositoryName, loose: Loose) {
         let is_empty = match self {
-            Self::None { .. } => return,
+            Self::None(_) => return,
             Self::One(only) => only == name,
             Self::Many(names) => {
                 let names = Arc::make_mut(names);
@@ -159,7 +167,7 @@ impl Holders {
             }
         };
         if is_empty {
-            *self = Self::None { since: at };
+            *self = Self::None(loose);
         }
     }
 }

@@ -23,6 +23,7 @@ mod tag;
 mod token;
 mod unreferenced;
 
+pub use content::Loose;
 pub use effect::{Effect, EndCause, Stood};
 pub use evolve::{IllegalEvent, Illegality};
 pub use fingerprint::Fingerprint;

@@ -2,24 +2,24 @@
 
 use tagstone_schema::{Digest, Timestamp};
 
-use super::content::{Content, Holders, Parents};
+use super::content::{Content, Holders, Loose, Parents};
 use super::repository::Repository;
 use super::state::State;
 
 impl State {
-    /// Content that no repository holds and whose bytes were not removed, with when the last one let it go; in no order. What
+    /// Content that no repository holds and whose bytes were not removed; in no order. What
     /// no repository ever held is not known here.
-    pub fn loose(&self) -> impl Iterator<Item = (&Digest, Timestamp)> {
+    pub fn all_loose(&self) -> impl Iterator<Item = (&Digest, Loose)> {
         self.holders.iter().filter_map(|(digest, holders)| match holders {
-            Holders::None { since } => Some((digest, *since)),
+            Holders::None(loose) => Some((digest, *loose)),
             Holders::One(_) | Holders::Many(_) => None,
         })
     }
 
-    /// Since when no repository holds the content, if its bytes were not removed.
-    pub fn loose_since(&self, digest: &Digest) -> Option<Timestamp> {
+    /// Whether no repository holds the content any more, and its bytes were not removed.
+    pub fn loose(&self, digest: &Digest) -> Option<Loose> {
         match self.holders.get(digest)? {
-            Holders::None { since } => Some(*since),
+            Holders::None(loose) => Some(*loose),
             Holders::One(_) | Holders::Many(_) => None,
         }
     }

@@ -3,13 +3,15 @@
 use actix_web::HttpResponse;
 use actix_web::web::Payload;
 use serde::{Deserialize, Serialize};
+use tagstone_schema::event::EndedTag;
 use tagstone_schema::{Event, Tag};
 use utoipa::ToSchema;
 
 use super::error::{ApiRefusal, ErrorType};
+use super::purge::{self, PurgeReport};
 use super::{ApiAnswer, json};
 use crate::http::exchange::{Exchange, writable};
-use crate::registry::{Because, Command};
+use crate::registry::{Because, Command, Purged};
 
 /// Why a tag is erased.
 #[derive(Deserialize, ToSchema)]
@@ -18,7 +20,7 @@ pub(super) struct Erasure {
     /// The reason, which stays in the log: 1 to 1,024 bytes.
     #[schema(min_length = 1, max_length = 1024)]
     reason: String,
-    /// Whether the content is to be removed as well. This version cannot; `true` is refused.
+    /// Whether the content is to be removed as well, with its bytes.
     #[serde(default)]
     purge: bool,
 }
@@ -32,6 +34,9 @@ pub(super) struct Erased {
     /// The record that says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     seq: Option<u64>,
+    /// What was purged, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    purge: Option<PurgeReport>,
 }
 
 /// POST `/api/v1/repository/<name>/tag/<tag>/erase`
@@ -42,12 +47,15 @@ pub(super) struct Erased {
     tag = "tags",
     summary = "Remove a tag although it is immutable, for a reason that is recorded",
     description = "For administrators. The name is spent: it can only come back as the digest that it had. The manifest \
-                   stays in the repository; once no immutable tag holds it, it can be deleted by its digest.",
+                   stays in the repository, unless `purge` is true: then its content goes as well, in the same record, or, where \
+                   another immutable tag reaches it, nothing at all is changed.",
     request_body = Erasure,
     responses(
         (status = 200, description = "The tag is gone", body = Erased),
-        (status = 400, description = "`invalid_request`: there is no reason, or `purge` is asked for"),
+        (status = 400, description = "`invalid_request`: there is no reason"),
         (status = 404, description = "`not_found`: there is no such tag, or no such repository"),
+        (status = 409, description = "With `purge`: `tag_immutable`: other immutable `tags` reach the content; `in_use`: indexes that \
+                                      remain (`manifests`) contain it; `overtaken`"),
     ),
 )]
 pub(super) async fn post(exchange: &Exchange<'_>, payload: Payload, name: &str, tag: &str) -> ApiAnswer {
@@ -56,18 +64,22 @@ pub(super) async fn post(exchange: &Exchange<'_>, payload: Payload, name: &str, 
     let because: Because =
         erasure.reason.parse().map_err(|error| ApiRefusal::invalid_request(format!("`reason`: {error}")))?;
     if erasure.purge {
-        return Err(ApiRefusal::invalid_request(
-            "`purge` is not possible in this version of the registry, and nothing was erased; erase the tag without it, \
-             then delete the manifest by its digest",
-        ));
+        let (plan, seq) = purge::purged(exchange, repository, Purged::Erased(tag), because).await?;
+        let EndedTag { tag, was } = plan.erased.clone().ok_or_else(no_event)?;
+        let purge = Some(PurgeReport::new(exchange, &plan, None));
+        let erased = Erased { tag: tag.to_string(), was: was.to_string(), seq, purge };
+        return Ok(HttpResponse::Ok().json(erased));
     }
     let committed = exchange.commit(Command::EraseTag { repository, tag, because }).await?;
     let erased = committed.events.iter().find_map(|event| match event {
         Event::TagErased { tag, was, .. } => {
-            Some(Erased { tag: tag.to_string(), was: was.to_string(), seq: committed.seq })
+            Some(Erased { tag: tag.to_string(), was: was.to_string(), seq: committed.seq, purge: None })
         }
         _ => None,
     });
-    let erased = erased.ok_or_else(|| ApiRefusal::new(ErrorType::InternalError, "the erasure left no event"))?;
-    Ok(HttpResponse::Ok().json(erased))
+    Ok(HttpResponse::Ok().json(erased.ok_or_else(no_event)?))
+}
+
+fn no_event() -> ApiRefusal {
+    ApiRefusal::new(ErrorType::InternalError, "the erasure left no event")
 }

@@ -31,6 +31,7 @@ pub(super) enum ErrorType {
     PolicyNotActive,
     RunUnderWay,
     InUse,
+    Overtaken,
     PreconditionFailed,
     TooLarge,
     UriTooLong,
@@ -42,7 +43,7 @@ pub(super) enum ErrorType {
 
 impl ErrorType {
     /// Every type.
-    pub(super) const ALL: [Self; 21] = [
+    pub(super) const ALL: [Self; 22] = [
         Self::InvalidRequest,
         Self::InvalidToken,
         Self::InsufficientScope,
@@ -57,6 +58,7 @@ impl ErrorType {
         Self::PolicyNotActive,
         Self::RunUnderWay,
         Self::InUse,
+        Self::Overtaken,
         Self::PreconditionFailed,
         Self::TooLarge,
         Self::UriTooLong,
@@ -116,6 +118,11 @@ impl ErrorType {
                 ("run_under_way", StatusCode::CONFLICT, "A run of the policy is under way; there is one at a time.")
             }
             Self::InUse => ("in_use", StatusCode::CONFLICT, "Manifests that remain still need what was to go."),
+            Self::Overtaken => (
+                "overtaken",
+                StatusCode::CONFLICT,
+                "What the request is about was changed again and again while it was worked on; nothing was done, try again.",
+            ),
             Self::PreconditionFailed => (
                 "precondition_failed",
                 StatusCode::PRECONDITION_FAILED,

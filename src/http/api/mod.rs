@@ -22,6 +22,7 @@ mod openapi;
 mod page;
 mod policies;
 mod prune_run;
+mod purge;
 mod refusals;
 mod rejected;
 mod repository;
@@ -115,6 +116,10 @@ pub(super) async fn answer(exchange: &Exchange<'_>, route: ApiRoute<'_>, payload
         },
         ApiRoute::TagErasure { name, tag } => match *exchange.request.method() {
             Method::POST => erase::post(exchange, payload, name, tag).await,
+            _ => wrong_method("POST"),
+        },
+        ApiRoute::Purge { name } => match *exchange.request.method() {
+            Method::POST => purge::post(exchange, payload, name).await,
             _ => wrong_method("POST"),
         },
         ApiRoute::TagWhy { name, tag } => match *exchange.request.method() {

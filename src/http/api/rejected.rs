@@ -24,6 +24,7 @@ impl From<Rejection> for ApiRefusal {
             Rejection::InUse { digest, by, .. } => {
                 Self::new(ErrorType::InUse, message).with("digest", json!(digest)).with("manifests", json!(by))
             }
+            Rejection::Overtaken { .. } => Self::new(ErrorType::Overtaken, message),
             Rejection::MediaTypeDiffers { .. } => Self::invalid_request(message),
             Rejection::PreconditionFailed { reference, standing, .. } => {
                 Self::new(ErrorType::PreconditionFailed, message)

@@ -39,12 +39,16 @@ pub(in crate::http) enum ApiRoute<'a> {
     TagWhy { name: &'a str, tag: &'a str },
     /// `repository/<name>/tag/<tag>/erase`
     TagErasure { name: &'a str, tag: &'a str },
+    /// `repository/<name>/purge`
+    Purge { name: &'a str },
     /// `repository/<name>/tag/<tag>/restore`
     TagRestore { name: &'a str, tag: &'a str },
     /// `repository/<name>/tag/<tag>/expire`
     TagExpiry { name: &'a str, tag: &'a str },
     /// `repository/<name>`
     Repository { name: &'a str },
+    /// `collect`
+    Collection,
     /// `events`
     Events,
     /// `events/stream`
@@ -85,6 +89,7 @@ impl<'a> ApiRoute<'a> {
     pub(in crate::http) fn of(written: &'a str) -> Self {
         let path = written.strip_suffix('/').unwrap_or(written);
         match path {
+            "collect" => return Self::Collection,
             "events" => return Self::Events,
             "events/stream" => return Self::EventStream,
             "refusals" => return Self::Refusals,
@@ -140,6 +145,9 @@ impl<'a> ApiRoute<'a> {
         if let Some(name) = name_before(path, "/tags/delete") {
             return Some(Self::TagsDeletion { name });
         }
+        if let Some(name) = name_before(path, "/purge").filter(|name| !name.ends_with("/tag")) {
+            return Some(Self::Purge { name });
+        }
         if let Some(name) = name_before(path, "/tag") {
             return Some(Self::Tags { name });
         }
@@ -163,7 +171,7 @@ impl<'a> ApiRoute<'a> {
     }
 
     /// The names of the routes in metrics.
-    pub(in crate::http) const LABELS: [&'static str; 27] = [
+    pub(in crate::http) const LABELS: [&'static str; 29] = [
         "api_immutability_policies",
         "api_immutability_preview",
         "api_immutability_policy",
@@ -191,6 +199,8 @@ impl<'a> ApiRoute<'a> {
         "api_error_type",
         "api_unknown",
         "api_log_records",
+        "api_purge",
+        "api_collection",
     ];
 
     /// The place of the route's label in [`ApiRoute::LABELS`].
@@ -223,6 +233,8 @@ impl<'a> ApiRoute<'a> {
             Self::ErrorType { .. } => 24,
             Self::Unknown => 25,
             Self::LogRecords => 26,
+            Self::Purge { .. } => 27,
+            Self::Collection => 28,
         }
     }
 }

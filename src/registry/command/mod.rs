@@ -2,6 +2,7 @@
 
 mod manifest;
 mod policy;
+mod removal;
 mod tags;
 
 use bytes::Bytes;
@@ -9,8 +10,11 @@ use tagstone_schema::{Actor, Digest, Id, Origin, RepositoryName, Tag};
 
 pub use manifest::{Condition, PutManifest, Sparse};
 pub use policy::CreatePolicy;
+pub use removal::{DropCause, DropContents, DropManifests, Purge};
 pub use tags::{Because, BecauseError, Expiry, FoundTags, Lock, Prunable, PruneTags, SetTag};
 use tagstone_schema::policy::Rule;
+
+use super::removal::Reservation;
 
 /// A command on its way to the writer, with who gave it and the bytes that travel with it.
 #[derive(Debug)]
@@ -25,12 +29,14 @@ pub struct Submission {
     pub contents: Vec<(Digest, Bytes)>,
     /// Blobs whose files were renamed into place, and whose directories are synced before the record.
     pub renamed: Vec<Digest>,
+    /// Keeps the bytes of both from being removed until the command is committed.
+    pub reserved: Vec<Reservation>,
 }
 
 impl Submission {
     /// A command without bytes.
     pub fn new(actor: Actor, origin: Origin, command: Command) -> Self {
-        Self { actor, origin, command, contents: Vec::new(), renamed: Vec::new() }
+        Self { actor, origin, command, contents: Vec::new(), renamed: Vec::new(), reserved: Vec::new() }
     }
 }
 
@@ -126,4 +132,10 @@ pub enum Command {
     },
     /// Remove the tags that a prune policy has found.
     PruneTags(Box<PruneTags>),
+    /// Remove content with its bytes.
+    Purge(Box<Purge>),
+    /// Give up bytes that nothing refers to.
+    DropContents(Box<DropContents>),
+    /// Remove manifests that nothing holds.
+    DropManifests(Box<DropManifests>),
 }

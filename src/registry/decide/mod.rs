@@ -7,6 +7,7 @@ mod manifests;
 mod policies;
 mod protection;
 mod prune;
+mod removal;
 mod tags;
 
 use tagstone_replay::fold::{Repository, State};
@@ -16,7 +17,9 @@ use super::command::{Command, Condition};
 use super::rejection::Rejection;
 
 pub use policies::judge_policy;
+pub(super) use protection::refuse_held;
 pub(super) use prune::{Judged, Spared};
+pub(super) use tags::erasure;
 
 /// Decides a command. No events mean that the state is already as was asked for.
 pub fn decide(state: &State, command: &Command) -> Result<Vec<Event>, Rejection> {
@@ -38,14 +41,21 @@ pub fn decide(state: &State, command: &Command) -> Result<Vec<Event>, Rejection>
         Command::ChangePolicy { policy, rule } => policies::change(state, *policy, rule),
         Command::RemovePolicy { policy } => policies::remove(state, *policy),
         Command::PruneTags(prune) => prune::delete(state, prune),
+        Command::Purge(purge) => removal::purge(state, purge),
+        Command::DropContents(drop) => Ok(removal::drop_contents(state, drop)),
+        Command::DropManifests(drop) => Ok(removal::drop_manifests(state, drop)),
     }
 }
 
-fn known<'a>(state: &'a State, repository: &RepositoryName) -> Result<&'a Repository, Rejection> {
+pub(super) fn known<'a>(state: &'a State, repository: &RepositoryName) -> Result<&'a Repository, Rejection> {
     state.repository(repository.as_str()).ok_or_else(|| Rejection::RepositoryUnknown { repository: repository.clone() })
 }
 
-fn refuse_in_use(target: &Repository, repository: &RepositoryName, digest: &Digest) -> Result<(), Rejection> {
+pub(super) fn refuse_in_use(
+    target: &Repository,
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> Result<(), Rejection> {
     let by: Vec<_> = target.referenced_by(digest).cloned().collect();
     if by.is_empty() {
         return Ok(());

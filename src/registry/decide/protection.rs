@@ -118,7 +118,7 @@ pub(super) fn refuse_expiry(
 
 /// Refuses to delete a manifest or blob that protected tags reach: through the manifest they point at, the children of
 /// an index, or what an image is made of.
-pub(super) fn refuse_held(
+pub(in crate::registry) fn refuse_held(
     state: &State,
     target: &Repository,
     repository: &RepositoryName,

@@ -56,9 +56,19 @@ pub(super) fn erase(
     tag: &Tag,
     because: &Because,
 ) -> Result<Vec<Event>, Rejection> {
+    Ok(vec![erasure(state, repository, tag, because)?])
+}
+
+/// The event that removes a tag by force.
+pub(in crate::registry) fn erasure(
+    state: &State,
+    repository: &RepositoryName,
+    tag: &Tag,
+    because: &Because,
+) -> Result<Event, Rejection> {
     let standing = known(state, repository)?.tag(tag.as_str()).ok_or_else(|| unknown(repository, tag))?;
     let (repository, tag, was) = (repository.clone(), tag.clone(), standing.digest().clone());
-    Ok(vec![Event::TagErased { repository, tag, was, reason: because.as_str().to_owned() }])
+    Ok(Event::TagErased { repository, tag, was, reason: because.as_str().to_owned() })
 }
 
 /// All that is asked for, as if it were asked for one after another: a lock that is lifted comes first, so that what it

@@ -1,10 +1,10 @@
 //! How much fits into one record: a run is one record where it fits, else several, each as full as can be.
 
 use tagstone_schema::event::{DeletionCause, EndedTag};
-use tagstone_schema::record::FORMAT_VERSION;
-use tagstone_schema::{Actor, Event, Id, Origin, Record, RecordHash, RepositoryName, Timestamp, limits};
+use tagstone_schema::{Actor, Event, Id, Origin, RepositoryName, limits};
 
 use crate::registry::command::{FoundTags, Prunable};
+use crate::registry::record_size::record_bytes;
 
 /// Tags on their way into records.
 pub(super) struct Packing {
@@ -17,7 +17,7 @@ pub(super) struct Packing {
 impl Packing {
     /// Packs for records of this actor and origin.
     pub(super) fn new(actor: &Actor, origin: &Origin) -> Self {
-        let empty = bytes(actor, origin, Vec::new());
+        let empty = record_bytes(actor, origin, Vec::new());
         Self { empty, used: empty, found: Vec::new() }
     }
 
@@ -51,25 +51,12 @@ impl Packing {
 /// the difference.
 fn sizes(repository: &RepositoryName, tag: &Prunable) -> (u64, u64) {
     let (actor, origin) = (Actor::system(""), Origin::default());
-    let nothing = bytes(&actor, &origin, Vec::new());
+    let nothing = record_bytes(&actor, &origin, Vec::new());
     let with = |tags: Vec<EndedTag>| {
         let cause = DeletionCause::Prune { policy: Id([0; 16]), run: Id([0; 16]) };
         let event = Event::TagsDeleted { repository: repository.clone(), tags, cause };
-        bytes(&actor, &origin, vec![event]) - nothing
+        record_bytes(&actor, &origin, vec![event]) - nothing
     };
     let ended = EndedTag { tag: tag.tag.clone(), was: tag.digest.clone() };
     (with(Vec::new()), with(vec![ended]))
-}
-
-fn bytes(actor: &Actor, origin: &Origin, events: Vec<Event>) -> u64 {
-    let record = Record {
-        format: FORMAT_VERSION,
-        seq: 0,
-        time: Timestamp(0),
-        prev: RecordHash::ZERO,
-        actor: actor.clone(),
-        origin: origin.clone(),
-        events,
-    };
-    record.encoded_len()
 }

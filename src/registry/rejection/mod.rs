@@ -70,6 +70,8 @@ pub enum Rejection {
     PolicyExists { policy: Id },
     #[error("{0}")]
     PolicyConflict(Box<Conflict>),
+    #[error("repository {repository} was changed while its content was being purged; nothing was purged, try again")]
+    Overtaken { repository: RepositoryName },
     #[error("there are {limit} policies that are active or drafts; delete some before adding more")]
     TooManyPolicies { limit: usize },
     #[error("the change does not fit into one record of {limit} bytes: name fewer tags, or split the manifest")]

@@ -107,7 +107,10 @@ impl WriterHandle {
 impl Waiting {
     /// Answers whoever waits.
     pub(super) fn reply(self, outcome: Result<Committed, WriteError>) {
+        let Self { submission, answer } = self;
+        // Who has the answer may remove at once what the command has reserved.
+        drop(submission);
         // Nobody listens any more where the client has gone away; the commit stands all the same.
-        let _ = self.answer.send(outcome);
+        let _ = answer.send(outcome);
     }
 }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use tagstone_schema::event::RemovedContent;
+use tagstone_schema::event::{ContentKind, RemovedContent};
 use tagstone_schema::{Digest, MediaType, RepositoryName, Tag, Timestamp};
 
 use super::Illegality;
 use super::tags::refuse_protected;
-use crate::fold::content::{Content, Held, Holders};
+use crate::fold::content::{Content, Held, Holders, Loose};
 use crate::fold::effect::{Effect, EndCause};
 use crate::fold::manifest::Manifest;
 use crate::fold::repository::Repository;
@@ -91,7 +91,7 @@ impl State {
         }
         target.forget(digest, |content| content.blob = None);
         if target.manifest(digest).is_none() {
-            self.forget_holder(digest, repository, at);
+            self.forget_holder(digest, repository, Loose { since: at, kind: ContentKind::Blob });
         }
         Ok(())
     }
@@ -100,9 +100,9 @@ impl State {
         self.holders.change(digest, || Holders::One(name.clone()), |holders| holders.insert(name));
     }
 
-    fn forget_holder(&mut self, digest: &Digest, repository: &RepositoryName, at: Timestamp) {
+    fn forget_holder(&mut self, digest: &Digest, repository: &RepositoryName, loose: Loose) {
         if let Some(holders) = self.holders.get_mut(digest) {
-            holders.remove(repository, at);
+            holders.remove(repository, loose);
         }
     }
 
@@ -173,7 +173,7 @@ impl State {
             }
         }
         if target.blob(digest).is_none() {
-            self.forget_holder(digest, repository, at.time);
+            self.forget_holder(digest, repository, Loose { since: at.time, kind: ContentKind::Manifest });
         }
         Ok(())
     }
@@ -191,9 +191,13 @@ impl State {
         self.end_tags_unnamed(at, repository, &ended, EndCause::RepositoryDeleted, observe)?;
         self.repositories.remove(repository);
         self.names.remove(repository);
-        let held = |content: &Content| content.blob.is_some() || content.manifest.is_some();
-        for (digest, _) in gone.contents.iter().filter(|(_, content)| held(content)) {
-            self.forget_holder(digest, repository, at.time);
+        for (digest, content) in gone.contents.iter() {
+            let kind = match (&content.manifest, content.blob) {
+                (Some(_), _) => ContentKind::Manifest,
+                (None, Some(_)) => ContentKind::Blob,
+                (None, None) => continue,
+            };
+            self.forget_holder(digest, repository, Loose { since: at.time, kind });
         }
         Ok(())
     }

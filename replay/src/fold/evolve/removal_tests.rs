@@ -26,7 +26,7 @@ fn since(state: &State, n: u8) -> Since {
     (
         a.and_then(|a| a.unreferenced_since(&digest)).map(|at| at.0 / 10),
         a.and_then(|a| a.idle_since(&digest)).map(|at| at.0 / 10),
-        state.loose_since(&digest).map(|at| at.0 / 10),
+        state.loose(&digest).map(|loose| loose.since.0 / 10),
     )
 }
 
@@ -122,7 +122,7 @@ fn it_is_known_since_when_nothing_refers_to_content() {
             assert_eq!(a.unreferenced_blobs().any(|(it, _)| *it == digest(n)), expected.0.is_some(), "{name}");
             assert_eq!(a.idle_manifests().any(|(it, _)| *it == digest(n)), expected.1.is_some(), "{name}");
         }
-        assert_eq!(state.loose().any(|(it, _)| *it == digest(n)), expected.2.is_some(), "{name}");
+        assert_eq!(state.all_loose().any(|(it, _)| *it == digest(n)), expected.2.is_some(), "{name}");
         assert_eq!(
             state.knows(&digest(n)),
             expected != (None, None, None) || state.holders(&digest(n)).count() > 0,

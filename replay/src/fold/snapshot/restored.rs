@@ -6,10 +6,10 @@ use tagstone_schema::policy::Rule;
 use tagstone_schema::{Digest, MediaType, RepositoryName, Tag, Timestamp};
 
 use super::stored::{
-    At, MediaTypePlace, StoredDemand, StoredManifest, StoredPolicy, StoredRegistry, StoredRepository, StoredStatus,
-    StoredTag,
+    At, MediaTypePlace, StoredDemand, StoredLoose, StoredManifest, StoredPolicy, StoredRegistry, StoredRepository,
+    StoredStatus, StoredTag,
 };
-use crate::fold::content::{Content, Held, Holders, Parents};
+use crate::fold::content::{Content, Held, Holders, Loose, Parents};
 use crate::fold::immutability::{Demand, Spent};
 use crate::fold::manifest::Manifest;
 use crate::fold::policy::{Policy, PolicyStatus};
@@ -48,12 +48,12 @@ impl KnownHolders {
     }
 
     /// They follow the repositories: what one of those holds is not loose.
-    pub(super) fn note_loose(&mut self, loose: Vec<(Digest, Timestamp)>) -> Result<(), String> {
-        loose.into_iter().try_for_each(|(digest, since)| {
+    pub(super) fn note_loose(&mut self, loose: Vec<StoredLoose>) -> Result<(), String> {
+        loose.into_iter().try_for_each(|(digest, since, kind)| {
             let mut is_new = false;
             let make = || {
                 is_new = true;
-                Holders::None { since }
+                Holders::None(Loose { since, kind })
             };
             self.0.change(&digest, make, |_| ());
             if is_new { Ok(()) } else { Err(format!("{digest} is loose, and held as well")) }

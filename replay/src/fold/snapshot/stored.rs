@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
-use tagstone_schema::event::TokenScope;
+use tagstone_schema::event::{ContentKind, TokenScope};
 use tagstone_schema::policy::{Pattern, Rule, Scope};
 use tagstone_schema::{Digest, Head, Id, MediaType, RecordHash, References, RepositoryName, Seq, Tag, Timestamp};
 
+use crate::fold::content::Loose;
 use crate::fold::policy::PolicyStatus;
 use crate::fold::repository::Repository;
 use crate::fold::state::{Moment, State};
@@ -15,6 +16,8 @@ use crate::fold::state::{Moment, State};
 pub(super) type At = (Seq, Timestamp);
 /// A spent name: the only digest that it can come back as, and when its tag was last removed.
 pub(super) type StoredSpent = (Tag, Digest, At);
+/// Content that no repository holds, since when, and what it was.
+pub(super) type StoredLoose = (Digest, Timestamp, ContentKind);
 /// Which of the media types.
 pub(super) type MediaTypePlace = u32;
 
@@ -77,8 +80,8 @@ pub(super) struct StoredToken {
 pub(super) enum Portion {
     /// Repositories, in the order of their names.
     Repositories(Vec<StoredRepository>),
-    /// Content that no repository holds any more, with since when.
-    Loose(Vec<(Digest, Timestamp)>),
+    /// Content that no repository holds any more.
+    Loose(Vec<StoredLoose>),
 }
 
 /// A repository. Every list is in the order of its first field.
@@ -201,9 +204,10 @@ pub(super) fn portions(state: &State, media_types: &MediaTypes) -> impl Iterator
     repositories(state, media_types).map(Portion::Repositories).chain(loose(state).map(Portion::Loose))
 }
 
-fn loose(state: &State) -> impl Iterator<Item = Vec<(Digest, Timestamp)>> {
-    let mut loose: Vec<_> = state.loose().map(|(digest, since)| (digest.clone(), since)).collect();
-    loose.sort_unstable();
+fn loose(state: &State) -> impl Iterator<Item = Vec<StoredLoose>> {
+    let stored = |(digest, Loose { since, kind }): (&Digest, Loose)| (digest.clone(), since, kind);
+    let mut loose: Vec<_> = state.all_loose().map(stored).collect();
+    loose.sort_unstable_by(|(one, ..), (other, ..)| one.cmp(other));
     let mut waiting = loose.into_iter();
     std::iter::from_fn(move || {
         Some(waiting.by_ref().take(PORTION).collect()).filter(|portion: &Vec<_>| !portion.is_empty())

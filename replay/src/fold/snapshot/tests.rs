@@ -1,7 +1,7 @@
 //! A snapshot is the state, or it is refused.
 
 use proptest::prelude::*;
-use tagstone_schema::event::{DeletionCause, EndedTag, TokenScope};
+use tagstone_schema::event::{ContentKind, DeletionCause, EndedTag, TokenScope};
 use tagstone_schema::media_type::OCI_IMAGE;
 use tagstone_schema::policy::{Age, AgeUnit, Pattern, PruneMethod, Rule};
 use tagstone_schema::record::FORMAT_VERSION;
@@ -139,7 +139,7 @@ fn assert_same(state: &mut State, again: &mut State, rest: &[Event], seq: u64) {
         let holders = (0..=255).flat_map(|number| {
             let digest = digest(number);
             let holders = state.holders(&digest).map(|name| format!("{number} {name}"));
-            holders.chain([format!("{:?}", state.loose_since(&digest))]).collect::<Vec<_>>()
+            holders.chain([format!("{:?}", state.loose(&digest))]).collect::<Vec<_>>()
         });
         let contents = state.repositories().flat_map(|(name, repository)| {
             (0..=255).map(move |number| {
@@ -303,7 +303,7 @@ fn what_no_state_can_hold_is_refused() {
 fn loose_content_that_is_held_is_refused() {
     let state = full();
     let (loose, held) = (digest(5), digest(1));
-    assert!(state.loose_since(&loose).is_some() && state.loose_since(&held).is_none());
+    assert!(state.loose(&loose).is_some() && state.loose(&held).is_none());
     let (registry, media_types) = StoredRegistry::of(&state, HEAD);
     for (digest, want) in
         [(digest(77), ""), (loose, "is loose, and held as well"), (held, "is loose, and held as well")]
@@ -312,7 +312,7 @@ fn loose_content_that_is_held_is_refused() {
         let mut writing = Writing::begin(&mut bytes).unwrap();
         writing.section(&registry).unwrap();
         portions(&state, &media_types).for_each(|portion| writing.section(&portion).unwrap());
-        writing.section(&Portion::Loose(vec![(digest, Timestamp(1))])).unwrap();
+        writing.section(&Portion::Loose(vec![(digest, Timestamp(1), ContentKind::Blob)])).unwrap();
         writing.end().unwrap();
         match restored(&bytes) {
             Ok(_) => assert_eq!(want, ""),

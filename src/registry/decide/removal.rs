@@ -1,0 +1,59 @@
+//! Content that goes with its bytes.
+
+use tagstone_replay::fold::State;
+use tagstone_schema::event::RemovedContent;
+use tagstone_schema::{Digest, Event, RepositoryName};
+
+use super::super::command::{DropCause, DropContents, DropManifests, Purge};
+use super::super::rejection::Rejection;
+use super::super::removal::{Need, PurgePlan, need};
+use super::protection;
+
+/// The purge as it was worked out, or none of it: its answer has been made from the same plan.
+pub(super) fn purge(state: &State, purge: &Purge) -> Result<Vec<Event>, Rejection> {
+    let Purge { order, free, expected } = purge;
+    let plan = PurgePlan::of(state, order, |digest| free.contains(digest))?;
+    let (first, _) = plan.records(order);
+    if first == *expected { Ok(first) } else { Err(Rejection::Overtaken { repository: order.repository.clone() }) }
+}
+
+/// What is needed again stays.
+pub(super) fn drop_contents(state: &State, drop: &DropContents) -> Vec<Event> {
+    let own = match &drop.cause {
+        DropCause::Purged { repository, .. } => Some(repository),
+        DropCause::Collected => None,
+    };
+    let (mut events, mut gone) = (Vec::new(), Vec::new());
+    for content in &drop.contents {
+        if let Need::Nobody { links, .. } = need(state, &content.digest, own, drop.grace_began) {
+            events.extend(links.into_iter().map(|repository| unlinked(repository, content)));
+            gone.push(content.clone());
+        }
+    }
+    if gone.is_empty() {
+        return Vec::new();
+    }
+    events.push(match &drop.cause {
+        DropCause::Purged { repository, because } => {
+            Event::ContentPurged { repository: repository.clone(), contents: gone, reason: because.as_str().to_owned() }
+        }
+        DropCause::Collected => Event::ContentCollected { contents: gone },
+    });
+    events
+}
+
+fn unlinked(repository: RepositoryName, content: &RemovedContent) -> Event {
+    Event::BlobUnlinked { repository, digest: content.digest.clone() }
+}
+
+/// What is held again stays.
+pub(super) fn drop_manifests(state: &State, drop: &DropManifests) -> Vec<Event> {
+    let goes = |(repository, digest): &(RepositoryName, Digest)| {
+        let target = state.repository(repository.as_str())?;
+        let since = target.idle_since(digest)?;
+        let is_free = protection::refuse_held(state, target, repository, digest).is_ok();
+        (since <= drop.idle_before && is_free)
+            .then(|| Event::ManifestDeleted { repository: repository.clone(), digest: digest.clone() })
+    };
+    drop.manifests.iter().filter_map(goes).collect()
+}

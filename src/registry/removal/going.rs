@@ -1,0 +1,112 @@
+//! Which manifests a purge takes along: what only the purged one used, and what only refers to it.
+
+use std::collections::BTreeSet;
+
+use tagstone_replay::fold::{Protection, Repository};
+use tagstone_replay::pattern::referrer_tags;
+use tagstone_schema::{Digest, RepositoryName};
+
+use super::keepers::{Keeper, WhyKept};
+use super::purge::Kept;
+
+/// Manifests that one purge takes at most: about as many as fit into one record.
+const MANIFESTS: usize = 1_000;
+
+/// Manifests that go together.
+pub(super) struct Going<'a> {
+    repository: &'a RepositoryName,
+    target: &'a Repository,
+    protection: &'a Protection<'a>,
+    /// Each behind all that name it, so that they can be deleted in this order.
+    order: Vec<Digest>,
+    going: BTreeSet<Digest>,
+    considered: BTreeSet<Digest>,
+}
+
+/// What makes a manifest go with another.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tie {
+    /// It is a child of an index.
+    Child,
+    /// It names the other as its subject.
+    Referrer,
+    /// Its tag says that it exists for the other, as clients without referrers write it.
+    ReferrerTag,
+}
+
+impl<'a> Going<'a> {
+    /// Begins with the manifest that is purged.
+    pub(super) fn with(
+        first: &Digest,
+        repository: &'a RepositoryName,
+        target: &'a Repository,
+        protection: &'a Protection<'a>,
+    ) -> Self {
+        let (order, going) = (vec![first.clone()], BTreeSet::from([first.clone()]));
+        Self { repository, target, protection, order, going, considered: BTreeSet::new() }
+    }
+
+    /// Finds all. None if they are too many for one purge.
+    pub(super) fn found(mut self) -> Option<(Vec<Digest>, Vec<Kept>)> {
+        let mut at = 0;
+        while let Some(next) = self.order.get(at).cloned() {
+            at += 1;
+            for (tied, tie) in self.tied_to(&next) {
+                if !self.going.contains(&tied) && self.obstacle(&tied, tie).is_none() {
+                    self.going.insert(tied.clone());
+                    self.order.push(tied);
+                } else {
+                    self.considered.insert(tied);
+                }
+                if self.order.len() > MANIFESTS {
+                    return None;
+                }
+            }
+        }
+        let kept = self.considered.iter().filter(|digest| !self.going.contains(digest));
+        let kept = kept.filter_map(|digest| self.kept(digest)).collect();
+        Some((self.order, kept))
+    }
+
+    fn tied_to(&self, digest: &Digest) -> Vec<(Digest, Tie)> {
+        let here = |digest: &Digest| self.target.manifest(digest).is_some();
+        let children = self.target.manifest(digest).filter(|manifest| manifest.is_index());
+        let children = children.into_iter().flat_map(|index| index.references.iter().filter(|child| here(child)));
+        let referrers = self.target.referrers(digest, None).map(|referrer| (referrer.digest.clone(), Tie::Referrer));
+        let by_tag = referrer_tags(digest).into_iter().filter_map(|tag| self.target.tag(&tag));
+        let by_tag = by_tag.map(|tag| (tag.digest().clone(), Tie::ReferrerTag));
+        children.map(|child| (child.clone(), Tie::Child)).chain(referrers).chain(by_tag).collect()
+    }
+
+    /// What keeps a manifest, as far as is known now.
+    fn obstacle(&self, digest: &Digest, tie: Tie) -> Option<WhyKept> {
+        if self.target.referenced_by(digest).any(|parent| !self.going.contains(parent)) {
+            return Some(WhyKept::Referenced);
+        }
+        let mut tags = self.target.tags_on(digest).into_iter().flat_map(|tags| tags.iter());
+        let is_kept_by_tag = match tie {
+            Tie::Child => tags.next().is_some(),
+            Tie::Referrer => tags.any(|tag| self.is_protected(tag)),
+            Tie::ReferrerTag => tags.any(|tag| self.is_protected(tag) || !self.is_for_going(tag.as_str())),
+        };
+        is_kept_by_tag.then_some(WhyKept::Tagged)
+    }
+
+    fn is_protected(&self, tag: &tagstone_schema::Tag) -> bool {
+        self.target.tag(tag.as_str()).is_some_and(|state| self.protection.protects(tag, state))
+    }
+
+    /// Whether the tag exists for referrers of a manifest that goes.
+    fn is_for_going(&self, tag: &str) -> bool {
+        self.going.iter().any(|digest| referrer_tags(digest).iter().any(|own| own == tag))
+    }
+
+    fn kept(&self, digest: &Digest) -> Option<Kept> {
+        let by = |manifest: &Digest| Keeper { repository: self.repository.clone(), manifest: Some(manifest.clone()) };
+        let parents = self.target.referenced_by(digest).filter(|parent| !self.going.contains(parent));
+        let parents: Vec<_> = parents.map(by).collect();
+        let (why, by) =
+            if parents.is_empty() { (WhyKept::Tagged, vec![by(digest)]) } else { (WhyKept::Referenced, parents) };
+        self.target.manifest(digest).map(|_| Kept { digest: digest.clone(), why, by, more: 0 })
+    }
+}

@@ -1,0 +1,217 @@
+//! What clients are told that the registry has, and what is being written: what removal may not take away.
+//!
+//! A push is several requests: a client asks for a blob or sends it, and later pushes the manifest that names it. In between
+//! nothing in the log says that somebody relies on the blob. And bytes are on the disk before their record is, so whoever
+//! removes bytes of the same digest meanwhile would leave a record without them.
+//!
+//! **Invariant**: bytes are removed only under a [`Doom`] on their digest, and written, or left to lie because they are there,
+//! only under a [`Reservation`]. No digest has both.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tagstone_schema::{Digest, RepositoryName, Timestamp};
+use tokio::sync::Notify;
+
+/// What is promised and what is being written, by digest.
+#[derive(Debug)]
+pub struct Promises {
+    began: Timestamp,
+    entries: Mutex<HashMap<Digest, Entry>>,
+    /// Wakes those who wait for content that is being removed.
+    removed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    writing: usize,
+    is_doomed: bool,
+    told: Vec<Told>,
+}
+
+/// A client was told that a repository has content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Where.
+    pub repository: RepositoryName,
+    /// When it was told last.
+    pub at: Timestamp,
+    /// By what.
+    pub how: How,
+}
+
+/// How a client was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// It asked, and the content was there.
+    Found,
+    /// It sent or mounted the content, and that was accepted.
+    Stored,
+}
+
+impl Promises {
+    /// Begins with the process. What an earlier process has told is not known.
+    pub fn begin(began: Timestamp) -> Arc<Self> {
+        Arc::new(Self { began, entries: Mutex::default(), removed: Notify::new() })
+    }
+
+    /// When it began: before that, anybody may have been told anything.
+    pub fn began(&self) -> Timestamp {
+        self.began
+    }
+
+    /// Reserves content that is about to be written. Waits while it is being removed.
+    pub async fn reserve(self: &Arc<Self>, digest: &Digest) -> Reservation {
+        loop {
+            let removed = self.removed.notified();
+            tokio::pin!(removed);
+            // Before the look, so that no removal can end unnoticed between the two.
+            removed.as_mut().enable();
+            {
+                let mut entries = self.entries();
+                let entry = entries.entry(digest.clone()).or_default();
+                if !entry.is_doomed {
+                    entry.writing += 1;
+                    return Reservation { promises: self.clone(), digest: digest.clone() };
+                }
+            }
+            removed.await;
+        }
+    }
+
+    /// Notes that a client is told of content; false where it must not be told so, as the content is being removed.
+    pub fn tell(&self, digest: &Digest, told: Told) -> bool {
+        let mut entries = self.entries();
+        let entry = entries.entry(digest.clone()).or_default();
+        if entry.is_doomed {
+            return false;
+        }
+        match entry.told.iter_mut().find(|known| (&known.repository, known.how) == (&told.repository, told.how)) {
+            Some(known) => known.at = known.at.max(told.at),
+            None => entry.told.push(told),
+        }
+        true
+    }
+
+    /// A manifest of the repository names these now, so what was told there is kept by it.
+    pub fn keep<'a>(&self, repository: &RepositoryName, digests: impl IntoIterator<Item = &'a Digest>) {
+        let mut entries = self.entries();
+        for digest in digests {
+            if let Some(entry) = entries.get_mut(digest) {
+                entry.told.retain(|told| told.repository != *repository);
+                forget_empty(&mut entries, digest);
+            }
+        }
+    }
+
+    /// Takes for removal those digests that nobody is writing, and that nobody was told of in a way that is heeded.
+    pub fn doom<'a>(
+        self: &Arc<Self>,
+        digests: impl IntoIterator<Item = &'a Digest>,
+        is_heeded: impl Fn(&Told) -> bool,
+    ) -> Doom {
+        self.doom_each(digests, |_, told| is_heeded(told))
+    }
+
+    /// [`Promises::doom`], where it depends on the digest what is heeded.
+    pub fn doom_each<'a>(
+        self: &Arc<Self>,
+        digests: impl IntoIterator<Item = &'a Digest>,
+        is_heeded: impl Fn(&Digest, &Told) -> bool,
+    ) -> Doom {
+        let mut entries = self.entries();
+        let mut doomed = BTreeSet::new();
+        for digest in digests {
+            let entry = entries.entry(digest.clone()).or_default();
+            if entry.writing == 0 && !entry.is_doomed && !entry.told.iter().any(|told| is_heeded(digest, told)) {
+                entry.is_doomed = true;
+                doomed.insert(digest.clone());
+            } else {
+                forget_empty(&mut entries, digest);
+            }
+        }
+        Doom { promises: self.clone(), digests: doomed }
+    }
+
+    /// Whether [`Promises::doom`] would take the digest now.
+    pub fn is_free(&self, digest: &Digest, is_heeded: impl Fn(&Told) -> bool) -> bool {
+        self.entries()
+            .get(digest)
+            .is_none_or(|entry| entry.writing == 0 && !entry.is_doomed && !entry.told.iter().any(is_heeded))
+    }
+
+    /// Forgets what was told before.
+    pub fn forget_before(&self, at: Timestamp) {
+        self.entries().retain(|_, entry| {
+            entry.told.retain(|told| told.at >= at);
+            !entry.is_empty()
+        });
+    }
+
+    /// A map of counts and times is sound after any panic.
+    fn entries(&self) -> MutexGuard<'_, HashMap<Digest, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    fn is_empty(&self) -> bool {
+        self.writing == 0 && !self.is_doomed && self.told.is_empty()
+    }
+}
+
+fn forget_empty(entries: &mut HashMap<Digest, Entry>, digest: &Digest) {
+    if entries.get(digest).is_some_and(Entry::is_empty) {
+        entries.remove(digest);
+    }
+}
+
+/// Content that is being written, until its record is durable or the attempt was given up. It travels with the command to the
+/// writer, since a client that goes away does not take back its command.
+#[derive(Debug)]
+pub struct Reservation {
+    promises: Arc<Promises>,
+    digest: Digest,
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        let mut entries = self.promises.entries();
+        if let Some(entry) = entries.get_mut(&self.digest) {
+            entry.writing = entry.writing.saturating_sub(1);
+            forget_empty(&mut entries, &self.digest);
+        }
+    }
+}
+
+/// Content that is being removed, until that is done or was given up.
+#[derive(Debug)]
+pub struct Doom {
+    promises: Arc<Promises>,
+    digests: BTreeSet<Digest>,
+}
+
+impl Doom {
+    /// What may be removed.
+    pub fn digests(&self) -> &BTreeSet<Digest> {
+        &self.digests
+    }
+}
+
+impl Drop for Doom {
+    fn drop(&mut self) {
+        let mut entries = self.promises.entries();
+        for digest in &self.digests {
+            if let Some(entry) = entries.get_mut(digest) {
+                entry.is_doomed = false;
+                forget_empty(&mut entries, digest);
+            }
+        }
+        drop(entries);
+        self.promises.removed.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+#[path = "promises_tests.rs"]
+mod tests;

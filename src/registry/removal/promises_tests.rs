@@ -1,0 +1,79 @@
+//! Reservations and dooms exclude each other; what was told is heeded until a manifest keeps it.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use super::*;
+
+fn digest(n: u8) -> Digest {
+    Digest::sha256([n; 32])
+}
+
+fn told(repository: &str, at: i64, how: How) -> Told {
+    Told { repository: repository.parse().unwrap(), at: Timestamp(at), how }
+}
+
+fn doomed(promises: &Arc<Promises>, numbers: &[u8], is_heeded: impl Fn(&Told) -> bool) -> (Doom, Vec<u8>) {
+    let digests: Vec<_> = numbers.iter().map(|n| digest(*n)).collect();
+    let doom = promises.doom(&digests, is_heeded);
+    let taken = numbers.iter().copied().filter(|n| doom.digests().contains(&digest(*n))).collect();
+    (doom, taken)
+}
+
+fn now<T>(future: impl Future<Output = T>) -> Option<T> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}
+
+#[test]
+fn what_is_written_is_not_removed_and_what_is_removed_not_written() {
+    let promises = Promises::begin(Timestamp(0));
+    let first = now(promises.reserve(&digest(1))).unwrap();
+    let second = now(promises.reserve(&digest(1))).unwrap();
+    assert_eq!(doomed(&promises, &[1, 2], |_| true).1, [2]);
+    drop(first);
+    assert!(doomed(&promises, &[1], |_| true).1.is_empty());
+    drop(second);
+
+    let (doom, taken) = doomed(&promises, &[1, 2], |_| true);
+    assert_eq!(taken, [1, 2]);
+    assert!(doomed(&promises, &[1], |_| true).1.is_empty(), "only one removes");
+    assert!(!promises.is_free(&digest(1), |_| true));
+    let mut waiting = pin!(promises.reserve(&digest(1)));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(waiting.as_mut().poll(&mut context).is_pending());
+    assert!(!promises.tell(&digest(1), told("a", 1, How::Found)));
+    drop(doom);
+    assert!(waiting.as_mut().poll(&mut context).is_ready());
+    assert!(promises.entries().is_empty(), "nothing is left of what is over");
+}
+
+#[test]
+fn what_was_told_is_heeded_as_long_as_it_has_to_be() {
+    let promises = Promises::begin(Timestamp(0));
+    let b: RepositoryName = "b".parse().unwrap();
+    assert!(promises.tell(&digest(1), told("a", 10, How::Found)));
+    assert!(promises.tell(&digest(1), told("b", 20, How::Stored)));
+    // The clock may go backwards; what was told later stays so.
+    assert!(promises.tell(&digest(1), told("b", 15, How::Stored)));
+    let cases: [(&str, fn(&Told) -> bool, bool); 4] = [
+        ("anything since 5", |told| told.at > Timestamp(5), false),
+        ("anything since 20", |told| told.at > Timestamp(20), true),
+        ("stored since 15", |told| told.at > Timestamp(15) && told.how == How::Stored, false),
+        ("found since 10", |told| told.at > Timestamp(10) && told.how == How::Found, true),
+    ];
+    for (name, is_heeded, is_free) in cases {
+        assert_eq!(promises.is_free(&digest(1), is_heeded), is_free, "{name}");
+        assert_eq!(doomed(&promises, &[1], is_heeded).1.len(), usize::from(is_free), "{name}");
+    }
+    promises.keep(&b, [&digest(1), &digest(9)]);
+    assert!(promises.is_free(&digest(1), |told| told.repository == b));
+    assert!(!promises.is_free(&digest(1), |_| true), "another repository was told as well");
+    promises.forget_before(Timestamp(10));
+    assert!(!promises.is_free(&digest(1), |_| true));
+    promises.forget_before(Timestamp(11));
+    assert!(promises.is_free(&digest(1), |_| true) && promises.entries().is_empty());
+}

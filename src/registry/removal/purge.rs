@@ -1,0 +1,230 @@
+//! What a purge does: worked out from a state, with no change to it.
+
+use std::collections::BTreeMap;
+
+use tagstone_replay::fold::{Moment, Repository, State};
+use tagstone_schema::event::{ContentKind, DeletionCause, EndedTag, RemovedContent};
+use tagstone_schema::{Digest, Event, MediaType, RepositoryName, Seq, Tag, Timestamp, limits};
+
+use super::going::Going;
+use super::keepers::{Keeper, Need, WhyKept, need};
+use crate::registry::command::Because;
+use crate::registry::decide::{erasure, known, refuse_held, refuse_in_use};
+use crate::registry::rejection::Rejection;
+
+/// Tags that a record names. Where more end, that follows from the end of their manifest.
+const NAMED_TAGS: usize = 500;
+
+/// An order to remove content and its bytes at once.
+#[derive(Clone, Debug)]
+pub struct PurgeOrder {
+    /// Where.
+    pub repository: RepositoryName,
+    /// What.
+    pub what: Purged,
+    /// Why.
+    pub because: Because,
+    /// A blob that another repository got after this counts as referenced there.
+    pub grace_began: Timestamp,
+}
+
+/// What is purged.
+#[derive(Clone, Debug)]
+pub enum Purged {
+    /// The manifest that this tag points at.
+    Tag(Tag),
+    /// This manifest, or a blob that no manifest names.
+    Digest(Digest),
+    /// The manifest of this tag, which is removed first although it may be protected.
+    Erased(Tag),
+}
+
+/// What a purge does.
+#[derive(Clone, Debug, Default)]
+pub struct PurgePlan {
+    /// The protected tag that is removed by force.
+    pub erased: Option<EndedTag>,
+    /// The tags that end.
+    pub tags: Vec<Tag>,
+    /// The manifests whose bytes go.
+    pub manifests: Vec<GoneManifest>,
+    /// The blobs whose bytes go, with their sizes.
+    pub blobs: Vec<(Digest, u64)>,
+    /// What stays, and because of whom.
+    pub kept: Vec<Kept>,
+    /// The content that the order means.
+    subject: Option<Digest>,
+    /// The changes before bytes go: tags and manifests.
+    pub(super) changes: Vec<Event>,
+    /// Blobs that stay, and are no longer to be seen in the repository.
+    pub(super) hidden: Vec<Digest>,
+    /// What goes, with the repositories that link it.
+    pub(super) contents: Vec<(RemovedContent, Vec<RepositoryName>)>,
+}
+
+/// A manifest whose bytes go.
+#[derive(Clone, Debug)]
+pub struct GoneManifest {
+    /// Its digest.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its media type.
+    pub media_type: MediaType,
+}
+
+/// Content that stays.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// Its digest.
+    pub digest: Digest,
+    /// Why.
+    pub why: WhyKept,
+    /// Because of these.
+    pub by: Vec<Keeper>,
+    /// How many more there are.
+    pub more: usize,
+}
+
+impl PurgePlan {
+    /// Works out what the order does to a state. What is not free stays.
+    pub fn of(state: &State, order: &PurgeOrder, is_free: impl Fn(&Digest) -> bool) -> Result<Self, Rejection> {
+        let mut plan = Self::default();
+        let mut after = state.clone();
+        let subject = plan.begin(&mut after, order)?;
+        plan.subject = Some(subject.clone());
+        let target = known(&after, &order.repository)?;
+        refuse_held(&after, target, &order.repository, &subject)?;
+        refuse_in_use(target, &order.repository, &subject)?;
+        let mut candidates = BTreeMap::from([(subject.clone(), ContentKind::Blob)]);
+        if target.manifest(&subject).is_some() {
+            candidates = plan.delete_manifests(&after, target, order, &subject)?;
+            let erased = usize::from(plan.erased.is_some());
+            plan.changes.iter().skip(erased).for_each(|change| happens(&mut after, change));
+        }
+        for (digest, kind) in candidates {
+            plan.judge(&after, order, &is_free, digest, kind);
+        }
+        Ok(plan)
+    }
+
+    /// The content that the order means.
+    pub fn subject(&self) -> Option<&Digest> {
+        self.subject.as_ref()
+    }
+
+    /// All digests whose bytes go.
+    pub fn digests(&self) -> impl Iterator<Item = &Digest> {
+        self.contents.iter().map(|(content, _)| &content.digest)
+    }
+
+    /// How many bytes that frees.
+    pub fn bytes(&self) -> u64 {
+        self.contents.iter().map(|(content, _)| content.size).sum()
+    }
+
+    /// The content that is meant. A tag that is to be erased is gone afterwards.
+    fn begin(&mut self, after: &mut State, order: &PurgeOrder) -> Result<Digest, Rejection> {
+        let PurgeOrder { repository, what, because, .. } = order;
+        let target = known(after, repository)?;
+        let unknown_tag = |tag: &Tag| Rejection::TagUnknown { repository: repository.clone(), tag: tag.clone() };
+        match what {
+            Purged::Digest(digest) => {
+                let is_here = target.manifest(digest).is_some() || target.blob(digest).is_some();
+                let unknown = || Rejection::ManifestUnknown { repository: repository.clone(), digest: digest.clone() };
+                is_here.then(|| digest.clone()).ok_or_else(unknown)
+            }
+            Purged::Tag(tag) => {
+                target.tag(tag.as_str()).map(|standing| standing.digest().clone()).ok_or_else(|| unknown_tag(tag))
+            }
+            Purged::Erased(tag) => {
+                let standing = target.tag(tag.as_str()).map(|standing| standing.digest().clone());
+                let erasure = erasure(after, repository, tag, because)?;
+                happens(after, &erasure);
+                self.changes.push(erasure);
+                let was = standing.ok_or_else(|| unknown_tag(tag))?;
+                self.erased = Some(EndedTag { tag: tag.clone(), was: was.clone() });
+                Ok(was)
+            }
+        }
+    }
+
+    /// Ends the manifests that go and their tags. Returns what may go with them.
+    fn delete_manifests(
+        &mut self,
+        after: &State,
+        target: &Repository,
+        order: &PurgeOrder,
+        subject: &Digest,
+    ) -> Result<BTreeMap<Digest, ContentKind>, Rejection> {
+        let repository = &order.repository;
+        let protection = after.protection(repository);
+        let going = Going::with(subject, repository, target, &protection).found();
+        let (going, kept) = going.ok_or(Rejection::TooLarge { limit: limits::RECORD_BYTES })?;
+        self.kept = kept;
+        let mut ended = Vec::new();
+        let mut candidates = BTreeMap::new();
+        for digest in &going {
+            let tags = target.tags_on(digest).into_iter().flat_map(|tags| tags.iter());
+            ended.extend(tags.map(|tag| EndedTag { tag: tag.clone(), was: digest.clone() }));
+            let Some(manifest) = target.manifest(digest) else { continue };
+            if !manifest.is_index() {
+                candidates.extend(manifest.references.iter().map(|blob| (blob.clone(), ContentKind::Blob)));
+            }
+            self.manifests.push(GoneManifest {
+                digest: digest.clone(),
+                size: manifest.size,
+                media_type: manifest.media_type.clone(),
+            });
+        }
+        candidates.extend(going.iter().map(|digest| (digest.clone(), ContentKind::Manifest)));
+        self.tags = ended.iter().map(|ended| ended.tag.clone()).collect();
+        if (1..=NAMED_TAGS).contains(&ended.len()) {
+            let (repository, cause) = (repository.clone(), DeletionCause::Purge);
+            self.changes.push(Event::TagsDeleted { repository, tags: ended, cause });
+        }
+        let deleted = |digest| Event::ManifestDeleted { repository: repository.clone(), digest };
+        self.changes.extend(going.into_iter().map(deleted));
+        Ok(candidates)
+    }
+
+    /// Looks at one content in the state in which the manifests are gone.
+    fn judge(
+        &mut self,
+        after: &State,
+        order: &PurgeOrder,
+        is_free: impl Fn(&Digest) -> bool,
+        digest: Digest,
+        kind: ContentKind,
+    ) {
+        let own = after.repository(order.repository.as_str());
+        let is_idle_link = own.is_some_and(|own| own.unreferenced_since(&digest).is_some());
+        let (why, by, more) = match need(after, &digest, Some(&order.repository), order.grace_began) {
+            Need::Nobody { links, size } if is_free(&digest) => {
+                let manifest = self.manifests.iter().find(|manifest| manifest.digest == digest);
+                // What no repository holds, and never was a manifest here, is not there to be removed.
+                let Some(size) = manifest.map(|manifest| manifest.size).or(size) else { return };
+                if kind == ContentKind::Blob {
+                    self.blobs.push((digest.clone(), size));
+                }
+                return self.contents.push((RemovedContent { digest, size, content: kind }, links));
+            }
+            Need::Nobody { .. } => (WhyKept::BeingPushed, Vec::new(), 0),
+            Need::Kept { why, by, more } => (why, by, more),
+        };
+        if is_idle_link {
+            self.hidden.push(digest.clone());
+        }
+        self.manifests.retain(|manifest| manifest.digest != digest);
+        if self.kept.iter().all(|kept| kept.digest != digest) {
+            self.kept.push(Kept { digest, why, by, more });
+        }
+    }
+}
+
+/// Lets an event happen to a state of one's own.
+fn happens(state: &mut State, event: &Event) {
+    let at = Moment { seq: Seq::MAX, time: Timestamp(i64::MAX) };
+    // What the fold refuses here would be a bug, which the writer finds again and writes nothing.
+    let _ = state.evolve(at, event);
+}

@@ -1,0 +1,222 @@
+//! Purging: worked out, recorded, and the bytes removed, while everything else goes on.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tagstone_schema::event::RemovedContent;
+use tagstone_schema::{Actor, Digest, Event, Origin, RepositoryName, Seq, Timestamp};
+
+use super::promises::{Doom, How, Promises, Told};
+use super::purge::{PurgeOrder, PurgePlan, Purged};
+use super::{Kept, StoredBytes, WhyKept};
+use crate::registry::clock::Clock;
+use crate::registry::command::{Because, Command, DropCause, DropContents, Purge, Submission};
+use crate::registry::published::Published;
+use crate::registry::rejection::Rejection;
+use crate::registry::writer::{Committed, WriteError, WriterHandle};
+
+/// Times that a purge is worked out anew when others change the repository meanwhile.
+const ATTEMPTS: usize = 32;
+
+/// Contents that one command gives up at first; fewer, where their record would be too large.
+const PORTION: usize = 400;
+
+/// What is to be purged, and who wants it.
+#[derive(Clone, Debug)]
+pub struct PurgeRequest {
+    /// Where.
+    pub repository: RepositoryName,
+    /// What.
+    pub what: Purged,
+    /// Why.
+    pub because: Because,
+    /// Who.
+    pub actor: Actor,
+    /// From where.
+    pub origin: Origin,
+}
+
+/// Why content was not removed, or not wholly.
+#[derive(Debug, thiserror::Error)]
+pub enum RemovalError {
+    /// Nothing was changed.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// It is recorded that the bytes are gone, and they are not yet.
+    #[error(
+        "the removal is recorded{}, but bytes could not be removed from the disk ({error}); nobody is given them any more, and \
+         the next start removes them",
+        .seq.map(|seq| format!(" as record {seq}")).unwrap_or_default()
+    )]
+    Bytes {
+        /// The last record.
+        seq: Option<Seq>,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+impl From<Rejection> for RemovalError {
+    fn from(rejection: Rejection) -> Self {
+        Self::Write(rejection.into())
+    }
+}
+
+/// Removes bytes on demand.
+pub struct Remover {
+    published: Published,
+    clock: Arc<dyn Clock>,
+    writer: WriterHandle,
+    bytes: Arc<dyn StoredBytes>,
+    promises: Arc<Promises>,
+    grace: Duration,
+}
+
+impl Remover {
+    /// Over the state that readers see, the writer and the bytes. A blob that a repository got within `grace` counts as referenced
+    /// there.
+    pub fn new(
+        published: Published,
+        clock: Arc<dyn Clock>,
+        writer: WriterHandle,
+        bytes: Arc<dyn StoredBytes>,
+        promises: Arc<Promises>,
+        grace: Duration,
+    ) -> Self {
+        Self { published, clock, writer, bytes, promises, grace }
+    }
+
+    /// Works out what a purge would do.
+    pub fn preview(&self, request: &PurgeRequest) -> Result<PurgePlan, Rejection> {
+        let order = self.order(request);
+        let snapshot = self.published.snapshot();
+        let plan = PurgePlan::of(&snapshot.state, &order, |_| true)?;
+        let subject = plan.subject().cloned();
+        let is_free = |digest: &Digest| {
+            self.promises.is_free(digest, |told| is_heeded(told, &order, subject.as_ref() == Some(digest)))
+        };
+        PurgePlan::of(&snapshot.state, &order, is_free)
+    }
+
+    /// Purges. When this returns, no request is given the bytes, and they are off the disk. It takes its time, and must not be
+    /// called where others are served.
+    pub fn purge(&self, request: &PurgeRequest) -> Result<(PurgePlan, Option<Seq>), RemovalError> {
+        for _ in 0..ATTEMPTS {
+            let order = self.order(request);
+            let (doom, plan) = self.worked_out(&order);
+            let (expected, rest) = plan.as_ref().map(|plan| plan.records(&order)).unwrap_or_default();
+            let free = doom.digests().clone();
+            let command = Command::Purge(Box::new(Purge { order: order.clone(), free, expected }));
+            match self.submit(request, command) {
+                Err(WriteError::Rejected(Rejection::Overtaken { .. })) => {}
+                Err(error) => return Err(error.into()),
+                Ok(committed) => {
+                    if let Some(plan) = plan {
+                        return self.finish(request, &order, (doom, plan), committed, rest);
+                    }
+                    // What stood in the way when it was worked out is gone already.
+                }
+            }
+        }
+        Err(Rejection::Overtaken { repository: request.repository.clone() }.into())
+    }
+
+    fn order(&self, request: &PurgeRequest) -> PurgeOrder {
+        let PurgeRequest { repository, what, because, .. } = request.clone();
+        PurgeOrder { repository, what, because, grace_began: before(self.clock.now(), self.grace) }
+    }
+
+    /// The plan, for bytes that are kept from being written until the doom is dropped. No plan where the order is refused: the
+    /// writer says why, and gathers the attempt.
+    fn worked_out(&self, order: &PurgeOrder) -> (Doom, Option<PurgePlan>) {
+        let snapshot = self.published.snapshot();
+        let Ok(wished) = PurgePlan::of(&snapshot.state, order, |_| true) else {
+            return (self.promises.doom([], |_| true), None);
+        };
+        let subject = wished.subject();
+        let doom =
+            self.promises.doom_each(wished.digests(), |digest, told| is_heeded(told, order, subject == Some(digest)));
+        let plan = PurgePlan::of(&snapshot.state, order, |digest| doom.digests().contains(digest)).ok();
+        (doom, plan)
+    }
+
+    fn finish(
+        &self,
+        request: &PurgeRequest,
+        order: &PurgeOrder,
+        (doom, mut plan): (Doom, PurgePlan),
+        committed: Committed,
+        rest: Vec<RemovedContent>,
+    ) -> Result<(PurgePlan, Option<Seq>), RemovalError> {
+        let mut seq = committed.seq;
+        let mut gone = removed(&committed.events);
+        let mut portion = PORTION;
+        let mut rest = rest.as_slice();
+        while !rest.is_empty() {
+            let (next, behind) = rest.split_at(portion.min(rest.len()));
+            let cause = DropCause::Purged { repository: order.repository.clone(), because: order.because.clone() };
+            let grace_began = order.grace_began;
+            let drop = DropContents { cause, contents: next.to_vec(), grace_began };
+            match self.submit(request, Command::DropContents(Box::new(drop))) {
+                Ok(committed) => {
+                    gone.extend(removed(&committed.events));
+                    seq = committed.seq.or(seq);
+                    rest = behind;
+                }
+                Err(WriteError::Rejected(Rejection::TooLarge { .. })) if portion > 1 => portion /= 2,
+                Err(error) => {
+                    // What is recorded goes; the rest is what nothing refers to, which collection finds.
+                    tracing::error!(%error, repository = %order.repository, "a purge broke off behind its first record");
+                    rest = &[];
+                }
+            }
+        }
+        plan.keep_but(&gone);
+        self.bytes.erase(&gone).map_err(|error| {
+            tracing::error!(%error, repository = %order.repository, "purged bytes could not be removed");
+            RemovalError::Bytes { seq, error }
+        })?;
+        drop(doom);
+        Ok((plan, seq))
+    }
+
+    fn submit(&self, request: &PurgeRequest, command: Command) -> Result<Committed, WriteError> {
+        self.writer.submit_blocking(Submission::new(request.actor.clone(), request.origin.clone(), command))
+    }
+}
+
+/// Whether a purge leaves content because of what a client was told: elsewhere always; in the repository itself only where it was
+/// sent again, and a manifest may follow. What is purged by its own digest is meant.
+fn is_heeded(told: &Told, order: &PurgeOrder, is_subject: bool) -> bool {
+    told.at > order.grace_began && (told.repository != order.repository || (told.how == How::Stored && !is_subject))
+}
+
+/// The digests whose bytes are gone by these events.
+pub(super) fn removed(events: &[Event]) -> Vec<Digest> {
+    let contents = events.iter().filter_map(|event| match event {
+        Event::ContentPurged { contents, .. } | Event::ContentCollected { contents } => Some(contents),
+        _ => None,
+    });
+    contents.flatten().map(|content| content.digest.clone()).collect()
+}
+
+/// So much before a moment.
+pub(super) fn before(now: Timestamp, span: Duration) -> Timestamp {
+    Timestamp(now.0.saturating_sub(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
+}
+
+impl PurgePlan {
+    /// What was not removed after all is told as kept.
+    fn keep_but(&mut self, gone: &[Digest]) {
+        let (gone, kept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.contents).into_iter().partition(|(content, _)| gone.contains(&content.digest));
+        self.contents = gone;
+        for (content, _) in kept {
+            let digest = content.digest;
+            self.blobs.retain(|(blob, _)| *blob != digest);
+            self.manifests.retain(|manifest| manifest.digest != digest);
+            self.kept.push(Kept { digest, why: WhyKept::BeingPushed, by: Vec::new(), more: 0 });
+        }
+    }
+}
