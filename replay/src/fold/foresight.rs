@@ -9,34 +9,76 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use tagstone_schema::{Digest, Event, Record, RepositoryName};
+use tagstone_schema::{Digest, Event, Record, RepositoryName, Tag};
 
 use super::content::{Content, Holders, Parents};
 use super::repository::Repository;
 use super::state::State;
 use super::table::ahead::{Sought, values};
+use super::tag::TagState;
 
 impl State {
     /// Looks at what the records will look up. They should be some dozens: more than the cache holds is lost again.
-    pub fn foresee(&self, records: &[Record]) {
-        let names = records.iter().filter_map(|record| record.events.iter().find_map(repository_of));
+    pub fn foresee<'a>(&self, records: impl Iterator<Item = &'a Record> + Clone) {
+        let names = records.clone().filter_map(|record| record.events.iter().find_map(repository_of));
         let names: Vec<_> = names.map(|name| Sought::new(&self.repositories, name)).collect();
         let (touched, found) = values(&names);
         black_box((touched, found.iter().filter(|(_, repository)| repository.contents.len() > 0).count()));
 
-        let (mut contents, mut holders) = (Vec::with_capacity(records.len() * 8), Vec::with_capacity(records.len() * 4));
+        let mut ahead = Ahead::default();
         let mut last: Option<(&RepositoryName, &Repository)> = None;
-        for event in records.iter().flat_map(|record| &record.events) {
+        for event in records.flat_map(|record| &record.events) {
             let Some(name) = repository_of(event) else { continue };
             let known = last.filter(|(known, _)| std::ptr::eq(known.as_str(), name.as_str()));
             last = known.or_else(|| Some((name, self.repository(name.as_str())?)));
             if let Some((_, repository)) = last {
-                self.seek(event, repository, &mut contents, &mut holders);
+                ahead.add(self, repository, event);
             }
         }
-        let (touched, found) = values(&holders);
+        ahead.look();
+    }
+}
+
+/// What will be looked up, by the kind of the table.
+#[derive(Default)]
+struct Ahead<'a> {
+    contents: Vec<Sought<'a, Digest, Content>>,
+    holders: Vec<Sought<'a, Digest, Holders>>,
+    tags: Vec<Sought<'a, Tag, TagState>>,
+}
+
+impl<'a> Ahead<'a> {
+    fn add(&mut self, state: &'a State, repository: &'a Repository, event: &Event) {
+        let mut content = |digest| self.contents.push(Sought::new(&repository.contents, digest));
+        match event {
+            Event::BlobLinked { digest, .. } | Event::ManifestDeleted { digest, .. } => {
+                content(digest);
+                self.holders.push(Sought::new(&state.holders, digest));
+            }
+            Event::ManifestPushed { digest, references, .. } => {
+                content(digest);
+                self.holders.push(Sought::new(&state.holders, digest));
+                references.iter().for_each(content);
+            }
+            Event::TagMoved { tag, from, .. } => {
+                from.iter().for_each(content);
+                self.tags.extend(repository.tags.sought(tag));
+            }
+            Event::TagsDeleted { tags, .. } => {
+                tags.iter().for_each(|ended| content(&ended.was));
+                self.tags.extend(tags.iter().filter_map(|ended| repository.tags.sought(&ended.tag)));
+            }
+            _ => {}
+        }
+    }
+
+    /// Looks at all of it.
+    fn look(&self) {
+        let (touched, found) = values(&self.holders);
         black_box((touched, found.iter().filter(|(_, holders)| matches!(holders, Holders::None { .. })).count()));
-        let (touched, found) = values(&contents);
+        let (touched, found) = values(&self.tags);
+        black_box((touched, found.iter().filter(|(_, state)| state.marks.is_some()).count()));
+        let (touched, found) = values(&self.contents);
         let held: Vec<_> = found.iter().filter_map(|(_, content)| content.manifest.as_ref()).collect();
         let parents = found.iter().filter_map(|(_, content)| match &content.parents {
             Parents::Many(parents) => Some(Arc::strong_count(parents)),
@@ -44,31 +86,6 @@ impl State {
         });
         black_box((touched, parents.sum::<usize>()));
         black_box(held.iter().filter(|held| held.tags.is_empty()).count());
-    }
-
-    fn seek<'a>(
-        &'a self,
-        event: &Event,
-        repository: &'a Repository,
-        contents: &mut Vec<Sought<'a, Digest, Content>>,
-        holders: &mut Vec<Sought<'a, Digest, Holders>>,
-    ) {
-        let mut content = |digest| contents.push(Sought::new(&repository.contents, digest));
-        let mut holder = |digest| holders.push(Sought::new(&self.holders, digest));
-        match event {
-            Event::BlobLinked { digest, .. } | Event::ManifestDeleted { digest, .. } => {
-                content(digest);
-                holder(digest);
-            }
-            Event::ManifestPushed { digest, references, .. } => {
-                content(digest);
-                holder(digest);
-                references.iter().for_each(content);
-            }
-            Event::TagMoved { from, .. } => from.iter().for_each(content),
-            Event::TagsDeleted { tags, .. } => tags.iter().for_each(|ended| content(&ended.was)),
-            _ => {}
-        }
     }
 }
 

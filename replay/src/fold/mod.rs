@@ -20,6 +20,7 @@ pub mod snapshot;
 mod state;
 mod table;
 mod tag;
+mod tags;
 mod token;
 mod unreferenced;
 

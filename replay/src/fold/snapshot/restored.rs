@@ -15,8 +15,9 @@ use crate::fold::manifest::Manifest;
 use crate::fold::policy::{Policy, PolicyStatus};
 use crate::fold::repository::Repository;
 use crate::fold::state::{Moment, State};
-use crate::fold::table::Table;
+use crate::fold::table::{Keeping, Table};
 use crate::fold::tag::{Marks, TagSet, TagState};
+use crate::fold::tags::Tags;
 use crate::fold::token::Token;
 use crate::pattern::Selector;
 
@@ -130,7 +131,9 @@ impl Restored {
         ascending(&blobs, |(digest, _)| digest, "blobs")?;
         ascending(&manifests, |manifest| &manifest.digest, "manifests")?;
         ascending(&tags, |tag| &tag.tag, "tags")?;
-        let mut repository = Repository::new(name.clone(), &self.state.keeping);
+        // The tags are in order here, and soon have to be.
+        let tags_kept = Tags::kept(&Keeping::Shared);
+        let mut repository = Repository { tags: tags_kept, ..Repository::new(name.clone(), &self.state.keeping) };
         repository.contents = Table::alone(blobs.len() + manifests.len());
         for (digest, size) in &blobs {
             // Where the list below forgets one, it is never taken for old.

@@ -95,8 +95,30 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
     where
         K: Borrow<Q>,
     {
+        self.entry(key).map(|(_, value)| value)
+    }
+
+    /// An entry, with the key that the table has.
+    pub(super) fn entry<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<(&K, &V)>
+    where
+        K: Borrow<Q>,
+    {
         let place = self.place(self.hashing.hash_one(key), key)?;
-        self.entries.get(place).map(|(_, value)| value)
+        self.entries.get(place).map(|(key, value)| (key, value))
+    }
+
+    /// Sets the value of a key.
+    pub(super) fn insert(&mut self, key: K, value: V) {
+        let hash = self.hashing.hash_one(&key);
+        match self.place(hash, &key).and_then(|place| self.entries.get_mut(place)) {
+            Some((_, standing)) => *standing = value,
+            None => self.add(hash, key, value),
+        }
+    }
+
+    fn add(&mut self, hash: u64, key: K, value: V) {
+        self.index.add(hash, self.entries.len());
+        self.entries.push((key, value));
     }
 
     pub(super) fn get_mut<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
@@ -116,8 +138,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
         }
         let mut value = make();
         let changed = change(&mut value);
-        self.index.add(hash, self.entries.len());
-        self.entries.push((key.clone(), value));
+        self.add(hash, key.clone(), value);
         changed
     }
 

@@ -315,7 +315,7 @@ fn a_known_record_is_one_that_the_log_holds_at_or_below_its_anchor() {
         ];
         others.iter().for_each(|other| assert!(!log.holds(other), "{other}"));
         let mut seen = Vec::new();
-        let verified = log.verify_after(*known, &mut |record| {
+        let verified = log.verify_after(*known, &mut |record: &Record| {
             seen.push(record.seq);
             Ok(())
         });
