@@ -54,14 +54,17 @@ impl Index {
 
     /// The place of an entry that may have this hash.
     pub(super) fn likely(&self, hash: u64) -> Option<usize> {
-        self.find(hash, |_| true)
+        self.find(hash, |place| place < VACANT.place as usize)
     }
 
     /// The place of the entry of a hash that is the right one.
     pub(super) fn find(&self, hash: u64, is_right: impl Fn(usize) -> bool) -> Option<usize> {
-        let bucket = self.buckets.get(bucket_of(lower(hash), self.buckets.len())?)?;
-        let places = bucket.places(lower(hash));
-        places.filter_map(|place| usize::try_from(place).ok()).find(|place| is_right(*place))
+        let hash = lower(hash);
+        let bucket = self.buckets.get(bucket_of(hash, self.buckets.len())?)?;
+        let of_hash = |slot: &&Slot| slot.hash == hash && is_right(slot.place as usize);
+        // Most find nothing, and few buckets have more.
+        let found = bucket.near.iter().find(of_hash).or_else(|| bucket.far.iter().find(of_hash));
+        found.map(|slot| slot.place as usize)
     }
 
     /// Adds the entry at a place.
@@ -104,12 +107,18 @@ impl Index {
 
     /// Adds a bucket, and moves there what belongs there: part of what one other bucket holds.
     fn grow(&mut self) {
-        let (added, buckets) = (self.buckets.len(), self.buckets.len() + 1);
+        let added = self.buckets.len();
         let mut bucket = Bucket::default();
         if let Some(split) = self.buckets.get_mut(split_into(added)) {
-            for slot in std::mem::take(split).slots() {
-                let stays = bucket_of(slot.hash, buckets) != Some(added);
-                if stays { &mut *split } else { &mut bucket }.add(slot);
+            // One more bit of the hashes counts now.
+            let bit = added.checked_ilog2().map_or(0, |bits| 1 << bits);
+            for (slot, free) in split.near.iter_mut().zip(&mut bucket.near) {
+                if slot.hash & bit != 0 {
+                    std::mem::swap(slot, free);
+                }
+            }
+            for slot in std::mem::take(&mut split.far) {
+                if slot.hash & bit == 0 { &mut *split } else { &mut bucket }.add(slot);
             }
         }
         self.buckets.push(bucket);
@@ -134,14 +143,9 @@ impl Bucket {
         self.near.iter().chain(&self.far).copied().filter(|slot| slot.place != VACANT.place)
     }
 
-    /// The places of the entries of a hash.
-    fn places(&self, hash: u32) -> impl Iterator<Item = u32> {
-        let likely = self.near.iter().chain(&self.far).filter(move |slot| slot.hash == hash);
-        likely.map(|slot| slot.place)
-    }
-
     fn add(&mut self, added: Slot) {
-        match self.near.iter_mut().chain(&mut self.far).find(|slot| slot.place == VACANT.place) {
+        let is_vacant = |slot: &&mut Slot| slot.place == VACANT.place;
+        match self.near.iter_mut().find(is_vacant).or_else(|| self.far.iter_mut().find(is_vacant)) {
             Some(slot) => *slot = added,
             None => self.far = self.far.iter().copied().chain([added]).collect(),
         }

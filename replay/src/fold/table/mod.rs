@@ -156,6 +156,28 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
         Some(value)
     }
 
+    /// Where the entry of a key is, which is often where the one before it was: asked there first, the key is not hashed. It is
+    /// there until an entry is removed.
+    pub(super) fn place_near<Q: Eq + Hash + ?Sized>(&self, key: &Q, near: usize) -> Option<usize>
+    where
+        K: Borrow<Q>,
+    {
+        match self.entries.get(near) {
+            Some((other, _)) if other.borrow() == key => Some(near),
+            _ => self.place(self.hashing.hash_one(key), key),
+        }
+    }
+
+    /// The value at a place.
+    pub(super) fn at(&self, place: usize) -> Option<&V> {
+        self.entries.get(place).map(|(_, value)| value)
+    }
+
+    /// The value at a place, to be changed.
+    pub(super) fn at_mut(&mut self, place: usize) -> Option<&mut V> {
+        self.entries.get_mut(place).map(|(_, value)| value)
+    }
+
     /// Where the entry of a key is.
     fn place<Q: Eq + ?Sized>(&self, hash: u64, key: &Q) -> Option<usize>
     where

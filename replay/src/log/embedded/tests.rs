@@ -340,11 +340,11 @@ fn what_is_behind_a_known_record_is_verified_and_what_is_torn_there_is_cut_off()
         next
     };
     let log = reopened(directory.path());
-    let verified = log.verify_after(head, &mut |_| Ok(())).unwrap();
+    let verified = log.verify_after(head, &mut |_: &Record| Ok(())).unwrap();
     let opened = log.accept(&verified).unwrap();
     assert_eq!((opened.cut_off, opened.log.head()), (1, head));
     drop(opened);
     drop(Anchor::create(&layout.anchor(), torn.head()).unwrap());
-    let refused = reopened(directory.path()).verify_after(head, &mut |_| Ok(()));
+    let refused = reopened(directory.path()).verify_after(head, &mut |_: &Record| Ok(()));
     assert!(matches!(refused, Err(OpenError::BelowAnchor { .. })));
 }
