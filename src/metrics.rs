@@ -8,7 +8,7 @@ use prometheus::{
 };
 use tagstone_schema::Head;
 
-use crate::registry::{Progress, RefusalReason, Report};
+use crate::registry::{Collection, Progress, PurgePlan, RefusalReason, Report, Way};
 
 /// The metrics of a server.
 pub struct Metrics {
@@ -28,6 +28,10 @@ pub struct Metrics {
     prune_runs: IntCounter,
     pruned: IntCounter,
     prune_skipped: IntCounter,
+    purges: IntCounter,
+    collections: IntCounter,
+    removed: IntCounter,
+    removed_bytes: IntCounter,
     /// By the places in [`RefusalReason::ALL`].
     refusals: [IntCounter; 3],
 }
@@ -95,6 +99,13 @@ impl Metrics {
                 "tagstone_prune_skipped_tags_total",
                 "Tags that runs of prune policies have selected and not deleted, such as immutable ones.",
             )?,
+            purges: counter("tagstone_purges_total", "Purges; dry ones do not count.")?,
+            collections: counter("tagstone_collections_total", "Collections that ended; dry ones do not count.")?,
+            removed: counter(
+                "tagstone_removed_contents_total",
+                "Blobs and manifests whose bytes were removed, by purges and collections.",
+            )?,
+            removed_bytes: counter("tagstone_removed_bytes_total", "Their bytes.")?,
             refusals: RefusalReason::ALL.map(|reason| refusals.with_label_values(&[reason.code()])),
             registry,
         };
@@ -142,6 +153,22 @@ impl Metrics {
         self.prune_runs.inc();
         self.pruned.inc_by(report.deleted.count);
         self.prune_skipped.inc_by(report.skipped.count);
+    }
+
+    /// Something was purged.
+    pub fn purge(&self, plan: &PurgePlan) {
+        self.purges.inc();
+        self.removed.inc_by(plan.digests().count() as u64);
+        self.removed_bytes.inc_by(plan.bytes());
+    }
+
+    /// A collection has ended.
+    pub fn collection(&self, collection: &Collection) {
+        if collection.way == Way::Delete {
+            self.collections.inc();
+            self.removed.inc_by(collection.removed.count);
+            self.removed_bytes.inc_by(collection.bytes_freed);
+        }
     }
 
     /// All metrics as text.

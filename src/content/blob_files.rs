@@ -14,7 +14,7 @@ use super::remove_if_there;
 /// The files of large blobs.
 #[derive(Clone, Debug)]
 pub struct BlobFiles {
-    layout: Layout,
+    pub(super) layout: Layout,
 }
 
 impl BlobFiles {
@@ -128,7 +128,7 @@ mod tests {
             assert!(blobs.contains(digest));
             let (mut held, _) = blobs.open_blob(digest).unwrap().unwrap();
             for _ in 0..2 {
-                blobs.erase(&digests).unwrap();
+                blobs.erase(std::slice::from_ref(digest)).unwrap();
                 assert!(blobs.open_blob(digest).unwrap().is_none());
             }
             assert_eq!(io::read_to_string(&mut held).unwrap(), "", "nobody reads it any more");

@@ -7,6 +7,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use tagstone_replay::content::Layout;
@@ -19,6 +20,7 @@ pub mod blob_files;
 pub mod claim;
 mod compaction;
 mod erasure;
+mod inventory;
 pub mod manifest_cache;
 pub mod segments;
 pub mod session;
@@ -44,6 +46,17 @@ pub struct ContentStore {
     pub uploads: Uploads,
     /// Manifests that were read lately.
     pub manifests: ManifestCache,
+}
+
+/// Content that lies on the disk.
+#[derive(Clone, Debug)]
+pub struct Lying {
+    /// Its digest.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// When it was written, where the file tells.
+    pub written: Option<SystemTime>,
 }
 
 /// Content that was found. Dropping it closes its file; a file that is removed meanwhile can still be read to its end.

@@ -23,7 +23,7 @@ pub(super) async fn get(exchange: &Exchange<'_>, name: &str, digest: &str) -> An
     let asked = Asked::of(exchange, name).await?;
     let digest: Digest = digest.parse()?;
     let size = linked(&*asked.state(exchange, || Question::Digest(digest.clone())).await?, &asked, &digest)?;
-    promise(exchange, &asked, &digest)?;
+    promise(exchange, &asked, &digest).await?;
     let text = digest.to_string();
     let mut response = HttpResponse::Ok();
     response.insert_header((CONTENT_DIGEST, header_value(&text)));
@@ -76,7 +76,7 @@ fn send(
 
 /// A blob that no manifest names is kept from collection for a while by the client being told of it: it may be about to push one
 /// that does.
-fn promise(exchange: &Exchange<'_>, asked: &Asked<'_>, digest: &Digest) -> Result<(), Refusal> {
+async fn promise(exchange: &Exchange<'_>, asked: &Asked<'_>, digest: &Digest) -> Result<(), Refusal> {
     let holds = |what: fn(&Repository, &Digest) -> bool| {
         let snapshot = exchange.site.published.load();
         snapshot.state.repository(asked.name.as_str()).is_some_and(|repository| what(repository, digest))
@@ -85,8 +85,8 @@ fn promise(exchange: &Exchange<'_>, asked: &Asked<'_>, digest: &Digest) -> Resul
         return Ok(());
     }
     // Looked at once more behind the promise: it may have gone in between.
-    let is_told = exchange.tell(&asked.name, digest, How::Found);
-    if is_told && holds(|repository, digest| repository.blob(digest).is_some()) {
+    exchange.tell(&asked.name, digest, How::Found).await;
+    if holds(|repository, digest| repository.blob(digest).is_some()) {
         return Ok(());
     }
     Err(Rejection::BlobUnknown { repository: asked.name.clone(), digest: digest.clone() }.into())

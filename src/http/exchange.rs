@@ -71,10 +71,10 @@ impl Exchange<'_> {
         Submission::new(self.actor(), self.origin(), command)
     }
 
-    /// Notes that the client is told that a repository has content. False where it must not be told so: the content is being removed
-    /// at this moment.
-    pub(super) fn tell(&self, repository: &RepositoryName, digest: &Digest, how: How) -> bool {
-        self.site.promises.tell(digest, Told { repository: repository.clone(), at: self.now(), how })
+    /// Notes that the client is told that a repository has content. Whether it has is to be asked behind that: it may be removed at
+    /// this moment, which is waited for.
+    pub(super) async fn tell(&self, repository: &RepositoryName, digest: &Digest, how: How) {
+        self.site.promises.tell(digest, Told { repository: repository.clone(), at: self.now(), how, times: 1 }).await;
     }
 
     /// A command with bytes that are stored already, or travel with it; they are not removed before it is committed. What it

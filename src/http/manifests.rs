@@ -16,7 +16,7 @@ use super::error::{Code, Refusal};
 use super::exchange::{Answer, CONTENT_DIGEST, Exchange};
 use super::file_body::{MemoryBody, NoBody};
 use super::site::Site;
-use crate::registry::Rejection;
+use crate::registry::{How, Rejection};
 
 /// Whether the tag can be moved or deleted.
 const TAG_IMMUTABLE: HeaderName = HeaderName::from_static("tagstone-tag-immutable");
@@ -66,6 +66,7 @@ struct FoundTag {
 pub(super) async fn get(exchange: &Exchange<'_>, name: &str, reference: &str) -> Answer {
     let asked = Asked::of(exchange, name).await?;
     let found = find(&*asked.state(exchange, || question(reference)).await?, &asked, reference)?;
+    promise(exchange, &asked, &found).await?;
     let digest = found.digest.to_string();
     let mut response = HttpResponse::Ok();
     response.insert_header((CONTENT_DIGEST, header_value(&digest)));
@@ -94,6 +95,25 @@ pub(super) async fn get(exchange: &Exchange<'_>, name: &str, reference: &str) ->
     };
     site.metrics.bytes_sent(bytes.len() as u64);
     Ok(whole(exchange, &mut response, bytes))
+}
+
+/// A manifest that nothing holds is kept from collection for a while by the client being told of it: it may be about to push an
+/// index that does.
+async fn promise(exchange: &Exchange<'_>, asked: &Asked<'_>, found: &Found) -> Result<(), Refusal> {
+    let holds = |what: fn(&Repository, &Digest) -> bool| {
+        let snapshot = exchange.site.published.load();
+        snapshot.state.repository(asked.name.as_str()).is_some_and(|repository| what(repository, &found.digest))
+    };
+    let is_idle = |repository: &Repository, digest: &Digest| repository.idle_since(digest).is_some();
+    if found.tag.is_some() || asked.past.is_some() || !holds(is_idle) {
+        return Ok(());
+    }
+    // Looked at once more behind the promise: it may have gone in between.
+    exchange.tell(&asked.name, &found.digest, How::Found).await;
+    if holds(|repository, digest| repository.manifest(digest).is_some()) {
+        return Ok(());
+    }
+    Err(Rejection::ManifestUnknown { repository: asked.name.clone(), digest: found.digest.clone() }.into())
 }
 
 /// An answer from memory. A long one keeps its connection busy for as long as the client reads on.

@@ -11,7 +11,7 @@ use crate::access::Gate;
 use crate::content::ContentStore;
 use crate::history::History;
 use crate::metrics::Metrics;
-use crate::registry::{Clock, Promises, Pruner, Published, Remover, Sparse, WriterHandle};
+use crate::registry::{Clock, Collector, Promises, Pruner, Published, Removal, Remover, Sparse, WriterHandle};
 
 /// Bounds on requests; all of them are settings.
 #[derive(Clone, Debug)]
@@ -58,10 +58,8 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// What runs prune policies.
     pub pruner: Arc<Pruner>,
-    /// What clients are told that they have.
-    pub promises: Arc<Promises>,
     /// What removes bytes.
-    pub remover: Arc<Remover>,
+    pub removal: Removal,
 }
 
 /// A registry as its requests see it.
@@ -78,6 +76,7 @@ pub struct Site {
     pub(super) pruner: Arc<Pruner>,
     pub(super) promises: Arc<Promises>,
     pub(super) remover: Arc<Remover>,
+    pub(super) collector: Arc<Collector>,
     pub(super) limits: Limits,
     pub(super) sparse: Sparse,
     pub(super) fingerprints: Fingerprints,
@@ -89,20 +88,9 @@ pub struct Site {
 impl Site {
     /// A site over an opened registry.
     pub fn new(parts: Parts, limits: Limits, sparse: Sparse) -> Self {
-        let Parts {
-            gate,
-            proxies,
-            published,
-            clock,
-            writer,
-            content,
-            history,
-            records,
-            metrics,
-            pruner,
-            promises,
-            remover,
-        } = parts;
+        let Parts { gate, proxies, published, clock, writer, content, history, records, metrics, pruner, removal } =
+            parts;
+        let Removal { promises, remover, collector } = removal;
         let streams = OpenStreams::new(limits.event_streams);
         let (fingerprints, questions) = (Fingerprints::default(), LongQuestions::default());
         Self {
@@ -118,6 +106,7 @@ impl Site {
             pruner,
             promises,
             remover,
+            collector,
             limits,
             sparse,
             fingerprints,

@@ -64,9 +64,7 @@ async fn mount(
     if !blocking(move || Ok::<_, std::io::Error>(content.contains(&wanted))).await? {
         return Ok(false);
     }
-    if !exchange.tell(repository, digest, How::Stored) {
-        return Ok(false);
-    }
+    exchange.tell(repository, digest, How::Stored).await;
     let command = Command::MountBlob { repository: repository.clone(), digest: digest.clone(), from };
     match exchange.site.writer.submit(exchange.submission(command)).await {
         Ok(_) => Ok(true),
@@ -172,7 +170,7 @@ async fn small_blob(exchange: &Exchange<'_>, payload: Payload, repository: &Repo
     let size = bytes.len() as u64;
     let command = Command::LinkBlob { repository: repository.clone(), digest: digest.clone(), size };
     let mut submission = exchange.storing(command, digest).await;
-    exchange.tell(repository, digest, How::Stored);
+    exchange.tell(repository, digest, How::Stored).await;
     submission.contents.push((digest.clone(), bytes));
     exchange.site.writer.submit(submission).await?;
     Ok(created(repository, digest))
@@ -182,7 +180,7 @@ async fn small_blob(exchange: &Exchange<'_>, payload: Payload, repository: &Repo
 async fn close(exchange: &Exchange<'_>, claim: Claim, repository: &RepositoryName, digest: &Digest) -> Answer {
     // From before the file gets its name until the record is durable.
     let reservation = exchange.site.promises.reserve(digest).await;
-    exchange.tell(repository, digest, How::Stored);
+    exchange.tell(repository, digest, How::Stored).await;
     let expected = digest.clone();
     let finished = tokio::task::spawn_blocking(move || claim.finish(&expected)).await;
     let finished = finished.map_err(|error| FinishError::Io(std::io::Error::other(error))).flatten()?;

@@ -29,7 +29,8 @@ pub use read_only::{LogDamage, ReadOnly, Writing};
 pub use refusals::{Attempt, Place, Recalled, RefusalReason, Refusals, RefusedEntry, RefusedList, Tally};
 pub use rejection::{Act, Immutable, Protected, Rejection, SpentName};
 pub use removal::{
-    Doom, GoneManifest, How, Keeper, Kept, Promises, PurgeOrder, PurgePlan, PurgeRequest, Purged, RemovalError,
-    Remover, Reservation, StoredBytes, Told, WhyKept,
+    CollectError, CollectOrder, CollectParts, CollectRules, Collection, Collector, Doom, GoneManifest, How, Keeper,
+    Kept, PastRemovals, Promises, PurgeOrder, PurgePlan, PurgeRequest, Purged, Removal, RemovalError, Remover,
+    Reservation, Running, StoredBytes, StoredContent, Told, WhyKept,
 };
 pub use writer::{BatchBytes, Committed, Progress, WriteError, Writer, WriterHandle, WriterSettings};

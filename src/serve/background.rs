@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tagstone_schema::{Actor, Id, Origin, Timestamp};
 
@@ -14,7 +14,10 @@ use super::verification::Verifying;
 use crate::content::ContentStore;
 use crate::metrics::Metrics;
 use crate::random_id::random_id;
-use crate::registry::{Clock, Order, Pruner, Published, Report, RunError, Stop, Way, WriteError, WriterHandle};
+use crate::registry::{
+    Clock, CollectError, CollectOrder, Collector, Order, Pruner, Published, Report, RunError, Stop, Way, WriteError,
+    WriterHandle,
+};
 
 /// The writer, and what is done now and then.
 pub(super) struct Background {
@@ -22,8 +25,8 @@ pub(super) struct Background {
     /// Keeps the history.
     pub(super) following: JoinHandle<()>,
     pub(super) periodic: Vec<Periodic>,
-    /// Ends prune runs, also those that were asked for by requests.
-    pub(super) pruning: Stop,
+    /// End prune runs and collections, also those that were asked for by requests.
+    pub(super) stops: [Stop; 2],
     /// Verifies what the start did not look at, if it did not look at something.
     pub(super) verifying: Option<Verifying>,
     /// Writes the last snapshot, of what is published last.
@@ -33,7 +36,7 @@ pub(super) struct Background {
 impl Background {
     /// Ends what is done now and then, and waits for the writer, which ends when nobody holds a handle any more.
     pub(super) fn end(self) {
-        self.pruning.ask();
+        self.stops.iter().for_each(Stop::ask);
         if let Some(verifying) = self.verifying {
             verifying.end();
         }
@@ -150,6 +153,52 @@ fn prune_by(pruner: &Pruner, metrics: &Metrics, policy: Id) -> Result<(), ()> {
         Err(error) => tracing::info!(%policy, %run, deleted, %error, "a prune run was given up"),
     }
     Ok(())
+}
+
+/// How long after a start it is tried again to finish removals, where history cannot be asked yet.
+const FINISH_PAUSE: Duration = Duration::from_secs(1);
+
+/// Finishes the removals that a process before has begun, then removes now and then what nothing refers to.
+pub(super) fn collect(collector: Arc<Collector>, metrics: Arc<Metrics>, interval: Duration) -> io::Result<Periodic> {
+    let (mut is_finished, mut due) = (false, Instant::now() + interval);
+    Periodic::spawn("collect", FINISH_PAUSE.min(interval), move || {
+        if !is_finished {
+            is_finished = collector.finish_removals().unwrap_or_else(|error| {
+                tracing::error!(%error, "removals that were begun by an earlier process cannot be finished");
+                // A collection tries it again.
+                true
+            });
+        }
+        if Instant::now() >= due {
+            due = Instant::now() + interval;
+            collect_now(&collector, &metrics);
+        }
+    })
+}
+
+fn collect_now(collector: &Collector, metrics: &Metrics) {
+    match collector.run(&CollectOrder::of_the_registry()) {
+        Ok(collection) => {
+            metrics.collection(&collection);
+            let (removed, bytes) = (collection.removed.count, collection.bytes_freed);
+            match removed + collection.manifests_deleted {
+                0 => tracing::debug!(considered = collection.considered, "a collection found nothing to remove"),
+                _ => tracing::info!(
+                    considered = collection.considered,
+                    removed,
+                    bytes,
+                    manifests_deleted = collection.manifests_deleted,
+                    seq = collection.seq,
+                    "removed what nothing refers to"
+                ),
+            }
+        }
+        // Somebody has asked for one at this moment, or the registry stops.
+        Err(error @ (CollectError::UnderWay { .. } | CollectError::Write(WriteError::Stopped))) => {
+            tracing::debug!(%error, "no collection");
+        }
+        Err(error) => tracing::error!(%error, "a collection broke off"),
+    }
 }
 
 /// Removes abandoned uploads.

@@ -5,32 +5,32 @@ mod checkpoint;
 mod guards;
 mod presence;
 mod start;
+mod stored;
 mod verification;
 
 use std::io;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tagstone_replay::content::Layout;
 use tagstone_replay::log::OpenError;
 use tagstone_replay::log::directory::{DirectoryLock, LockError, create_directory};
-use tagstone_schema::Digest;
 
 use crate::content::ContentStore;
-use crate::history::Follower;
+use crate::history::{Follower, History};
 use crate::http::{self, Limits, Listening, Parts, ServerError, Site, TrustedProxies};
 use crate::metrics::{Metrics, WriterMetrics};
 use crate::registry::{
-    BatchBytes, Clock, LogDamage, Progress, Promises, Pruner, Published, ReadOnly, Remover, Sparse, StoredBytes,
+    Clock, CollectParts, CollectRules, LogDamage, Progress, Promises, Pruner, Published, ReadOnly, Removal, Sparse,
     SystemClock, Writer, WriterHandle, WriterSettings, Writing,
 };
-use crate::settings::Settings;
+use crate::settings::{Collect, Settings};
 use crate::tls::{Certificates, TlsError};
 
 use background::Background;
 use checkpoint::Checkpoints;
 pub use guards::{GuardError, Guards};
 pub use start::Opened;
+pub use stored::ContentBytes;
 use verification::Verifying;
 
 /// Why a registry did not start, or ended.
@@ -110,32 +110,24 @@ fn recover(layout: &Layout, settings: &Settings, guards: &Guards) -> Result<(Sit
         0 => None,
         _ => Some(Verifying::begin(records.clone(), known, move |damage| damaged.found(Arc::new(damage)))?),
     };
-    let periodic = vec![
+    let mut periodic = vec![
         background::write_snapshots(checkpoints.clone(), published.clone())?,
         background::expire_uploads(content.clone(), settings.uploads.lifetime)?,
         background::wake_writer(published.clone(), clock.clone(), handle.clone())?,
         background::prune(pruner.clone(), metrics.clone(), settings.prune.interval)?,
         background::watch_access(guards.clone())?,
     ];
-    let promises = Promises::begin(clock.now());
-    let remover = remover(settings, &published, &clock, &handle, &content, &promises);
+    let removal = removal(settings, &published, &clock, &handle, &content, &history);
+    let collecting = removal.collector.stop();
+    periodic.push(background::collect(removal.collector.clone(), metrics.clone(), settings.collect.interval)?);
     let checkpoints = (checkpoints, published.clone());
     let (gate, proxies) = (guards.gate.clone(), TrustedProxies::new(&settings.http.trusted_proxies));
-    let parts = Parts {
-        gate,
-        proxies,
-        published,
-        clock,
-        writer: handle,
-        content,
-        history,
-        records,
-        metrics,
-        pruner,
-        promises,
-        remover,
-    };
-    Ok((site(settings, parts), Background { writing, following, periodic, pruning, verifying, checkpoints }))
+    let parts =
+        Parts { gate, proxies, published, clock, writer: handle, content, history, records, metrics, pruner, removal };
+    Ok((
+        site(settings, parts),
+        Background { writing, following, periodic, stops: [pruning, collecting], verifying, checkpoints },
+    ))
 }
 
 /// What is done when the log turns out to be damaged: nothing is written on it any more.
@@ -153,33 +145,25 @@ impl Damaged {
     }
 }
 
-/// The content store, as the writer uses it.
-pub struct ContentBytes(pub Arc<ContentStore>);
-
-impl BatchBytes for ContentBytes {
-    fn store(&mut self, contents: &[(Digest, Bytes)], renamed: &[Digest]) -> io::Result<()> {
-        self.0.segments.append(contents)?;
-        self.0.blobs.sync_directories(renamed)
-    }
-}
-
-impl StoredBytes for ContentStore {
-    fn erase(&self, digests: &[Digest]) -> io::Result<()> {
-        Self::erase(self, digests)
-    }
-}
-
-/// What removes bytes on demand.
-pub fn remover(
+/// What removes bytes from a registry.
+pub fn removal(
     settings: &Settings,
     published: &Published,
     clock: &Arc<dyn Clock>,
     writer: &WriterHandle,
     content: &Arc<ContentStore>,
-    promises: &Arc<Promises>,
-) -> Arc<Remover> {
-    let (bytes, grace) = (content.clone(), settings.collect.grace);
-    Arc::new(Remover::new(published.clone(), clock.clone(), writer.clone(), bytes, promises.clone(), grace))
+    history: &History,
+) -> Removal {
+    let parts = CollectParts {
+        published: published.clone(),
+        clock: clock.clone(),
+        writer: writer.clone(),
+        bytes: content.clone(),
+        promises: Promises::begin(clock.now()),
+        past: Arc::new(history.clone()),
+    };
+    let Collect { grace, untagged, .. } = settings.collect;
+    Removal::new(parts, CollectRules { grace, untagged })
 }
 
 /// A site with the limits of the settings.

@@ -53,6 +53,6 @@ impl Form for Untagged {
 
     fn takes(&self) -> String {
         let most = duration::write(Duration::from_secs(Self::MOST));
-        format!("\"keep\" or a duration in ms, s, m, h or d, 0s to {most}")
+        format!("`keep` or a duration in ms, s, m, h or d, 0s to {most}")
     }
 }

@@ -3,12 +3,16 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../../replay/tests/replay/document.rs"]
+mod document;
+
 mod as_of;
 mod cosign;
 mod crane;
 mod debian;
 mod helm;
 mod immutability;
+mod leak;
 mod logins;
 mod oras;
 mod podman;

@@ -43,6 +43,8 @@ const PATHS: &[&str] = &[
     "/api/v1/repository/{repository}",
     "/api/v1/repository/{repository}/logs",
     "/api/v1/organization/{namespace}/logs",
+    "/api/v1/collect",
+    "/api/v1/repository/{repository}/purge",
     "/api/v1/events",
     "/api/v1/events/stream",
     "/api/v1/refusals",

@@ -18,6 +18,8 @@ mod samples;
 mod access_filters;
 mod access_logins;
 mod access_matrix;
+mod api_collection;
+mod api_collection_races;
 mod api_document;
 mod api_errors;
 mod api_event_catch_up;

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -19,18 +19,22 @@ use tagstone::history::Follower;
 use tagstone::http::{self, Parts, ROUTE_LABELS, TrustedProxies};
 use tagstone::metrics::{Metrics, WriterMetrics};
 use tagstone::registry::{
-    Clock, Command, Committed, Promises, Pruner, Published, Submission, SystemClock, WriteError, Writer, WriterHandle,
+    Clock, Collector, Command, Committed, Pruner, Published, Submission, WriteError, Writer, WriterHandle,
 };
 use tagstone::serve::{self, ContentBytes, Guards, Opened};
 use tagstone::settings::{Settings, Sources};
 use tagstone_replay::content::Layout;
 use tagstone_replay::fold::{Fingerprint, State};
-use tagstone_replay::log::{AppendError, EmbeddedLog, Log, Options, RecordBytes, StoreError};
-use tagstone_schema::{Actor, EncodedRecord, Event, Head, Origin, Record, Seq, Timestamp};
+use tagstone_replay::log::{EmbeddedLog, Log, Options};
+use tagstone_schema::{Actor, Event, Origin, Record, Seq, Timestamp};
 use tempfile::TempDir;
+
+#[path = "stand_ins.rs"]
+mod stand_ins;
 
 use crate::reply::Reply;
 use crate::request::Request;
+use stand_ins::{FailingLog, MovableClock};
 
 type Answering = Pin<Box<dyn Future<Output = Result<ServiceResponse, Error>>>>;
 
@@ -49,56 +53,9 @@ pub(crate) struct Registry {
     writing: JoinHandle<Box<dyn Log>>,
     following: JoinHandle<()>,
     failing: Arc<AtomicBool>,
+    collector: Arc<Collector>,
     /// What requests say in `Authorization` that say nothing there themselves.
     authorization: RefCell<Option<String>>,
-}
-
-/// The clock of the machine, put forward by so many microseconds; or one that stands where it was set.
-struct MovableClock {
-    forward: AtomicI64,
-    set: AtomicI64,
-}
-
-/// No clock of a test is set to this.
-const NOT_SET: i64 = i64::MIN;
-
-impl Default for MovableClock {
-    fn default() -> Self {
-        Self { forward: AtomicI64::new(0), set: AtomicI64::new(NOT_SET) }
-    }
-}
-
-impl Clock for MovableClock {
-    fn now(&self) -> Timestamp {
-        match self.set.load(Ordering::SeqCst) {
-            NOT_SET => Timestamp(SystemClock.now().0 + self.forward.load(Ordering::SeqCst)),
-            set => Timestamp(set),
-        }
-    }
-}
-
-/// The log of the store, with a disk that can fail.
-struct FailingLog {
-    log: Box<dyn Log>,
-    failing: Arc<AtomicBool>,
-}
-
-impl Log for FailingLog {
-    fn head(&self) -> Head {
-        self.log.head()
-    }
-
-    fn read(&self, from: Seq) -> RecordBytes<'_> {
-        self.log.read(from)
-    }
-
-    fn append(&mut self, expected: &Head, records: &[EncodedRecord]) -> Result<(), AppendError> {
-        if self.failing.load(Ordering::SeqCst) {
-            let (doing, why) = ("appending", "the test took the disk away".to_owned());
-            return Err(StoreError { doing, why }.into());
-        }
-        self.log.append(expected, records)
-    }
 }
 
 /// Opens a log that was open before in this process: threads of sled may hold its lock for a moment after it was dropped.
@@ -144,6 +101,10 @@ impl Registry {
 
     /// A registry over a data directory.
     pub(crate) async fn open(directory: TempDir, settings: Settings) -> Self {
+        Self::open_at(directory, settings, 0).await
+    }
+
+    async fn open_at(directory: TempDir, settings: Settings, forward: i64) -> Self {
         let opened = opened(|| Opened::open(&Layout::new(directory.path()), &settings));
         let metrics = Metrics::new(&ROUTE_LABELS).unwrap();
         metrics.observe_head(opened.log.head());
@@ -153,6 +114,7 @@ impl Registry {
         let (follower, history) = Follower::new(opened.history, newer);
         let failing = Arc::new(AtomicBool::new(false));
         let clock = Arc::new(MovableClock::default());
+        clock.forward.store(forward, Ordering::SeqCst);
         let (writer, handle) = Writer::new(
             Box::new(FailingLog { log: opened.log, failing: failing.clone() }),
             Box::new(ContentBytes(content.clone())),
@@ -164,9 +126,9 @@ impl Registry {
         let writing = std::thread::spawn(move || writer.run());
         let following = std::thread::spawn(move || drop(follower.run()));
         let pruner = Arc::new(Pruner::new(published.clone(), clock.clone(), handle.clone()));
-        let promises = Promises::begin(clock.now());
         let timing: Arc<dyn Clock> = clock.clone();
-        let remover = serve::remover(&settings, &published, &timing, &handle, &content, &promises);
+        let removal = serve::removal(&settings, &published, &timing, &handle, &content, &history);
+        let collector = removal.collector.clone();
         let parts = Parts {
             gate: Guards::read(&settings, Sources::default()).unwrap().gate(),
             proxies: TrustedProxies::new(&settings.http.trusted_proxies),
@@ -178,8 +140,7 @@ impl Registry {
             records,
             metrics,
             pruner,
-            promises,
-            remover,
+            removal,
         };
         let site = Data::new(http::Entrance::from(serve::site(&settings, parts)));
         let service = actix_web::test::init_service(App::new().configure(http::configure(site))).await;
@@ -202,6 +163,7 @@ impl Registry {
             writing,
             following,
             failing,
+            collector,
             authorization,
         }
     }
@@ -210,6 +172,13 @@ impl Registry {
     pub(crate) async fn restarted(self) -> Self {
         let (directory, settings) = self.stop();
         Self::open(directory, settings).await
+    }
+
+    /// [`Registry::restarted`], with the clock as far forward as it was.
+    pub(crate) async fn restarted_at_its_time(self) -> Self {
+        let forward = self.clock.forward.load(Ordering::SeqCst);
+        let (directory, settings) = self.stop();
+        Self::open_at(directory, settings, forward).await
     }
 
     /// [`Registry::restarted`] after all small content was lost, as by a restore of the log alone.
@@ -267,8 +236,8 @@ impl Registry {
 
     /// Stops as the server does.
     pub(crate) fn stop(self) -> (TempDir, Settings) {
-        let Self { directory, settings, published, content, service, writer, writing, following, .. } = self;
-        drop((service, writer, published, content));
+        let Self { directory, settings, published, content, service, writer, writing, following, collector, .. } = self;
+        drop((service, writer, published, content, collector));
         drop(writing.join().unwrap());
         following.join().unwrap();
         (directory, settings)
@@ -297,6 +266,11 @@ impl Registry {
     /// Something that runs prune policies here.
     pub(crate) fn pruner(&self) -> Pruner {
         Pruner::new(self.published.clone(), self.clock.clone(), self.writer.clone())
+    }
+
+    /// What removes what nothing refers to.
+    pub(crate) fn collector(&self) -> Arc<Collector> {
+        self.collector.clone()
     }
 
     /// Asks the writer to end what has expired, as the server does in the background.

@@ -30,7 +30,7 @@ pub(crate) fn assert_verifies(data: &Path) {
 }
 
 /// The program stands beside the server's. Cargo builds it for the server's tests only if all of the workspace is tested.
-fn program() -> &'static Path {
+pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let program = Path::new(env!("CARGO_BIN_EXE_tagstone")).with_file_name("tagstone-replay");

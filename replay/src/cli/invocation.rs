@@ -1,7 +1,9 @@
 //! What every command is told beside its own arguments.
 
+use std::path::PathBuf;
+
 use clap::Args;
-use tagstone_replay::source::{self, Credentials, OpenSource};
+use tagstone_replay::source::{self, Asking, Credentials, OpenSource, Trust};
 
 use super::Unable;
 use super::output::Format;
@@ -18,17 +20,26 @@ pub(super) struct Invocation {
     /// Who asks a running registry; the password is taken from the environment variable TAGSTONE_PASSWORD.
     #[arg(long, global = true, value_name = "NAME")]
     user: Option<String>,
+    /// Authorities in PEM; a running registry has to show a certificate of one of them, and no other counts.
+    #[arg(long, global = true, value_name = "FILE")]
+    cacert: Option<PathBuf>,
 }
 
 impl Invocation {
     /// Opens a source that holds a whole log.
     pub(super) fn open(&self, given: &str) -> Result<OpenSource, Unable> {
-        Ok(source::open_whole(given, self.credentials(given)?.as_ref())?)
+        Ok(source::open_whole(given, &self.asking(given)?)?)
     }
 
     /// Opens a source that may be a part of a log.
     pub(super) fn open_any(&self, given: &str) -> Result<OpenSource, Unable> {
-        Ok(source::open_any(given, self.credentials(given)?.as_ref())?)
+        Ok(source::open_any(given, &self.asking(given)?)?)
+    }
+
+    fn asking(&self, given: &str) -> Result<Asking, Unable> {
+        let trust = self.cacert.as_deref().map_or(Ok(Trust::Public), Trust::only);
+        let trust = trust.map_err(|error| Unable(error.to_string()))?;
+        Ok(Asking { credentials: self.credentials(given)?, trust })
     }
 
     fn credentials(&self, given: &str) -> Result<Option<Credentials>, Unable> {

@@ -12,6 +12,7 @@ mod opened;
 mod point;
 mod registry;
 mod replay;
+mod trust;
 
 use tagstone_schema::{Head, Id, Seq};
 
@@ -24,8 +25,18 @@ pub use opened::{OpenSource, SourceError, open, open_any, open_whole};
 pub use point::{Point, PointError, PointParseError, StateAt};
 pub use registry::{RegistryError, RunningRegistry};
 pub use replay::{Concerns, Problem, Replay, Step, Witness, replay, replay_before};
+pub use trust::{Trust, TrustError};
 
 use crate::log::RecordBytes;
+
+/// How a running registry is asked.
+#[derive(Clone, Default)]
+pub struct Asking {
+    /// Who asks, beside what the URL says.
+    pub credentials: Option<Credentials>,
+    /// Whom it has to be certified by.
+    pub trust: Trust,
+}
 
 /// A place that a log is read from. Nothing that it returns was verified.
 pub trait Source {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tagstone_schema::{Head, Id, Seq};
 
-use super::{Credentials, DataDirectory, DurableEnd, ExportFile, RegistryError, RunningRegistry, Source};
+use super::{Asking, DataDirectory, DurableEnd, ExportFile, RegistryError, RunningRegistry, Source};
 use crate::content::Layout;
 use crate::export::ExportError;
 use crate::log::directory::LockError;
@@ -68,12 +68,12 @@ pub enum SourceError {
 
 /// Opens a source without credentials beside those that may stand in a URL.
 pub fn open(given: &str) -> Result<OpenSource, SourceError> {
-    open_whole(given, None)
+    open_whole(given, &Asking::default())
 }
 
 /// Opens the source that a person named on the command line: a whole log.
-pub fn open_whole(given: &str, credentials: Option<&Credentials>) -> Result<OpenSource, SourceError> {
-    let source = open_any(given, credentials)?;
+pub fn open_whole(given: &str, asking: &Asking) -> Result<OpenSource, SourceError> {
+    let source = open_any(given, asking)?;
     match source.begins_behind() {
         Head { seq: 0, .. } => Ok(source),
         before => Err(SourceError::Part(before)),
@@ -81,9 +81,9 @@ pub fn open_whole(given: &str, credentials: Option<&Credentials>) -> Result<Open
 }
 
 /// Opens a source that may also be a part of a log, in which no state can be told.
-pub fn open_any(given: &str, credentials: Option<&Credentials>) -> Result<OpenSource, SourceError> {
+pub fn open_any(given: &str, asking: &Asking) -> Result<OpenSource, SourceError> {
     if given.contains("://") {
-        return Ok(OpenSource::Registry(RunningRegistry::open(given, credentials)?));
+        return Ok(OpenSource::Registry(RunningRegistry::open(given, asking)?));
     }
     let path = Path::new(given);
     let metadata = std::fs::metadata(path).map_err(|source| SourceError::Absent { path: path.to_owned(), source })?;

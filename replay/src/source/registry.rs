@@ -12,7 +12,7 @@ use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body};
 
 use super::address::{Address, AddressError, Credentials};
-use super::{DurableEnd, Source};
+use super::{Asking, DurableEnd, Source};
 use crate::export::{ExportError, Reader};
 use crate::log::{RecordBytes, StoreError, StoredRecord};
 
@@ -90,13 +90,14 @@ struct ToldHead {
 
 impl RunningRegistry {
     /// Asks a registry for its head. Credentials in the URL give way to those that are given beside it.
-    pub fn open(url: &str, credentials: Option<&Credentials>) -> Result<Self, RegistryError> {
+    pub fn open(url: &str, asking: &Asking) -> Result<Self, RegistryError> {
         let (address, in_url) = Address::parse(url)?;
-        let authorization = credentials.or(in_url.as_ref()).map(Credentials::authorization);
+        let authorization = asking.credentials.as_ref().or(in_url.as_ref()).map(Credentials::authorization);
         let agent = Agent::config_builder()
             .user_agent(concat!("tagstone-replay/", env!("CARGO_PKG_VERSION")))
             .http_status_as_error(false)
             .max_redirects(0)
+            .tls_config(asking.trust.tls())
             .timeout_connect(Some(CONNECTING))
             .timeout_recv_response(Some(ANSWERING))
             .timeout_recv_body(Some(ANSWERING * 10))

@@ -4,6 +4,7 @@ mod command;
 mod contents;
 mod damage;
 mod directory;
+mod document;
 mod documentation;
 mod evidence;
 mod export;

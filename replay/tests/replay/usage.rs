@@ -27,6 +27,8 @@ fn wrong_usage_is_refused() {
         (&["state", "ftp://localhost:5000"], "begins with http:// or https://"),
         (&["state", "http://127.0.0.1:1"], "http://127.0.0.1:1 cannot be reached"),
         (&["state", "--user", "me", root], "needs the password in TAGSTONE_PASSWORD"),
+        (&["state", "--cacert", "/nowhere/ca.pem", root], "the authorities in /nowhere/ca.pem cannot be read"),
+        (&["state", "--cacert", "/dev/null", root], "/dev/null holds no certificate"),
     ];
     for (arguments, said) in cases {
         let run = replay(*arguments);

@@ -114,9 +114,11 @@ impl ErrorType {
             Self::PolicyNotActive => {
                 ("policy_not_active", StatusCode::CONFLICT, "The policy is a draft, which enforces nothing.")
             }
-            Self::RunUnderWay => {
-                ("run_under_way", StatusCode::CONFLICT, "A run of the policy is under way; there is one at a time.")
-            }
+            Self::RunUnderWay => (
+                "run_under_way",
+                StatusCode::CONFLICT,
+                "A run of the policy, or a collection, is under way; there is one at a time.",
+            ),
             Self::InUse => ("in_use", StatusCode::CONFLICT, "Manifests that remain still need what was to go."),
             Self::Overtaken => (
                 "overtaken",

@@ -8,6 +8,7 @@
 
 mod accept;
 mod archive;
+mod collection;
 mod erase;
 mod error;
 mod error_type;
@@ -117,6 +118,11 @@ pub(super) async fn answer(exchange: &Exchange<'_>, route: ApiRoute<'_>, payload
         ApiRoute::TagErasure { name, tag } => match *exchange.request.method() {
             Method::POST => erase::post(exchange, payload, name, tag).await,
             _ => wrong_method("POST"),
+        },
+        ApiRoute::Collection => match *exchange.request.method() {
+            Method::GET | Method::HEAD => Ok(collection::get(exchange)),
+            Method::POST => collection::post(exchange, payload).await,
+            _ => wrong_method("GET, HEAD, POST"),
         },
         ApiRoute::Purge { name } => match *exchange.request.method() {
             Method::POST => purge::post(exchange, payload, name).await,

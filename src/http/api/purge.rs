@@ -144,7 +144,9 @@ pub(super) async fn purged(
     let request = request(exchange, repository, what, because);
     let remover = exchange.site.remover.clone();
     let purging = tokio::task::spawn_blocking(move || remover.purge(&request));
-    Ok(purging.await.map_err(|error| broke_off(&error))??)
+    let (plan, seq) = purging.await.map_err(|error| broke_off(&error))??;
+    exchange.site.metrics.purge(&plan);
+    Ok((plan, seq))
 }
 
 fn request(exchange: &Exchange<'_>, repository: RepositoryName, what: Purged, because: Because) -> PurgeRequest {

@@ -13,8 +13,10 @@ use crate::registry::removal::PurgeOrder;
 pub struct Purge {
     /// What was ordered.
     pub order: PurgeOrder,
-    /// What may go.
-    pub free: BTreeSet<Digest>,
+    /// Whose bytes may go.
+    pub removable: BTreeSet<Digest>,
+    /// What stays, and what the repository may lose.
+    pub unlinkable: BTreeSet<Digest>,
     /// What has to come of it; otherwise it is worked out again.
     pub expected: Vec<Event>,
 }

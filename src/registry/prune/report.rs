@@ -40,7 +40,7 @@ pub struct Listed<T> {
 }
 
 impl<T> Listed<T> {
-    fn new(most: usize) -> Self {
+    pub(in crate::registry) fn new(most: usize) -> Self {
         Self { entries: Vec::new(), count: 0, most }
     }
 
@@ -49,7 +49,7 @@ impl<T> Listed<T> {
         self.count - self.entries.len() as u64
     }
 
-    pub(super) fn add(&mut self, entry: impl FnOnce() -> T) {
+    pub(in crate::registry) fn add(&mut self, entry: impl FnOnce() -> T) {
         self.count += 1;
         if self.entries.len() < self.most {
             self.entries.push(entry());

@@ -38,6 +38,8 @@ pub struct Told {
     pub at: Timestamp,
     /// By what.
     pub how: How,
+    /// How often, since a manifest named it.
+    pub times: u32,
 }
 
 /// How a client was told.
@@ -62,6 +64,24 @@ impl Promises {
 
     /// Reserves content that is about to be written. Waits while it is being removed.
     pub async fn reserve(self: &Arc<Self>, digest: &Digest) -> Reservation {
+        self.unless_doomed(digest, |entry| entry.writing += 1).await;
+        Reservation { promises: self.clone(), digest: digest.clone() }
+    }
+
+    /// Notes that a client is told of content. Waits while it is being removed; whether it is there is to be asked afterwards.
+    pub async fn tell(&self, digest: &Digest, told: Told) {
+        let known = |told: &Told, other: &Told| (&other.repository, other.how) == (&told.repository, told.how);
+        self.unless_doomed(digest, |entry| match entry.told.iter_mut().find(|other| known(&told, other)) {
+            Some(other) => {
+                other.at = other.at.max(told.at);
+                other.times = other.times.saturating_add(told.times);
+            }
+            None => entry.told.push(told.clone()),
+        })
+        .await;
+    }
+
+    async fn unless_doomed(&self, digest: &Digest, note: impl Fn(&mut Entry)) {
         loop {
             let removed = self.removed.notified();
             tokio::pin!(removed);
@@ -71,34 +91,23 @@ impl Promises {
                 let mut entries = self.entries();
                 let entry = entries.entry(digest.clone()).or_default();
                 if !entry.is_doomed {
-                    entry.writing += 1;
-                    return Reservation { promises: self.clone(), digest: digest.clone() };
+                    return note(entry);
                 }
             }
             removed.await;
         }
     }
 
-    /// Notes that a client is told of content; false where it must not be told so, as the content is being removed.
-    pub fn tell(&self, digest: &Digest, told: Told) -> bool {
-        let mut entries = self.entries();
-        let entry = entries.entry(digest.clone()).or_default();
-        if entry.is_doomed {
-            return false;
-        }
-        match entry.told.iter_mut().find(|known| (&known.repository, known.how) == (&told.repository, told.how)) {
-            Some(known) => known.at = known.at.max(told.at),
-            None => entry.told.push(told),
-        }
-        true
-    }
-
-    /// A manifest of the repository names these now, so what was told there is kept by it.
+    /// A manifest of the repository names these now. Who has only asked is content with that; of those who have sent something, one
+    /// is: each of the others has a manifest of its own to come.
     pub fn keep<'a>(&self, repository: &RepositoryName, digests: impl IntoIterator<Item = &'a Digest>) {
         let mut entries = self.entries();
         for digest in digests {
             if let Some(entry) = entries.get_mut(digest) {
-                entry.told.retain(|told| told.repository != *repository);
+                for told in entry.told.iter_mut().filter(|told| told.repository == *repository) {
+                    told.times = if told.how == How::Stored { told.times.saturating_sub(1) } else { 0 };
+                }
+                entry.told.retain(|told| told.times > 0);
                 forget_empty(&mut entries, digest);
             }
         }

@@ -11,7 +11,7 @@ fn digest(n: u8) -> Digest {
 }
 
 fn told(repository: &str, at: i64, how: How) -> Told {
-    Told { repository: repository.parse().unwrap(), at: Timestamp(at), how }
+    Told { repository: repository.parse().unwrap(), at: Timestamp(at), how, times: 1 }
 }
 
 fn doomed(promises: &Arc<Promises>, numbers: &[u8], is_heeded: impl Fn(&Told) -> bool) -> (Doom, Vec<u8>) {
@@ -42,12 +42,16 @@ fn what_is_written_is_not_removed_and_what_is_removed_not_written() {
     assert_eq!(taken, [1, 2]);
     assert!(doomed(&promises, &[1], |_| true).1.is_empty(), "only one removes");
     assert!(!promises.is_free(&digest(1), |_| true));
-    let mut waiting = pin!(promises.reserve(&digest(1)));
+    let one = digest(1);
+    let mut waiting = pin!(promises.reserve(&one));
     let mut context = Context::from_waker(Waker::noop());
     assert!(waiting.as_mut().poll(&mut context).is_pending());
-    assert!(!promises.tell(&digest(1), told("a", 1, How::Found)));
+    let mut telling = pin!(promises.tell(&one, told("a", 1, How::Found)));
+    assert!(telling.as_mut().poll(&mut context).is_pending());
     drop(doom);
     assert!(waiting.as_mut().poll(&mut context).is_ready());
+    assert!(telling.as_mut().poll(&mut context).is_ready());
+    promises.forget_before(Timestamp(2));
     assert!(promises.entries().is_empty(), "nothing is left of what is over");
 }
 
@@ -55,11 +59,12 @@ fn what_is_written_is_not_removed_and_what_is_removed_not_written() {
 fn what_was_told_is_heeded_as_long_as_it_has_to_be() {
     let promises = Promises::begin(Timestamp(0));
     let b: RepositoryName = "b".parse().unwrap();
-    assert!(promises.tell(&digest(1), told("a", 10, How::Found)));
-    assert!(promises.tell(&digest(1), told("b", 20, How::Stored)));
+    now(promises.tell(&digest(1), told("a", 10, How::Found))).unwrap();
+    now(promises.tell(&digest(1), told("b", 20, How::Stored))).unwrap();
     // The clock may go backwards; what was told later stays so.
-    assert!(promises.tell(&digest(1), told("b", 15, How::Stored)));
-    let cases: [(&str, fn(&Told) -> bool, bool); 4] = [
+    now(promises.tell(&digest(1), told("b", 15, How::Stored))).unwrap();
+    type Heeded = fn(&Told) -> bool;
+    let cases: [(&str, Heeded, bool); 4] = [
         ("anything since 5", |told| told.at > Timestamp(5), false),
         ("anything since 20", |told| told.at > Timestamp(20), true),
         ("stored since 15", |told| told.at > Timestamp(15) && told.how == How::Stored, false),
@@ -70,6 +75,8 @@ fn what_was_told_is_heeded_as_long_as_it_has_to_be() {
         assert_eq!(doomed(&promises, &[1], is_heeded).1.len(), usize::from(is_free), "{name}");
     }
     promises.keep(&b, [&digest(1), &digest(9)]);
+    assert!(!promises.is_free(&digest(1), |told| told.repository == b), "another has sent it too");
+    promises.keep(&b, [&digest(1)]);
     assert!(promises.is_free(&digest(1), |told| told.repository == b));
     assert!(!promises.is_free(&digest(1), |_| true), "another repository was told as well");
     promises.forget_before(Timestamp(10));

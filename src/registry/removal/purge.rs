@@ -28,6 +28,20 @@ pub struct PurgeOrder {
     pub grace_began: Timestamp,
 }
 
+/// What a purge may take: what clients were not told that they have.
+#[derive(Clone, Copy)]
+pub struct Free<'a> {
+    /// Whether the bytes may go.
+    pub to_remove: &'a dyn Fn(&Digest) -> bool,
+    /// Whether the repository may lose its link.
+    pub to_unlink: &'a dyn Fn(&Digest) -> bool,
+}
+
+impl Free<'_> {
+    /// As if nobody was told of anything.
+    pub const WHOLLY: Free<'static> = Free { to_remove: &|_| true, to_unlink: &|_| true };
+}
+
 /// What is purged.
 #[derive(Clone, Debug)]
 pub enum Purged {
@@ -88,7 +102,7 @@ pub struct Kept {
 
 impl PurgePlan {
     /// Works out what the order does to a state. What is not free stays.
-    pub fn of(state: &State, order: &PurgeOrder, is_free: impl Fn(&Digest) -> bool) -> Result<Self, Rejection> {
+    pub fn of(state: &State, order: &PurgeOrder, free: Free<'_>) -> Result<Self, Rejection> {
         let mut plan = Self::default();
         let mut after = state.clone();
         let subject = plan.begin(&mut after, order)?;
@@ -103,7 +117,7 @@ impl PurgePlan {
             plan.changes.iter().skip(erased).for_each(|change| happens(&mut after, change));
         }
         for (digest, kind) in candidates {
-            plan.judge(&after, order, &is_free, digest, kind);
+            plan.judge(&after, order, free, digest, kind);
         }
         Ok(plan)
     }
@@ -116,6 +130,11 @@ impl PurgePlan {
     /// All digests whose bytes go.
     pub fn digests(&self) -> impl Iterator<Item = &Digest> {
         self.contents.iter().map(|(content, _)| &content.digest)
+    }
+
+    /// The blobs that stay, and are no longer to be seen in the repository.
+    pub fn hidden(&self) -> impl Iterator<Item = &Digest> {
+        self.hidden.iter()
     }
 
     /// How many bytes that frees.
@@ -189,18 +208,11 @@ impl PurgePlan {
     }
 
     /// Looks at one content in the state in which the manifests are gone.
-    fn judge(
-        &mut self,
-        after: &State,
-        order: &PurgeOrder,
-        is_free: impl Fn(&Digest) -> bool,
-        digest: Digest,
-        kind: ContentKind,
-    ) {
+    fn judge(&mut self, after: &State, order: &PurgeOrder, free: Free<'_>, digest: Digest, kind: ContentKind) {
         let own = after.repository(order.repository.as_str());
         let is_idle_link = own.is_some_and(|own| own.unreferenced_since(&digest).is_some());
         let (why, by, more) = match need(after, &digest, Some(&order.repository), order.grace_began) {
-            Need::Nobody { links, size } if is_free(&digest) => {
+            Need::Nobody { links, size } if (free.to_remove)(&digest) => {
                 let manifest = self.manifests.iter().find(|manifest| manifest.digest == digest);
                 // What no repository holds, and never was a manifest here, is not there to be removed.
                 let Some(size) = manifest.map(|manifest| manifest.size).or(size) else { return };
@@ -212,7 +224,7 @@ impl PurgePlan {
             Need::Nobody { .. } => (WhyKept::BeingPushed, Vec::new(), 0),
             Need::Kept { why, by, more } => (why, by, more),
         };
-        if is_idle_link {
+        if is_idle_link && (free.to_unlink)(&digest) {
             self.hidden.push(digest.clone());
         }
         self.manifests.retain(|manifest| manifest.digest != digest);

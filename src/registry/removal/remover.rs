@@ -8,7 +8,7 @@ use tagstone_schema::event::RemovedContent;
 use tagstone_schema::{Actor, Digest, Event, Origin, RepositoryName, Seq, Timestamp};
 
 use super::promises::{Doom, How, Promises, Told};
-use super::purge::{PurgeOrder, PurgePlan, Purged};
+use super::purge::{Free, PurgeOrder, PurgePlan, Purged};
 use super::{Kept, StoredBytes, WhyKept};
 use crate::registry::clock::Clock;
 use crate::registry::command::{Because, Command, DropCause, DropContents, Purge, Submission};
@@ -18,9 +18,6 @@ use crate::registry::writer::{Committed, WriteError, WriterHandle};
 
 /// Times that a purge is worked out anew when others change the repository meanwhile.
 const ATTEMPTS: usize = 32;
-
-/// Contents that one command gives up at first; fewer, where their record would be too large.
-const PORTION: usize = 400;
 
 /// What is to be purged, and who wants it.
 #[derive(Clone, Debug)]
@@ -91,12 +88,13 @@ impl Remover {
     pub fn preview(&self, request: &PurgeRequest) -> Result<PurgePlan, Rejection> {
         let order = self.order(request);
         let snapshot = self.published.snapshot();
-        let plan = PurgePlan::of(&snapshot.state, &order, |_| true)?;
-        let subject = plan.subject().cloned();
-        let is_free = |digest: &Digest| {
-            self.promises.is_free(digest, |told| is_heeded(told, &order, subject.as_ref() == Some(digest)))
+        let subject = PurgePlan::of(&snapshot.state, &order, Free::WHOLLY)?.subject().cloned();
+        let heed = Heed { order: &order, subject: subject.as_ref() };
+        let free = Free {
+            to_remove: &|digest| self.promises.is_free(digest, |told| heed.for_bytes(digest, told)),
+            to_unlink: &|digest| self.promises.is_free(digest, |told| heed.for_link(digest, told)),
         };
-        PurgePlan::of(&snapshot.state, &order, is_free)
+        PurgePlan::of(&snapshot.state, &order, free)
     }
 
     /// Purges. When this returns, no request is given the bytes, and they are off the disk. It takes its time, and must not be
@@ -104,16 +102,17 @@ impl Remover {
     pub fn purge(&self, request: &PurgeRequest) -> Result<(PurgePlan, Option<Seq>), RemovalError> {
         for _ in 0..ATTEMPTS {
             let order = self.order(request);
-            let (doom, plan) = self.worked_out(&order);
+            let (dooms, plan) = self.worked_out(&order);
             let (expected, rest) = plan.as_ref().map(|plan| plan.records(&order)).unwrap_or_default();
-            let free = doom.digests().clone();
-            let command = Command::Purge(Box::new(Purge { order: order.clone(), free, expected }));
+            let (removable, unlinkable) = (dooms.bytes.digests().clone(), dooms.links.digests().clone());
+            let purge = Purge { order: order.clone(), removable, unlinkable, expected };
+            let command = Command::Purge(Box::new(purge));
             match self.submit(request, command) {
                 Err(WriteError::Rejected(Rejection::Overtaken { .. })) => {}
                 Err(error) => return Err(error.into()),
                 Ok(committed) => {
                     if let Some(plan) = plan {
-                        return self.finish(request, &order, (doom, plan), committed, rest);
+                        return self.finish(request, &order, (dooms, plan), &committed, rest);
                     }
                     // What stood in the way when it was worked out is gone already.
                 }
@@ -127,48 +126,56 @@ impl Remover {
         PurgeOrder { repository, what, because, grace_began: before(self.clock.now(), self.grace) }
     }
 
-    /// The plan, for bytes that are kept from being written until the doom is dropped. No plan where the order is refused: the
+    /// The plan, for contents that are kept from being written until the dooms are dropped. No plan where the order is refused: the
     /// writer says why, and gathers the attempt.
-    fn worked_out(&self, order: &PurgeOrder) -> (Doom, Option<PurgePlan>) {
+    fn worked_out(&self, order: &PurgeOrder) -> (Dooms, Option<PurgePlan>) {
         let snapshot = self.published.snapshot();
-        let Ok(wished) = PurgePlan::of(&snapshot.state, order, |_| true) else {
-            return (self.promises.doom([], |_| true), None);
+        let Ok(wished) = PurgePlan::of(&snapshot.state, order, Free::WHOLLY) else {
+            let none = || self.promises.doom([], |_| true);
+            return (Dooms { bytes: none(), links: none() }, None);
         };
-        let subject = wished.subject();
-        let doom =
-            self.promises.doom_each(wished.digests(), |digest, told| is_heeded(told, order, subject == Some(digest)));
-        let plan = PurgePlan::of(&snapshot.state, order, |digest| doom.digests().contains(digest)).ok();
-        (doom, plan)
+        let heed = Heed { order, subject: wished.subject() };
+        let bytes = self.promises.doom_each(wished.digests(), |digest, told| heed.for_bytes(digest, told));
+        let staying = wished.digests().filter(|digest| !bytes.digests().contains(digest)).chain(wished.hidden());
+        let links = self.promises.doom_each(staying, |digest, told| heed.for_link(digest, told));
+        let dooms = Dooms { bytes, links };
+        let plan = PurgePlan::of(
+            &snapshot.state,
+            order,
+            Free {
+                to_remove: &|digest| dooms.bytes.digests().contains(digest),
+                to_unlink: &|digest| dooms.links.digests().contains(digest),
+            },
+        );
+        (dooms, plan.ok())
     }
 
     fn finish(
         &self,
         request: &PurgeRequest,
         order: &PurgeOrder,
-        (doom, mut plan): (Doom, PurgePlan),
-        committed: Committed,
+        (dooms, mut plan): (Dooms, PurgePlan),
+        committed: &Committed,
         rest: Vec<RemovedContent>,
     ) -> Result<(PurgePlan, Option<Seq>), RemovalError> {
         let mut seq = committed.seq;
         let mut gone = removed(&committed.events);
-        let mut portion = PORTION;
-        let mut rest = rest.as_slice();
+        let mut rest = rest;
         while !rest.is_empty() {
-            let (next, behind) = rest.split_at(portion.min(rest.len()));
             let cause = DropCause::Purged { repository: order.repository.clone(), because: order.because.clone() };
-            let grace_began = order.grace_began;
-            let drop = DropContents { cause, contents: next.to_vec(), grace_began };
+            let drop = DropContents { cause, contents: rest.clone(), grace_began: order.grace_began };
             match self.submit(request, Command::DropContents(Box::new(drop))) {
+                // What is left is needed again.
+                Ok(committed) if committed.events.is_empty() => break,
                 Ok(committed) => {
                     gone.extend(removed(&committed.events));
                     seq = committed.seq.or(seq);
-                    rest = behind;
+                    rest.retain(|content| !gone.contains(&content.digest));
                 }
-                Err(WriteError::Rejected(Rejection::TooLarge { .. })) if portion > 1 => portion /= 2,
                 Err(error) => {
                     // What is recorded goes; the rest is what nothing refers to, which collection finds.
                     tracing::error!(%error, repository = %order.repository, "a purge broke off behind its first record");
-                    rest = &[];
+                    break;
                 }
             }
         }
@@ -177,7 +184,7 @@ impl Remover {
             tracing::error!(%error, repository = %order.repository, "purged bytes could not be removed");
             RemovalError::Bytes { seq, error }
         })?;
-        drop(doom);
+        drop(dooms);
         Ok((plan, seq))
     }
 
@@ -186,10 +193,35 @@ impl Remover {
     }
 }
 
-/// Whether a purge leaves content because of what a client was told: elsewhere always; in the repository itself only where it was
-/// sent again, and a manifest may follow. What is purged by its own digest is meant.
-fn is_heeded(told: &Told, order: &PurgeOrder, is_subject: bool) -> bool {
-    told.at > order.grace_began && (told.repository != order.repository || (told.how == How::Stored && !is_subject))
+/// What is kept from being written while it is purged.
+struct Dooms {
+    /// Contents whose bytes go.
+    bytes: Doom,
+    /// Contents whose bytes stay, and that the repository loses.
+    links: Doom,
+}
+
+/// What a purge leaves because of what clients were told.
+struct Heed<'a> {
+    order: &'a PurgeOrder,
+    subject: Option<&'a Digest>,
+}
+
+impl Heed<'_> {
+    /// Elsewhere everything counts that was told.
+    fn for_bytes(&self, digest: &Digest, told: &Told) -> bool {
+        let is_elsewhere = told.repository != self.order.repository;
+        (is_elsewhere && told.at > self.order.grace_began) || self.for_link(digest, told)
+    }
+
+    /// In the repository itself it counts that content was sent again, since a manifest may follow. Else whoever looks at a leak would
+    /// keep it alive. What is purged by its own digest is meant.
+    fn for_link(&self, digest: &Digest, told: &Told) -> bool {
+        told.at > self.order.grace_began
+            && told.repository == self.order.repository
+            && told.how == How::Stored
+            && self.subject != Some(digest)
+    }
 }
 
 /// The digests whose bytes are gone by these events.

@@ -218,6 +218,9 @@ impl World {
             Command::ActivatePolicy { policy } => self.activate_policy(*policy, now)?,
             Command::ChangePolicy { policy, rule } => self.change_policy(*policy, rule, now)?,
             Command::RemovePolicy { policy } => self.remove_policy(*policy, now)?,
+            Command::Purge(_) | Command::DropContents(_) | Command::DropManifests(_) => {
+                unreachable!("the model does not remove bytes")
+            }
         };
         self.look_around();
         Ok(changed)
