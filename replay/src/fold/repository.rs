@@ -93,10 +93,14 @@ impl Repository {
 
     /// All manifests in order of digests. They are sorted before the first is given.
     pub fn manifests(&self) -> impl Iterator<Item = &Arc<Manifest>> {
-        let manifests = self.contents.iter().filter_map(|(_, content)| Some(&content.manifest.as_ref()?.manifest));
-        let mut manifests: Vec<_> = manifests.collect();
+        let mut manifests: Vec<_> = self.manifests_in_no_order().collect();
         manifests.sort_unstable_by_key(|manifest| &manifest.digest);
         manifests.into_iter()
+    }
+
+    /// All manifests.
+    pub fn manifests_in_no_order(&self) -> impl Iterator<Item = &Arc<Manifest>> {
+        self.contents.iter().filter_map(|(_, content)| Some(&content.manifest.as_ref()?.manifest))
     }
 
     /// How many manifests there are.
