@@ -31,6 +31,7 @@ pub use rejection::{Act, Immutable, Protected, Rejection, SpentName};
 pub use removal::{
     CollectError, CollectOrder, CollectParts, CollectRules, Collection, Collector, Doom, GoneManifest, How, Keeper,
     Kept, PastRemovals, Promises, PurgeOrder, PurgePlan, PurgeRequest, Purged, Removal, RemovalError, Remover,
-    Reservation, Running, StoredBytes, StoredContent, Told, WhyKept,
+    Reservation, Running, StoredBytes, StoredContent, Told, WhyKept, recall as recall_promises,
+    remember as remember_promises,
 };
 pub use writer::{BatchBytes, Committed, Progress, WriteError, Writer, WriterHandle, WriterSettings};

@@ -1,6 +1,7 @@
 //! The threads beside the server.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -15,8 +16,8 @@ use crate::content::ContentStore;
 use crate::metrics::Metrics;
 use crate::random_id::random_id;
 use crate::registry::{
-    Clock, CollectError, CollectOrder, Collector, Order, Pruner, Published, Report, RunError, Stop, Way, WriteError,
-    WriterHandle,
+    Clock, CollectError, CollectOrder, Collector, Order, Promises, Pruner, Published, Report, RunError, Stop, Way,
+    WriteError, WriterHandle, remember_promises,
 };
 
 /// The writer, and what is done now and then.
@@ -27,6 +28,8 @@ pub(super) struct Background {
     pub(super) periodic: Vec<Periodic>,
     /// End prune runs and collections, also those that were asked for by requests.
     pub(super) stops: [Stop; 2],
+    /// What clients were told, and where it is kept until the next start.
+    pub(super) promises: (Arc<Promises>, PathBuf),
     /// Verifies what the start did not look at, if it did not look at something.
     pub(super) verifying: Option<Verifying>,
     /// Writes the last snapshot, of what is published last.
@@ -43,6 +46,10 @@ impl Background {
         self.periodic.into_iter().for_each(Periodic::end);
         if self.writing.join().is_err() {
             tracing::error!("the writer ended by a panic; what was acknowledged before is safe");
+        }
+        let (promises, path) = self.promises;
+        if let Err(error) = remember_promises(&promises, &path) {
+            tracing::warn!(%error, path = %path.display(), "what clients were told cannot be kept; the next start counts as having told everything");
         }
         let (checkpoints, published) = self.checkpoints;
         let newest = published.snapshot();

@@ -20,8 +20,8 @@ use crate::history::{Follower, History};
 use crate::http::{self, Limits, Listening, Parts, ServerError, Site, TrustedProxies};
 use crate::metrics::{Metrics, WriterMetrics};
 use crate::registry::{
-    Clock, CollectParts, CollectRules, LogDamage, Progress, Promises, Pruner, Published, ReadOnly, Removal, Sparse,
-    SystemClock, Writer, WriterHandle, WriterSettings, Writing,
+    Clock, CollectParts, CollectRules, LogDamage, Progress, Pruner, Published, ReadOnly, Removal, Sparse, SystemClock,
+    Writer, WriterHandle, WriterSettings, Writing, recall_promises,
 };
 use crate::settings::{Collect, Settings};
 use crate::tls::{Certificates, TlsError};
@@ -117,8 +117,8 @@ fn recover(layout: &Layout, settings: &Settings, guards: &Guards) -> Result<(Sit
         background::prune(pruner.clone(), metrics.clone(), settings.prune.interval)?,
         background::watch_access(guards.clone())?,
     ];
-    let removal = removal(settings, &published, &clock, &handle, &content, &history);
-    let collecting = removal.collector.stop();
+    let removal = removal(layout, settings, &published, &clock, &handle, &content, &history);
+    let (collecting, promises) = (removal.collector.stop(), (removal.promises.clone(), layout.promises()));
     periodic.push(background::collect(removal.collector.clone(), metrics.clone(), settings.collect.interval)?);
     let checkpoints = (checkpoints, published.clone());
     let (gate, proxies) = (guards.gate.clone(), TrustedProxies::new(&settings.http.trusted_proxies));
@@ -126,7 +126,7 @@ fn recover(layout: &Layout, settings: &Settings, guards: &Guards) -> Result<(Sit
         Parts { gate, proxies, published, clock, writer: handle, content, history, records, metrics, pruner, removal };
     Ok((
         site(settings, parts),
-        Background { writing, following, periodic, stops: [pruning, collecting], verifying, checkpoints },
+        Background { writing, following, periodic, stops: [pruning, collecting], promises, verifying, checkpoints },
     ))
 }
 
@@ -147,6 +147,7 @@ impl Damaged {
 
 /// What removes bytes from a registry.
 pub fn removal(
+    layout: &Layout,
     settings: &Settings,
     published: &Published,
     clock: &Arc<dyn Clock>,
@@ -159,7 +160,7 @@ pub fn removal(
         clock: clock.clone(),
         writer: writer.clone(),
         bytes: content.clone(),
-        promises: Promises::begin(clock.now()),
+        promises: recall_promises(&layout.promises(), clock.now()),
         past: Arc::new(history.clone()),
     };
     let Collect { grace, untagged, .. } = settings.collect;

@@ -182,5 +182,6 @@ fn a_leaked_build_is_removed_as_the_document_tells() {
     }
     everything.get_blob(REPOSITORY, &digest_of(&secret)).expect("an answer").expecting(404);
     registry.stop();
+    assert!(data.join("promises").is_file(), "a clean stop keeps what clients were told");
     assert_verifies(&data);
 }

@@ -127,7 +127,8 @@ impl Registry {
         let following = std::thread::spawn(move || drop(follower.run()));
         let pruner = Arc::new(Pruner::new(published.clone(), clock.clone(), handle.clone()));
         let timing: Arc<dyn Clock> = clock.clone();
-        let removal = serve::removal(&settings, &published, &timing, &handle, &content, &history);
+        let removal =
+            serve::removal(&Layout::new(directory.path()), &settings, &published, &timing, &handle, &content, &history);
         let collector = removal.collector.clone();
         let parts = Parts {
             gate: Guards::read(&settings, Sources::default()).unwrap().gate(),

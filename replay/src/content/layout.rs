@@ -46,6 +46,11 @@ impl Layout {
         self.root.join("snapshot")
     }
 
+    /// What clients were told, between a clean stop and the next start.
+    pub fn promises(&self) -> PathBuf {
+        self.root.join("promises")
+    }
+
     /// The directory of the segments, which hold small content.
     pub fn segments(&self) -> PathBuf {
         self.root.join("segments")

@@ -11,6 +11,7 @@ mod keepers;
 mod promises;
 mod purge;
 mod records;
+mod remembered;
 mod remover;
 mod stage;
 
@@ -26,6 +27,7 @@ pub(super) use keepers::{Need, need};
 pub use promises::{Doom, How, Promises, Reservation, Told};
 pub(super) use purge::Free;
 pub use purge::{GoneManifest, Kept, PurgeOrder, PurgePlan, Purged};
+pub use remembered::{recall, remember};
 pub use remover::{PurgeRequest, RemovalError, Remover};
 
 /// All that removes bytes, and what keeps it from it.

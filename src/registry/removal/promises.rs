@@ -57,6 +57,27 @@ impl Promises {
         Arc::new(Self { began, entries: Mutex::default(), removed: Notify::new() })
     }
 
+    /// Goes on from what an earlier process has noted since `began`.
+    pub(super) fn go_on(began: Timestamp, told: impl IntoIterator<Item = (Digest, Told)>) -> Arc<Self> {
+        let promises = Self::begin(began);
+        told.into_iter().for_each(|(digest, told)| promises.note(&digest, &told));
+        promises
+    }
+
+    /// All that clients were told, in no order.
+    pub(super) fn all_told(&self) -> Vec<(Digest, Told)> {
+        let entries = self.entries();
+        entries
+            .iter()
+            .flat_map(|(digest, entry)| entry.told.iter().map(|told| (digest.clone(), told.clone())))
+            .collect()
+    }
+
+    /// Notes without waiting, where nothing is being removed.
+    pub(super) fn note(&self, digest: &Digest, told: &Told) {
+        self.entries().entry(digest.clone()).or_default().tell(told);
+    }
+
     /// When it began: before that, anybody may have been told anything.
     pub fn began(&self) -> Timestamp {
         self.began
@@ -70,15 +91,7 @@ impl Promises {
 
     /// Notes that a client is told of content. Waits while it is being removed; whether it is there is to be asked afterwards.
     pub async fn tell(&self, digest: &Digest, told: Told) {
-        let known = |told: &Told, other: &Told| (&other.repository, other.how) == (&told.repository, told.how);
-        self.unless_doomed(digest, |entry| match entry.told.iter_mut().find(|other| known(&told, other)) {
-            Some(other) => {
-                other.at = other.at.max(told.at);
-                other.times = other.times.saturating_add(told.times);
-            }
-            None => entry.told.push(told.clone()),
-        })
-        .await;
+        self.unless_doomed(digest, |entry| entry.tell(&told)).await;
     }
 
     async fn unless_doomed(&self, digest: &Digest, note: impl Fn(&mut Entry)) {
@@ -164,6 +177,17 @@ impl Promises {
 }
 
 impl Entry {
+    fn tell(&mut self, told: &Told) {
+        let is_same = |other: &&mut Told| (&other.repository, other.how) == (&told.repository, told.how);
+        match self.told.iter_mut().find(is_same) {
+            Some(known) => {
+                known.at = known.at.max(told.at);
+                known.times = known.times.saturating_add(told.times);
+            }
+            None => self.told.push(told.clone()),
+        }
+    }
+
     fn is_empty(&self) -> bool {
         self.writing == 0 && !self.is_doomed && self.told.is_empty()
     }
