@@ -71,3 +71,45 @@ impl<I: Iterator<Item = Result<StoredRecord, StoreError>>> Iterator for Ahead<I>
         (!sound.is_empty()).then_some(sound)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tagstone_schema::record::FORMAT_VERSION;
+    use tagstone_schema::{Actor, Event, Id, Origin, Seq};
+
+    use super::*;
+
+    /// Records of a chain, of which one claims another place than it has.
+    fn stored(astray: Seq) -> Vec<Result<StoredRecord, StoreError>> {
+        let mut head = Head::default();
+        let next = |seq: Seq| {
+            let (actor, origin) = (Actor::system("test"), Origin::default());
+            let events = vec![Event::LogStarted { log: Id([1; 16]) }];
+            let time = head.time.next();
+            let record = Record { format: FORMAT_VERSION, seq, time, prev: head.hash, actor, origin, events };
+            let encoded = record.encode().unwrap();
+            head = encoded.head();
+            Ok(StoredRecord { seq: seq + u64::from(seq == astray), bytes: encoded.bytes().to_vec() })
+        };
+        (1..=200).map(next).collect()
+    }
+
+    #[test]
+    fn all_that_is_sound_comes_in_order_and_what_is_not_ends_it() {
+        for (astray, sound) in [(1, 0), (64, 63), (65, 64), (66, 65), (150, 149), (0, 200)] {
+            let mut ahead = Ahead::of(stored(astray).into_iter(), Head::default());
+            let mut head = Head::default();
+            let seqs: Vec<_> = ahead
+                .by_ref()
+                .flatten()
+                .map(|next| {
+                    assert_eq!(std::mem::replace(&mut head, next.head), next.before);
+                    next.record.seq
+                })
+                .collect();
+            assert!(seqs.into_iter().eq(1..=sound), "{astray}");
+            assert_eq!((ahead.head(), ahead.next().is_none()), (head, true));
+            assert_eq!(ahead.broken().map(|broken| broken.seq), Some(astray).filter(|astray| *astray > 0));
+        }
+    }
+}
