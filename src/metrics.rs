@@ -8,6 +8,7 @@ use prometheus::{
 };
 use tagstone_schema::Head;
 
+use crate::access::NotAdmitted;
 use crate::registry::{Collection, Progress, PurgePlan, RefusalReason, Report, Way};
 
 /// The metrics of a server.
@@ -34,6 +35,8 @@ pub struct Metrics {
     removed_bytes: IntCounter,
     /// By the places in [`RefusalReason::ALL`].
     refusals: [IntCounter; 3],
+    /// By the places in [`NotAdmitted::REASONS`].
+    failed_logins: [IntCounter; 5],
 }
 
 impl Metrics {
@@ -59,6 +62,11 @@ impl Metrics {
             &["reason"],
         )?;
         registry.register(Box::new(refusals.clone()))?;
+        let failed_logins = IntCounterVec::new(
+            Opts::new("tagstone_failed_logins_total", "Requests whose credentials were not taken, by reason."),
+            &["reason"],
+        )?;
+        registry.register(Box::new(failed_logins.clone()))?;
         let sizes = prometheus::exponential_buckets(1.0, 2.0, 10)?;
         let times = prometheus::exponential_buckets(0.0001, 2.0, 14)?;
         let histogram = |name: &str, help: &str, buckets: &[f64]| {
@@ -107,6 +115,7 @@ impl Metrics {
             )?,
             removed_bytes: counter("tagstone_removed_bytes_total", "Their bytes.")?,
             refusals: RefusalReason::ALL.map(|reason| refusals.with_label_values(&[reason.code()])),
+            failed_logins: NotAdmitted::REASONS.map(|reason| failed_logins.with_label_values(&[reason])),
             registry,
         };
         Ok(Arc::new(metrics))
@@ -146,6 +155,12 @@ impl Metrics {
     /// So many upload sessions are open.
     pub fn observe_uploads(&self, open: usize) {
         self.uploads.set(i64::try_from(open).unwrap_or(i64::MAX));
+    }
+
+    /// Somebody was not let in.
+    pub fn failed_login(&self, why: &NotAdmitted) {
+        let counters = NotAdmitted::REASONS.iter().zip(&self.failed_logins);
+        counters.filter(|(reason, _)| **reason == why.reason()).for_each(|(_, counter)| counter.inc());
     }
 
     /// A prune policy was run.

@@ -23,7 +23,7 @@ pub enum ActorKind {
 pub struct Actor {
     /// Its kind.
     pub kind: ActorKind,
-    /// The user's name, the token's id, or the part of the registry that acted.
+    /// The user's name; the token's user and, behind a slash, its id; or the part of the registry that acted.
     pub name: String,
 }
 

@@ -36,6 +36,18 @@ pub const USER_AGENT_BYTES: usize = 256;
 /// Bytes of an actor's name; longer ones are refused where users are read.
 pub const ACTOR_NAME_BYTES: usize = 255;
 
+/// Scopes of an access token: a token is for one task, and all scopes together have to fit into a record.
+pub const TOKEN_SCOPES: usize = 50;
+
+/// Bytes of the glob of one scope; no name of a repository needs more.
+pub const TOKEN_GLOB_BYTES: usize = 512;
+
+/// Bytes of the label of an access token: what it is for, in a line.
+pub const TOKEN_LABEL_BYTES: usize = 256;
+
+/// Access tokens of one user that are valid at once. One for each job of a busy CI is possible; beyond this a script has run away.
+pub const TOKENS_PER_USER: usize = 1_000;
+
 /// Entries of one record of refused attempts; the rest is counted (an attack must not flood the log).
 pub const REFUSAL_ENTRIES: usize = 100;
 

@@ -14,23 +14,37 @@ pub(super) struct Credentials {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Malformed;
 
-impl Credentials {
-    /// Reads the value of a header. An empty name with an empty password is how some clients say that they have neither.
-    pub(super) fn read(authorization: &[u8]) -> Result<Option<Self>, Malformed> {
+/// What a header carries.
+pub(super) enum Given<'a> {
+    /// Neither a name nor a password: an empty one of each is how some clients say that they have none.
+    Nothing,
+    Password(Credentials),
+    /// A token (RFC 6750).
+    Bearer(&'a str),
+}
+
+impl<'a> Given<'a> {
+    /// Reads the value of a header.
+    pub(super) fn read(authorization: &'a [u8]) -> Result<Self, Malformed> {
         let text = std::str::from_utf8(authorization).map_err(|_| Malformed)?;
-        let (scheme, encoded) = text.split_once(' ').ok_or(Malformed)?;
+        let (scheme, rest) = text.split_once(' ').ok_or(Malformed)?;
+        let rest = rest.trim_matches(' ');
+        if scheme.eq_ignore_ascii_case("bearer") {
+            return if rest.is_empty() { Err(Malformed) } else { Ok(Self::Bearer(rest)) };
+        }
         if !scheme.eq_ignore_ascii_case("basic") {
             return Err(Malformed);
         }
-        let decoded = STANDARD.decode(encoded.trim_matches(' ')).map_err(|_| Malformed)?;
-        let decoded = String::from_utf8(decoded).map_err(|_| Malformed)?;
+        let decoded = String::from_utf8(STANDARD.decode(rest).map_err(|_| Malformed)?).map_err(|_| Malformed)?;
         // A password may have colons in it, a name may not.
         let (user, password) = decoded.split_once(':').ok_or(Malformed)?;
         if decoded.chars().any(char::is_control) {
             return Err(Malformed);
         }
-        let is_nobody = user.is_empty() && password.is_empty();
-        Ok((!is_nobody).then(|| Self { user: user.to_owned(), password: password.to_owned() }))
+        if user.is_empty() && password.is_empty() {
+            return Ok(Self::Nothing);
+        }
+        Ok(Self::Password(Credentials { user: user.to_owned(), password: password.to_owned() }))
     }
 }
 
@@ -39,7 +53,11 @@ mod tests {
     use super::*;
 
     fn read(header: &str) -> Result<Option<(String, String)>, Malformed> {
-        Ok(Credentials::read(header.as_bytes())?.map(|given| (given.user, given.password)))
+        Ok(match Given::read(header.as_bytes())? {
+            Given::Nothing => None,
+            Given::Password(given) => Some((given.user, given.password)),
+            Given::Bearer(token) => Some(("bearer".to_owned(), token.to_owned())),
+        })
     }
 
     fn basic(text: &[u8]) -> String {
@@ -60,18 +78,29 @@ mod tests {
         }
         assert_eq!(read("bAsIc  OjE="), Ok(Some((String::new(), "1".to_owned()))));
         assert_eq!(read(&basic(b":")), Ok(None));
+        assert_eq!(read("bEARER  a.b.c "), Ok(Some(("bearer".to_owned(), "a.b.c".to_owned()))));
     }
 
     #[test]
     fn what_is_not_taken() {
-        for header in
-            ["", "Basic", "Basic ", "Bearer YTpi", "BasicYTpi", "Basic YTpi!", "Basic YTo", "Basic YTp", "YTpi"]
-        {
+        for header in [
+            "",
+            "Basic",
+            "Basic ",
+            "Bearer",
+            "Bearer  ",
+            "Digest YTpi",
+            "BasicYTpi",
+            "Basic YTpi!",
+            "Basic YTo",
+            "Basic YTp",
+            "YTpi",
+        ] {
             assert_eq!(read(header), Err(Malformed), "{header}");
         }
         for text in [&b"nocolon"[..], b"", b"a:\xff", b"a:b\0", b"a\n:b", b"a:\x7f"] {
             assert_eq!(read(&basic(text)), Err(Malformed), "{text:?}");
         }
-        assert_eq!(Credentials::read(b"Basic \xff").err(), Some(Malformed));
+        assert_eq!(Given::read(b"Basic \xff").err(), Some(Malformed));
     }
 }

@@ -17,7 +17,7 @@ const FILE_BYTES: u64 = 16 << 20;
 const HIGHEST_COST: u32 = 17;
 
 /// Names that rules use for something else.
-const RESERVED: [&str; 2] = ["*", "anonymous"];
+const RESERVED: [&str; 3] = ["*", "anonymous", super::tokens::ANY_USER];
 
 /// The users of a file.
 #[derive(Clone, Debug, Default)]
@@ -106,6 +106,11 @@ impl Users {
     }
 }
 
+/// Whether a name means something else than a user.
+pub(super) fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
+}
+
 /// The user and the hash of a line.
 fn user(line: &str) -> Result<(&str, &str), String> {
     let (user, hash) =
@@ -116,8 +121,8 @@ fn user(line: &str) -> Result<(&str, &str), String> {
     if user.len() > ACTOR_NAME_BYTES {
         return Err(format!("the name of a user has more than {ACTOR_NAME_BYTES} bytes, which no record can hold"));
     }
-    if RESERVED.contains(&user) {
-        return Err(format!("{user:?} cannot be the name of a user, since rules use it for others"));
+    if is_reserved(user) {
+        return Err(format!("{user:?} cannot be the name of a user, since it means others here"));
     }
     let is_bcrypt = ["$2y$", "$2b$", "$2a$"].iter().any(|scheme| hash.starts_with(scheme));
     let parts = is_bcrypt.then(|| HashParts::from_str(hash).ok()).flatten();

@@ -97,6 +97,12 @@ impl Logins {
         }
     }
 
+    /// Notes that somebody has failed who did not say as which user.
+    pub(super) fn failed_at(&self, address: Option<IpAddr>) -> NotAdmitted {
+        let who: Vec<_> = address.map(Who::at).into_iter().collect();
+        self.failures.note(&who).map_or(NotAdmitted::Wrong, |retry_after| NotAdmitted::TooMany { retry_after })
+    }
+
     fn remembers(&self, login: &[u8; 32]) -> bool {
         self.right.get(login).is_some_and(|when| when.elapsed() < REMEMBERED)
     }

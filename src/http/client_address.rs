@@ -1,4 +1,4 @@
-//! Which address a request comes from.
+//! Which address a request comes from, and how its client speaks.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use actix_web::http::header::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Proxies that are believed when they say for whom they ask. Clones are cheap.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +25,19 @@ impl TrustedProxies {
     pub(super) fn client(&self, request: &HttpRequest) -> Option<IpAddr> {
         let peer = request.peer_addr()?.ip().to_canonical();
         Some(if self.trust(peer) { self.behind(peer, request.headers()) } else { peer })
+    }
+
+    /// How the client speaks: `http` or `https`. A proxy that is trusted may say that it has taken off TLS.
+    pub(super) fn scheme(&self, request: &HttpRequest) -> &'static str {
+        let is_trusted = request.peer_addr().is_some_and(|peer| self.trust(peer.ip().to_canonical()));
+        let said = request.headers().get(FORWARDED_PROTO).filter(|_| is_trusted).and_then(|said| said.to_str().ok());
+        let first = said.and_then(|said| said.split(',').next()).map(str::trim).unwrap_or_default();
+        match first {
+            first if first.eq_ignore_ascii_case("https") => "https",
+            first if first.eq_ignore_ascii_case("http") => "http",
+            _ if request.app_config().secure() => "https",
+            _ => "http",
+        }
     }
 
     fn behind(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
@@ -92,6 +106,23 @@ mod tests {
             (proxies, "10.0.0.1", &[""], "10.0.0.1"),
         ] {
             assert_eq!(client(trusted, peer, lines), expected, "{peer} {lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_scheme_is_what_trusted_proxies_say() {
+        let proxies = TrustedProxies::new(&["10.0.0.0/8".parse().unwrap()]);
+        for (peer, said, expected) in [
+            ("10.0.0.1", "https", "https"),
+            ("10.0.0.1", " HTTPS , http", "https"),
+            ("10.0.0.1", "http", "http"),
+            ("10.0.0.1", "", "http"),
+            ("10.0.0.1", "javascript", "http"),
+            ("192.0.2.1", "https", "http"),
+        ] {
+            let request = TestRequest::default().peer_addr(SocketAddr::new(peer.parse().unwrap(), 1));
+            let request = request.insert_header((FORWARDED_PROTO, said)).to_http_request();
+            assert_eq!(proxies.scheme(&request), expected, "{peer} {said:?}");
         }
     }
 }

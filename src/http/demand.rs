@@ -22,6 +22,8 @@ pub(super) enum Demand<'a> {
     Push(&'a str),
     /// To delete in it.
     Delete(&'a str),
+    /// To be a user who has given a password: a token cannot be exchanged for another one.
+    User,
     /// To be an administrator.
     Administrator,
 }
@@ -32,7 +34,11 @@ impl<'a> Demand<'a> {
     pub(super) fn of(route: Route<'a>, method: &Method) -> Self {
         match route {
             Route::Health | Route::Ready | Route::Metrics | Route::Unknown => Self::Nothing,
-            Route::Base | Route::Catalog | Route::ExtensionList | Route::Discover { name: None } => Self::Entry,
+            Route::Base
+            | Route::LoginToken
+            | Route::Catalog
+            | Route::ExtensionList
+            | Route::Discover { name: None } => Self::Entry,
             Route::Discover { name: Some(name) }
             | Route::TagList { name }
             | Route::TagTable { name }
@@ -56,6 +62,7 @@ impl<'a> Demand<'a> {
             ApiRoute::Events | ApiRoute::EventStream | ApiRoute::OrganizationLogs { .. } | ApiRoute::LogHead => {
                 Self::Entry
             }
+            ApiRoute::Tokens | ApiRoute::Token { .. } => Self::User,
             ApiRoute::Tags { name } | ApiRoute::TagWhy { name, .. } | ApiRoute::RepositoryLogs { name } => {
                 Self::pull(name)
             }

@@ -61,6 +61,7 @@ fn word(demand: Demand<'_>) -> &'static str {
         Demand::Push("acme/app") => "push",
         Demand::Delete("acme/app") => "delete",
         Demand::Push(name) | Demand::Delete(name) => panic!("{name} is another repository"),
+        Demand::User => "user",
         Demand::Administrator => "administrator",
     }
 }

@@ -2,13 +2,15 @@
 
 use std::time::Instant;
 
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use percent_encoding::percent_decode_str;
+use serde_json::json;
 
 use super::connections::Connection;
+use super::demand::Demand;
 use super::entrance::{Entrance, recovering};
 use super::error::{Code, Refusal};
 use super::exchange::{Answer, Exchange, readable, writable};
@@ -16,7 +18,9 @@ use super::manifests::header_value;
 use super::refused::Refused;
 use super::route::Route;
 use super::site::Site;
-use super::{api, blobs, delete, door, extensions, lists, manifests, probes, push, referrers, tag_history, uploads};
+use super::{
+    api, blobs, delete, door, extensions, lists, login_token, manifests, probes, push, referrers, tag_history, uploads,
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
@@ -61,8 +65,8 @@ async fn admitted(
 ) -> Result<HttpResponse, Refused> {
     let address = site.proxies.client(request);
     let caller = door::enter(site, request, route, address).await.map_err(|refusal| Refused::at(route, refusal))?;
-    let exchange = Exchange { site, request, request_id, caller, address };
-    door::check(&exchange, route).map_err(|refusal| Refused::at(route, refusal))?;
+    let exchange = Exchange { site, request, request_id, route, caller, address };
+    door::check(&exchange).map_err(|refusal| Refused::at(route, refusal))?;
     answer(&exchange, route, payload).await
 }
 
@@ -99,9 +103,8 @@ async fn answer(exchange: &Exchange<'_>, route: Route<'_>, payload: Payload) -> 
             Route::Unknown => Err(unknown(exchange)),
             _ => Err(Refusal::method("GET, HEAD")),
         },
-        Route::Base => Ok(HttpResponse::Ok()
-            .insert_header((API_VERSION, HeaderValue::from_static("registry/2.0")))
-            .json(serde_json::json!({}))),
+        Route::Base => base(exchange),
+        Route::LoginToken => login_token::get(exchange),
         Route::Catalog => lists::catalog(exchange),
         Route::ExtensionList => extensions::list(),
         Route::Discover { name } => extensions::discover(exchange, name).await,
@@ -115,6 +118,22 @@ async fn answer(exchange: &Exchange<'_>, route: Route<'_>, payload: Payload) -> 
         Route::Unknown => Err(unknown(exchange)),
     };
     Ok(answer?)
+}
+
+/// `GET /v2/`, by which clients learn how to log in. Where anybody may come in, one that shows nothing is asked for a token, which it is
+/// given with or without a password: common clients look nowhere else for how to log in.
+fn base(exchange: &Exchange<'_>) -> Answer {
+    let has_shown_something = exchange.headers().contains_key(header::AUTHORIZATION);
+    if exchange.site.gate.challenges().login_tokens && !has_shown_something {
+        return Err(door::forbidden(
+            exchange,
+            Demand::Entry,
+            "ask this; they may be none: GET /v2/token gives a token",
+        ));
+    }
+    let answer =
+        HttpResponse::Ok().insert_header((API_VERSION, HeaderValue::from_static("registry/2.0"))).json(json!({}));
+    Ok(answer)
 }
 
 /// A method that a resource of a repository never has. Repositories that show the past have fewer.

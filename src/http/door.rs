@@ -7,12 +7,13 @@ use actix_web::http::StatusCode;
 use actix_web::http::header;
 use tagstone_schema::event::Action;
 
+use super::challenge::{TokenError, unauthorized};
 use super::demand::Demand;
 use super::error::{Code, Refusal};
 use super::exchange::Exchange;
 use super::route::Route;
 use super::site::Site;
-use crate::access::{Caller, NotAdmitted, whole_seconds};
+use crate::access::{Caller, IssuedTokens, NotAdmitted, whole_seconds};
 
 /// Admits whoever has sent a request. Wrong credentials are refused everywhere, also where none are needed: a client should learn of
 /// them at once. Only probes are answered whatever they send.
@@ -27,52 +28,67 @@ pub(super) async fn enter(
     }
     let mut given = request.headers().get_all(header::AUTHORIZATION);
     let (authorization, another) = (given.next().map(header::HeaderValue::as_bytes), given.next());
-    if another.is_some() {
-        return Err(not_admitted(&NotAdmitted::Wrong));
-    }
-    site.gate.admit(authorization, address).await.map_err(|why| not_admitted(&why))
+    let snapshot = site.published.snapshot();
+    let admitted = match another {
+        Some(_) => Err(NotAdmitted::Wrong),
+        None => {
+            let tokens = IssuedTokens::new(&snapshot.state, site.clock.now());
+            site.gate.admit(authorization, address, tokens).await
+        }
+    };
+    admitted.map_err(|why| {
+        site.metrics.failed_login(&why);
+        not_admitted(site, request, route, &why)
+    })
 }
 
 /// Refuses a caller who does not have what the route demands.
-pub(super) fn check(exchange: &Exchange<'_>, route: Route<'_>) -> Result<(), Refusal> {
+pub(super) fn check(exchange: &Exchange<'_>) -> Result<(), Refusal> {
     let caller = &exchange.caller;
-    let (holds, what) = match Demand::of(route, exchange.request.method()) {
+    let demand = Demand::of(exchange.route, exchange.request.method());
+    let (holds, what) = match demand {
         Demand::Nothing => (true, String::new()),
         Demand::Entry => (caller.may_enter(), "ask this".to_owned()),
         Demand::Pull(name) => (caller.may(Action::Pull, name), format!("pull from {}", shown(name))),
         Demand::Push(name) => (caller.may(Action::Push, name), format!("push to {}", shown(name))),
         Demand::Delete(name) => (caller.may(Action::Delete, name), format!("delete in {}", shown(name))),
+        Demand::User => (caller.is_user(), "do this, which is for users who give their password".to_owned()),
         Demand::Administrator => (caller.is_administrator(), "do this, which is for administrators".to_owned()),
     };
-    if holds { Ok(()) } else { Err(forbidden(caller, &what)) }
+    if holds { Ok(()) } else { Err(forbidden(exchange, demand, &what)) }
 }
 
-/// The refusal of what a caller may not do.
-pub(super) fn forbidden(caller: &Caller, what: &str) -> Refusal {
-    if caller.is_known() {
-        let message = format!("{} may not {what}", caller.actor().name);
-        return Refusal::new(StatusCode::FORBIDDEN, Code::Denied, message);
+/// The refusal of what a caller may not do, as `demand` has it.
+pub(super) fn forbidden(exchange: &Exchange<'_>, demand: Demand<'_>, what: &str) -> Refusal {
+    let Exchange { site, request, route, caller, .. } = exchange;
+    let challenge = |error, message: &str| unauthorized(site, request, *route, demand, error, message);
+    let is_wider_token_of_use = match demand {
+        Demand::Pull(_) | Demand::Push(_) | Demand::Delete(_) => caller.is_sent_by_issuer(),
+        Demand::Administrator => caller.may_become_administrator(),
+        Demand::Nothing | Demand::Entry | Demand::User => false,
+    };
+    let name = &caller.actor().name;
+    if is_wider_token_of_use {
+        let message = format!("the token of {name} is not for this: with it, {name} may not {what}");
+        return challenge(TokenError::InsufficientScope, &message);
     }
-    unauthorized(&format!("credentials are needed to {what}"))
+    if caller.is_known() {
+        return Refusal::new(StatusCode::FORBIDDEN, Code::Denied, format!("{name} may not {what}"));
+    }
+    challenge(TokenError::None, &format!("credentials are needed to {what}"))
 }
 
 /// The refusal of somebody who was not admitted.
-fn not_admitted(why: &NotAdmitted) -> Refusal {
-    match why {
-        NotAdmitted::Wrong => unauthorized(&why.to_string()),
+fn not_admitted(site: &Site, request: &HttpRequest, route: Route<'_>, why: &NotAdmitted) -> Refusal {
+    let error = match why {
         NotAdmitted::TooMany { retry_after } => {
-            Refusal::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, why.to_string())
-                .with_header(header::RETRY_AFTER, header::HeaderValue::from(whole_seconds(*retry_after)))
+            return Refusal::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, why.to_string())
+                .with_header(header::RETRY_AFTER, header::HeaderValue::from(whole_seconds(*retry_after)));
         }
-    }
-}
-
-/// Asks for credentials. The challenge is what clients read before they send any.
-fn unauthorized(message: &str) -> Refusal {
-    Refusal::new(StatusCode::UNAUTHORIZED, Code::Unauthorized, message).with_header(
-        header::WWW_AUTHENTICATE,
-        header::HeaderValue::from_static("Basic realm=\"tagstone\", charset=\"UTF-8\""),
-    )
+        NotAdmitted::Bearer(_) | NotAdmitted::LoginOver => TokenError::Invalid,
+        _ => TokenError::None,
+    };
+    unauthorized(site, request, route, Demand::of(route, request.method()), error, &why.to_string())
 }
 
 /// A name as it was sent, cut where it is longer than any can be.

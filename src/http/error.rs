@@ -172,7 +172,7 @@ impl From<Rejection> for Refusal {
             }
             Rejection::TagsUnknown { repository, tags } => Self::not_found(Code::ManifestUnknown, message)
                 .with_detail(json!({"repository": repository, "tags": tags})),
-            // Policies and locks are not spoken of below /v2.
+            // Policies, locks and tokens are not spoken of below /v2.
             Rejection::LockedAndExpiring { .. }
             | Rejection::PatternInvalid(_)
             | Rejection::PolicyUnknown { .. }
@@ -180,7 +180,10 @@ impl From<Rejection> for Refusal {
             | Rejection::PolicyChanged { .. }
             | Rejection::PolicyExists { .. }
             | Rejection::PolicyConflict(_)
-            | Rejection::TooManyPolicies { .. } => Self::bad_request(Code::Denied, message),
+            | Rejection::TooManyPolicies { .. }
+            | Rejection::TokenExists { .. }
+            | Rejection::TokenUnknown { .. }
+            | Rejection::TooManyTokens { .. } => Self::bad_request(Code::Denied, message),
             Rejection::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, Code::SizeInvalid, message),
         }
     }

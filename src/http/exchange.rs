@@ -9,6 +9,7 @@ use tagstone_schema::{Actor, Digest, Origin, RepositoryName, Timestamp};
 use super::as_of::lies_in_the_past;
 use super::error::Refusal;
 use super::query::Query;
+use super::route::Route;
 use super::site::Site;
 use crate::access::Caller;
 use crate::registry::{Command, Committed, How, Submission, Told, WriteError};
@@ -24,6 +25,8 @@ pub(super) struct Exchange<'a> {
     pub(super) site: &'a Site,
     pub(super) request: &'a HttpRequest,
     pub(super) request_id: &'a str,
+    /// What the request is about.
+    pub(super) route: Route<'a>,
     pub(super) caller: Caller,
     /// The address of the client.
     pub(super) address: Option<IpAddr>,

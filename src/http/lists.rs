@@ -42,7 +42,8 @@ pub(super) fn catalog(exchange: &Exchange<'_>) -> Answer {
     let page = Page::of(&exchange.query(), exchange.site.limits.page_entries)?;
     let snapshot = exchange.site.published.load();
     let names = snapshot.state.repositories_after(page.last.as_deref()).map(|(name, _)| name.as_str());
-    let entries = names.filter(|name| exchange.caller.may(Action::Pull, name));
+    let caller = &exchange.caller;
+    let entries = names.filter(|name| caller.sees_catalog() || caller.may(Action::Pull, name));
     let (repositories, more) = page.take(entries);
     let mut response = HttpResponse::Ok();
     if let (true, Some(last)) = (more, repositories.last()) {

@@ -14,7 +14,7 @@ use super::error::{Code, Refusal};
 use super::exchange::{Answer, CONTENT_DIGEST, Exchange, writable};
 use super::manifests::{Reference, header_value};
 use crate::manifest::Document;
-use crate::registry::{Command, PutManifest};
+use crate::registry::{Command, PutManifest, Rejection, WriteError};
 
 /// The digest of the manifest that the pushed one refers to: the client need not list referrers in a tag.
 const OCI_SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
@@ -50,8 +50,12 @@ pub(super) async fn put(exchange: &Exchange<'_>, payload: Payload, name: &str, r
     }));
     let mut submission = exchange.storing(command, &digest).await;
     submission.contents.push((digest.clone(), bytes));
-    exchange.site.writer.submit(submission).await?;
-    exchange.site.promises.keep(&repository, &references);
+    let committed = exchange.site.writer.submit(submission).await;
+    // The push is over, unless it has to send what is missing. What was refused needs no blobs any more.
+    if !matches!(committed, Err(WriteError::Rejected(Rejection::ReferencesMissing { .. }))) {
+        exchange.site.promises.keep(&repository, &references);
+    }
+    committed?;
     Ok(created(&repository, reference, &digest, subject.as_ref(), &target))
 }
 

@@ -36,7 +36,8 @@ impl Refused {
             response.force_close();
         }
         for header in self.headers {
-            response.insert_header(header);
+            // Some stand more than once, such as challenges.
+            response.append_header(header);
         }
         response.content_type("application/json");
         let length = self.body.len() as u64;

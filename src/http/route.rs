@@ -9,6 +9,8 @@ use super::api::ApiRoute;
 pub(super) enum Route<'a> {
     /// `/v2/`
     Base,
+    /// `/v2/token`
+    LoginToken,
     /// `/v2/_catalog`
     Catalog,
     /// `/v2/_extensions/list`
@@ -72,6 +74,7 @@ impl<'a> Route<'a> {
 
     fn below_v2(path: &'a str) -> Self {
         match path {
+            "token" => return Self::LoginToken,
             "_catalog" => return Self::Catalog,
             "_extensions/list" => return Self::ExtensionList,
             "_oci/ext/discover" => return Self::Discover { name: None },
@@ -114,7 +117,7 @@ impl<'a> Route<'a> {
         labels
     };
 
-    const OWN_LABELS: [&'static str; 16] = [
+    const OWN_LABELS: [&'static str; 17] = [
         "base",
         "catalog",
         "extensions",
@@ -131,6 +134,7 @@ impl<'a> Route<'a> {
         "metrics",
         "unknown",
         "tag_history",
+        "login_token",
     ];
 
     /// The place of the route's label in [`Route::LABELS`].
@@ -152,6 +156,7 @@ impl<'a> Route<'a> {
             Self::Metrics => 13,
             Self::Unknown => 14,
             Self::TagHistory { .. } => 15,
+            Self::LoginToken => 16,
             Self::Api(route) => Self::OWN_LABELS.len() + route.index(),
         }
     }
@@ -172,6 +177,8 @@ mod tests {
         let cases = [
             ("/v2", Route::Base),
             ("/v2/", Route::Base),
+            ("/v2/token", Route::LoginToken),
+            ("/v2/token/tags/list", Route::TagList { name: "token" }),
             ("/v2/_catalog", Route::Catalog),
             ("/v2/_extensions/list", Route::ExtensionList),
             ("/v2/_oci/ext/discover", Route::Discover { name: None }),

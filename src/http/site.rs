@@ -34,6 +34,8 @@ pub struct Limits {
     pub event_streams: usize,
     /// Bytes of a path with its query.
     pub uri_bytes: usize,
+    /// How long an access token can be valid.
+    pub token_lifetime: Duration,
 }
 
 /// What a site is made of.

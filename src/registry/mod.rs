@@ -19,7 +19,7 @@ mod writer;
 pub use clock::{Clock, SystemClock};
 pub use command::{
     Because, BecauseError, Command, Condition, CreatePolicy, DropCause, DropContents, DropManifests, Expiry, FoundTags,
-    Lock, Prunable, PruneTags, Purge, PutManifest, SetTag, Sparse, Submission,
+    IssueToken, Lock, Prunable, PruneTags, Purge, PutManifest, SetTag, Sparse, Submission,
 };
 pub use conflict::{Candidate, Conflict, InForce, Judgement, Party, Warning, judge};
 pub use decide::{decide, judge_policy};
@@ -30,8 +30,8 @@ pub use refusals::{Attempt, Place, Recalled, RefusalReason, Refusals, RefusedEnt
 pub use rejection::{Act, Immutable, Protected, Rejection, SpentName};
 pub use removal::{
     CollectError, CollectOrder, CollectParts, CollectRules, Collection, Collector, Doom, GoneManifest, How, Keeper,
-    Kept, PastRemovals, Promises, PurgeOrder, PurgePlan, PurgeRequest, Purged, Removal, RemovalError, Remover,
-    Reservation, Running, StoredBytes, StoredContent, Told, WhyKept, recall as recall_promises,
+    Kept, LeftBehind, PastRemovals, Promises, PurgeOrder, PurgePlan, PurgeRequest, Purged, Removal, RemovalError,
+    Remover, Reservation, Running, StoredBytes, StoredContent, Told, WhyKept, recall as recall_promises,
     remember as remember_promises,
 };
 pub use writer::{BatchBytes, Committed, Progress, WriteError, Writer, WriterHandle, WriterSettings};

@@ -6,8 +6,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::access::{Gate, Known, Users, UsersError};
-use crate::settings::{Settings, Sources};
+use crate::access::{Gate, Issuer, Keys, KeysError, Known, Users, UsersError};
+use crate::settings::{Bearer, Settings, Sources};
 use crate::tls::{Certificates, TlsError};
 
 /// Why nobody can be let in.
@@ -16,6 +16,9 @@ pub enum GuardError {
     /// The file of users is wrong.
     #[error("auth.htpasswd: {0}")]
     Users(#[from] UsersError),
+    /// The keys of the outside issuer are wrong.
+    #[error("auth.bearer.jwks: {0}")]
+    Keys(#[from] KeysError),
     /// The certificates are wrong.
     #[error("tls: {0}")]
     Tls(#[from] TlsError),
@@ -81,7 +84,7 @@ impl Guards {
         }
     }
 
-    /// Reads users and rules again if a file of theirs has changed, and was left alone since the last look: a file that is being
+    /// Reads users, rules and keys again if a file of theirs has changed, and was left alone since the last look: a file that is being
     /// written may lack any of its lines.
     pub(super) fn reload_if_changed(&self) {
         if !self.started.auth.is_on() {
@@ -121,6 +124,10 @@ impl Guards {
         if settings.auth.htpasswd != self.started.auth.htpasswd {
             return Err("auth.htpasswd names another file, or none; that takes a restart".to_owned());
         }
+        let jwks = |settings: &Settings| settings.auth.bearer.as_ref().map(|bearer| bearer.jwks.clone());
+        if jwks(&settings) != jwks(&self.started) {
+            return Err("auth.bearer.jwks names another file, or none; that takes a restart".to_owned());
+        }
         let started = Settings { auth: settings.auth.clone(), ..(*self.started).clone() };
         if started != settings {
             tracing::warn!(
@@ -132,17 +139,28 @@ impl Guards {
 }
 
 /// Whom the settings make known, if anybody is asked.
-fn known(settings: &Settings) -> Result<Option<Known>, UsersError> {
-    let Some(htpasswd) = &settings.auth.htpasswd else { return Ok(None) };
-    let users = Users::read(htpasswd)?;
-    for admin in settings.auth.admins.iter().filter(|admin| !users.has(admin)) {
+fn known(settings: &Settings) -> Result<Option<Known>, GuardError> {
+    let auth = &settings.auth;
+    if !auth.is_on() {
+        return Ok(None);
+    }
+    let users = auth.htpasswd.as_deref().map(Users::read).transpose()?.unwrap_or_default();
+    for admin in auth.admins.iter().filter(|admin| !users.has(admin)) {
         tracing::warn!(admin, "an administrator is not in the file of users, and cannot log in with a password");
     }
-    Ok(Some(Known { users, rules: Arc::new(settings.auth.rules()) }))
+    let issuer = auth.bearer.as_ref().map(issuer).transpose()?.map(Arc::new);
+    Ok(Some(Known { users, rules: Arc::new(auth.rules()), issuer }))
+}
+
+fn issuer(bearer: &Bearer) -> Result<Issuer, KeysError> {
+    let Bearer { realm, service, issuer, jwks, admins } = bearer.clone();
+    Ok(Issuer::new(realm, service, issuer, admins.into_iter().collect(), Keys::read(&jwks)?))
 }
 
 fn stamps(sources: &Sources, settings: &Settings) -> Vec<Stamp> {
-    [sources.file.as_deref(), settings.auth.htpasswd.as_deref()].into_iter().flatten().map(stamp).collect()
+    let auth = &settings.auth;
+    let jwks = auth.bearer.as_ref().map(|bearer| bearer.jwks.as_path());
+    [sources.file.as_deref(), auth.htpasswd.as_deref(), jwks].into_iter().flatten().map(stamp).collect()
 }
 
 fn stamp(path: &Path) -> Stamp {

@@ -179,6 +179,7 @@ pub fn site(settings: &Settings, parts: Parts) -> Site {
         page_entries: bounded(settings.limits.page_entries),
         event_streams: bounded(settings.limits.event_streams),
         uri_bytes: bounded(settings.limits.uri_bytes),
+        token_lifetime: settings.limits.token_lifetime,
     };
     let sparse = Sparse { index: settings.manifests.sparse_index, layers: settings.manifests.sparse_layers };
     Site::new(parts, limits, sparse)

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::bearer::Bearer;
 use super::form::{OneOf, OptionalFile};
 use super::lists::{ACTIONS, Glob, ListOf, SubjectName, UserName};
 use super::reader::Reader;
@@ -11,12 +12,14 @@ use crate::access::{Anonymous, Rule, Rules};
 /// Who is known, and who may do what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Auth {
-    /// The file of users; without one, access is not controlled.
+    /// The file of users; without one, and without an outside issuer, access is not controlled.
     pub htpasswd: Option<PathBuf>,
     /// Users who may do everything.
     pub admins: Vec<String>,
     /// What clients without credentials may do where no rule is about them.
     pub anonymous: Anonymous,
+    /// `[auth.bearer]`; without it, tokens of nobody else are taken.
+    pub bearer: Option<Bearer>,
     /// `[[access]]`, in order.
     pub access: Vec<Rule>,
 }
@@ -29,14 +32,17 @@ impl Auth {
         let htpasswd = section.take_path("htpasswd", &OptionalFile);
         let admins = section.take("admins", Vec::new(), &ListOf(UserName, "names of users"));
         let anonymous = section.take("anonymous", Anonymous::None, &OneOf(ANONYMOUS));
+        let bearer = Bearer::gather(&mut reader.section("auth.bearer"));
+        let (is_on, has_users) = (htpasswd.is_some() || bearer.is_some(), htpasswd.is_some());
+        let mut section = reader.section("auth");
         // A server that let everybody in because a line is missing would be less safe than its file looks.
-        if let Some(place) = section.without("htpasswd") {
+        if let (false, Some(place)) = (is_on, section.without("htpasswd")) {
             section.note(place, "[auth] has no `htpasswd`, so nobody could log in; name the file of users");
-        } else if htpasswd.is_none() {
-            if !admins.is_empty() {
+        } else {
+            if !has_users && !admins.is_empty() {
                 section.refuse("admins", "auth.admins names users, but there is no auth.htpasswd to know them by");
             }
-            if anonymous != Anonymous::None {
+            if !is_on && anonymous != Anonymous::None {
                 section.refuse(
                     "anonymous",
                     "auth.anonymous means nothing without auth.htpasswd: everybody may do everything",
@@ -44,17 +50,17 @@ impl Auth {
             }
         }
         let access = reader.tables("access", rule);
-        if let (None, Some(place)) = (&htpasswd, reader.first_table("access")) {
+        if let (false, Some(place)) = (is_on, reader.first_table("access")) {
             reader
                 .section("access")
                 .note(place, "[[access]] means nothing without auth.htpasswd: everybody may do everything");
         }
-        Self { htpasswd, admins, anonymous, access }
+        Self { htpasswd, admins, anonymous, bearer, access }
     }
 
     /// Whether anybody is asked who he is.
     pub fn is_on(&self) -> bool {
-        self.htpasswd.is_some()
+        self.htpasswd.is_some() || self.bearer.is_some()
     }
 
     /// The rules of access.

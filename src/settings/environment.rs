@@ -16,7 +16,7 @@ const OTHERS: [&str; 1] = ["TAGSTONE_PASSWORD"];
 /// The variable that sets a key.
 pub(super) fn variable(section: &str, name: &str) -> String {
     let path = if section.is_empty() { name.to_owned() } else { format!("{section}_{name}") };
-    format!("{PREFIX}{}", path.to_ascii_uppercase())
+    format!("{PREFIX}{}", path.replace('.', "_").to_ascii_uppercase())
 }
 
 /// A variable of wider use that is asked last, when neither flag, environment nor file set the key.
@@ -66,11 +66,6 @@ impl Environment {
 }
 
 fn describe(name: &str, known: &[String]) -> String {
-    let rest = name[PREFIX.len()..].to_ascii_lowercase();
-    let section = rest.split('_').next().unwrap_or_default();
-    if let Some(unavailable) = super::file::unavailable(section) {
-        return unavailable;
-    }
     let nearest = nearest::word(known.iter().map(String::as_str), name).unwrap_or_default();
     format!("unknown variable; the nearest known is {nearest}")
 }

@@ -15,16 +15,6 @@ use super::reader::{Entry, Place, unknown_key};
 /// Bytes of the largest file that is read as settings; more is some other file.
 const FILE_BYTES: u64 = 1 << 20;
 
-/// Sections of the documented interface that this version lacks. They mostly guard something, so a file that relies on
-/// them must not start a server that ignores them.
-const UNAVAILABLE: [(&str, &str); 1] = [("auth.bearer", "[auth.bearer]")];
-
-/// What to say about a section that only later versions have.
-pub(super) fn unavailable(section: &str) -> Option<String> {
-    let (_, written) = UNAVAILABLE.iter().find(|(name, _)| *name == section)?;
-    Some(format!("{written} is not available in this version; remove it and do not count on what it would do"))
-}
-
 /// A file that is well-formed TOML.
 pub(super) struct File {
     path: PathBuf,
@@ -65,7 +55,7 @@ impl File {
     pub(super) fn find(&self, section: &str, name: &str) -> Option<(Given, Source)> {
         let values = match section {
             "" => &self.values,
-            section => named(&self.values, section)?.members.as_ref()?,
+            section => self.section(section)?.members.as_ref()?,
         };
         let value = named(values, name)?;
         Some((value.given.clone(), self.source(value)))
@@ -73,7 +63,15 @@ impl File {
 
     /// Where a section stands.
     pub(super) fn place_of(&self, section: &str) -> Option<Source> {
-        named(&self.values, section).map(|value| self.source(value))
+        self.section(section).map(|value| self.source(value))
+    }
+
+    /// A section, which may lie in another one: `auth.bearer`.
+    fn section(&self, name: &str) -> Option<&Value> {
+        match name.split_once('.') {
+            Some((outer, inner)) => named(named(&self.values, outer)?.members.as_ref()?, inner),
+            None => named(&self.values, name),
+        }
     }
 
     /// Where the sections of a list stand.
@@ -98,7 +96,7 @@ impl File {
             if is_list(&value.name) {
                 problems.extend(self.unknown_in_list(entries, value));
             } else if is_section(&value.name) {
-                problems.extend(self.unknown_in(entries, value));
+                problems.extend(self.unknown_in(entries, &value.name, value));
             } else if let Some(what) = unknown(entries, value) {
                 problems.push(Problem::new(self.source(value), what));
             }
@@ -106,22 +104,23 @@ impl File {
         problems
     }
 
-    /// A problem for each key of a known section that is not declared.
-    fn unknown_in(&self, entries: &[Entry], section: &Value) -> Vec<Problem> {
+    /// A problem for each key of a known section that is not declared, and of the sections in it.
+    fn unknown_in(&self, entries: &[Entry], name: &str, section: &Value) -> Vec<Problem> {
         let Some(members) = &section.members else {
-            let (name, given) = (&section.name, &section.given);
+            let given = &section.given;
             let what = format!("{name} is {given}, but it is a section: write [{name}] once, and its keys below it");
             return vec![Problem::new(self.source(section), what)];
         };
-        let is_declared = |name: &str| entries.iter().any(|entry| entry.section == section.name && entry.name == name);
-        let strangers = members.iter().filter(|member| !is_declared(&member.name));
-        strangers
-            .map(|member| {
-                let what = unavailable(&format!("{}.{}", section.name, member.name))
-                    .unwrap_or_else(|| unknown_key(entries, &section.name, &member.name));
-                Problem::new(self.source(member), what)
-            })
-            .collect()
+        let mut problems = Vec::new();
+        for member in members {
+            let inner = format!("{name}.{}", member.name);
+            if entries.iter().any(|entry| entry.section == inner) {
+                problems.extend(self.unknown_in(entries, &inner, member));
+            } else if !entries.iter().any(|entry| entry.section == name && entry.name == member.name) {
+                problems.push(Problem::new(self.source(member), unknown_key(entries, name, &member.name)));
+            }
+        }
+        problems
     }
 
     /// A problem for each key that is not declared, in all sections of a list.
@@ -131,7 +130,7 @@ impl File {
             let what = format!("{name} is {given}, but it is a list of sections: write [[{name}]] above each");
             return vec![Problem::new(self.source(list), what)];
         }
-        let strange = |table: &Value| self.unknown_in(entries, table);
+        let strange = |table: &Value| self.unknown_in(entries, &list.name, table);
         list.tables.iter().flat_map(strange).collect()
     }
 
@@ -150,10 +149,10 @@ fn unknown(entries: &[Entry], value: &Value) -> Option<String> {
     if entries.iter().any(|entry| entry.section.is_empty() && entry.name == name) {
         return None;
     }
-    Some(unavailable(name).unwrap_or_else(|| match value.members {
+    Some(match value.members {
         Some(_) => unknown_section(entries, name),
         None => unknown_key(entries, "", name),
-    }))
+    })
 }
 
 fn values(lines: &Lines, table: &DeTable<'_>) -> Vec<Value> {
@@ -207,7 +206,6 @@ fn read(path: &Path) -> Result<String, String> {
 
 fn unknown_section(entries: &[Entry], name: &str) -> String {
     let known = entries.iter().map(|entry| entry.section).filter(|section| !section.is_empty());
-    let sections = known.chain(UNAVAILABLE.iter().map(|(section, _)| *section));
-    let nearest = nearest::word(sections, name).unwrap_or_default();
+    let nearest = nearest::word(known, name).unwrap_or_default();
     format!("unknown section [{name}]; the nearest known section is [{nearest}]")
 }

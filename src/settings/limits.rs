@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::form::{Number, Span};
 use super::reader::Section;
 
+const DAY: Duration = Duration::from_secs(86_400);
+
 /// Limits on requests. Limits on what can be recorded are in the schema and cannot be set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -30,6 +32,8 @@ pub struct Limits {
     pub uri_bytes: u64,
     /// Failed logins a minute that are forgiven to one address; further attempts are refused with 429.
     pub failed_logins: u64,
+    /// How long an access token can be valid.
+    pub token_lifetime: Duration,
 }
 
 impl Limits {
@@ -53,6 +57,8 @@ impl Limits {
             // The HTTP library ends a connection whose head is beyond 128 KiB, so a target must stay well below.
             uri_bytes: section.take("uri_bytes", 8_192, &Number::bytes(1 << 10, 64 << 10)),
             failed_logins: section.take("failed_logins", 30, &Number::new("logins a minute", 1, 1_000_000)),
+            // A year, and a day to replace it.
+            token_lifetime: section.take("token_lifetime", DAY * 366, &Span::seconds(60, 3_660 * 86_400)),
         }
     }
 }

@@ -6,6 +6,7 @@
 //! struct and gather it in `Settings::gather`.
 
 mod auth;
+mod bearer;
 mod collect;
 mod content;
 mod duration;
@@ -31,6 +32,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use auth::Auth;
+pub use bearer::Bearer;
 pub use collect::Collect;
 pub use content::{Content, Manifests, Uploads};
 pub use exposure::Exposed;

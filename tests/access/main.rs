@@ -5,3 +5,4 @@ mod support;
 
 mod encrypted;
 mod reload;
+mod tokens;

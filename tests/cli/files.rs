@@ -48,7 +48,23 @@ const CASES: &[Case] = &[
     ("[auth]\nhtpasswd = \"u\"\nadmins = \"a\"", &[&["auth.admins is the string \"a\"", "a list of names of users"]]),
     ("[auth]\nhtpasswd = \"u\"\nadmins = [\"a:b\"]", &[&["auth.admins is a list of the string \"a:b\""]]),
     ("[auth]\nhtpasswd = \"u\"\nanonymous = \"push\"", &[&["auth.anonymous", "\"none\" or \"pull\""]]),
-    ("[auth.bearer]\nrealm = \"r\"", &[&["[auth] has no `htpasswd`"], &["[auth.bearer] is not available"]]),
+    (
+        "[auth.bearer]\nrealm = \"r\"",
+        &[&["[auth] has no `htpasswd`"], &["settings.toml:2:", "auth.bearer.realm", "https://"]],
+    ),
+    ("[auth]\nhtpasswd = \"u\"\n[auth.bearer]", &[&["settings.toml:3:", "auth.bearer needs all of"]]),
+    ("[auth]\nhtpasswd = \"u\"\n[auth.bearer]\njwks = \"j\"", &[&["settings.toml:4:", "auth.bearer needs all of"]]),
+    ("[auth]\nhtpasswd = \"u\"\nbearer.admins = [\"a\"]", &[&["settings.toml:3:", "auth.bearer needs all of"]]),
+    (
+        "[auth]\nhtpasswd = \"u\"\nbearer = 5",
+        &[&["auth.bearer needs all of"], &["settings.toml:3:", "auth.bearer is the number 5", "[auth.bearer]"]],
+    ),
+    (
+        "[auth]\nhtpasswd = \"u\"\n[auth.bearer]\nrelm = \"r\"",
+        &[&["auth.bearer needs"], &["settings.toml:4:", "`relm` in [auth.bearer]", "`realm`"]],
+    ),
+    ("[auth]\nhtpasswd = \"u\"\n[auth.barer]", &[&["settings.toml:3:", "`barer` in [auth]"]]),
+    ("[limits]\ntoken_lifetime = \"30s\"", &[&["limits.token_lifetime", "60s to 3660d"]]),
     ("[http]\ntrusted_proxies = [\"10.0.0.0/33\"]", &[&["http.trusted_proxies", "10.0.0.0/33", "a list of networks"]]),
     (RULE, &[&["settings.toml:1:", "[[access]] means nothing without auth.htpasswd"]]),
     ("[access]\nsubject = \"a\"", &[&["access is a section", "write [[access]]"]]),
@@ -68,7 +84,6 @@ const CASES: &[Case] = &[
             &["settings.toml:6:", "access.actions", "\"read\"", "\"pull\", \"push\", \"delete\""],
         ],
     ),
-    ("[collect]\ngrace = \"1h\"", &[&["[collect] is not available in this version"]]),
     ("[prune]\ninterval = \"0s\"", &[&["prune.interval"]]),
     ("[immutability]\nsuffix_convention = 1", &[&["immutability.suffix_convention"]]),
     ("listen = ", &[&["settings.toml:1:", "not valid TOML"]]),
@@ -80,7 +95,7 @@ const CASES: &[Case] = &[
             &["settings.toml:1:", "listen is the number 1"],
             &["settings.toml:3:", "`manifest_byte`"],
             &["settings.toml:4:", "limits.body_idle"],
-            &["settings.toml:5:", "[collect]"],
+            &["settings.toml:6:", "`x` in [collect]"],
             &["settings.toml:8:", "writer.batch is the number 0"],
         ],
     ),
@@ -108,8 +123,8 @@ fn every_mistake_is_named() {
 
 #[test]
 fn show_and_serve_refuse_what_check_refuses() {
-    let text = "[limits]\nmanifest_byte = 1\n[collect]\ngrace = \"1h\"\n";
-    let problems: &[&[&str]] = &[&["manifest_byte"], &["[collect] is not available"]];
+    let text = "[limits]\nmanifest_byte = 1\n[collect]\ngrace = \"1w\"\n";
+    let problems: &[&[&str]] = &[&["manifest_byte"], &["collect.grace"]];
     let file = SettingsFile::new(text);
     assert_refused(&run(&["config", "show", "--config", &file.name()]), problems, "show");
     assert_refused(&run(&["serve", "--config", &file.name()]), problems, "serve");

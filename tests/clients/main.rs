@@ -19,3 +19,4 @@ mod podman;
 mod quay_policies;
 mod regctl;
 mod skopeo;
+mod tokens;

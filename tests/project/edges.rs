@@ -22,6 +22,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("actix_tls", &["src/http/"]),
     ("rustls", &["src/http/", "src/tls/", "tests/"]),
     ("bcrypt", &["src/access/", "tests/"]),
+    ("jsonwebtoken", &["src/access/"]),
+    ("ring", &["src/access/", "src/tls/", "tests/"]),
     ("tokio", &["src/", "tests/", "benches/"]),
     ("tagstone", &["src/", "tests/", "benches/"]),
     ("tagstone_replay", &["src/", "tests/", "benches/", "replay/"]),

@@ -48,6 +48,8 @@ const PATHS: &[&str] = &[
     "/api/v1/events",
     "/api/v1/events/stream",
     "/api/v1/refusals",
+    "/api/v1/tokens",
+    "/api/v1/tokens/{id}",
     "/api/v1/log/head",
     "/api/v1/log/records",
     "/api/v1/whoami",
@@ -55,7 +57,8 @@ const PATHS: &[&str] = &[
     "/api/v1/error/{error_type}",
 ];
 
-const PARAMETERS: [(&str, &str); 5] = [
+const PARAMETERS: [(&str, &str); 6] = [
+    ("{id}", "0d8ab3ce-0b0c-4b4e-9d0a-3a4b1c2d3e4f"),
     ("{namespace}", "acme"),
     ("{repository}", "acme/app"),
     ("{tag}", "v1"),

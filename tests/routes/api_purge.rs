@@ -291,6 +291,42 @@ fn the_manual_road_is_open_too() {
     });
 }
 
+/// What was deleted by hand lies there until it is collected, and the past shows it. An administrator need not wait.
+#[test]
+fn what_was_deleted_already_can_be_purged_by_its_digest() {
+    run(async {
+        let registry = Registry::start().await;
+        for whole_repository in [false, true] {
+            let leaked = push_image(&registry, REPO, "", &[b"leaked", b"base"]).await;
+            let multi = index(&[&leaked]);
+            multi.push(&registry, REPO, "debug").await;
+            let good = push_image(&registry, "acme/other", "latest", &[b"base"]).await;
+            if whole_repository {
+                registry.check(delete(format!("/api/v1/repository/{REPO}")), ok(204)).await;
+            } else {
+                for sample in [&multi, &leaked] {
+                    registry.check(delete(format!("/v2/{REPO}/manifests/{}", sample.digest)), ok(202)).await;
+                }
+            }
+            assert!(lies_on_disk(registry.data(), b"leaked"));
+            let dry = json!({"reference": multi.digest, "reason": "a leak", "dry_run": true});
+            let said = registry.check(purge_in(REPO, &dry), ok(200)).await.json();
+            let mut reply = registry.check(purge(&multi.digest), ok(200)).await.json();
+            reply.as_object_mut().unwrap().remove("seq");
+            assert_eq!(said, reply);
+            let mut expected = vec![removed_manifest(&multi), removed_manifest(&leaked)];
+            expected.sort_by_key(|entry| entry["digest"].to_string());
+            assert_eq!(sorted(&reply["manifests_removed"], "digest"), expected);
+            assert_eq!(reply["blobs_removed"], json!([removed_blob(b"leaked")]));
+            assert!(!lies_on_disk(registry.data(), b"leaked") && !lies_on_disk(registry.data(), &leaked.bytes));
+            registry.check(get(format!("/v2/acme/other/manifests/{}", good.digest)), ok(200)).await;
+            registry.check(get(format!("/v2/acme/other/blobs/{}", sha256("base"))), ok(200).bytes("base")).await;
+            registry.check(purge(&multi.digest), refused(404, "not_found", "")).await;
+        }
+        drop(registry.records());
+    });
+}
+
 #[test]
 fn what_is_no_purge() {
     run(async {

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use crate::api_purge::{lies_on_disk, purge, purge_in, push_image, removed_blob};
 use crate::case::{case, ok, refused};
+use crate::policy::lock;
 use crate::registry::{Registry, run};
-use crate::request::{delete, get, head, post};
+use crate::request::{delete, get, head, post, put};
 use crate::samples::{REPO, index, push_blob, sha256};
 
 const OTHER: &str = "acme/other";
@@ -100,6 +101,24 @@ fn what_a_client_was_told_it_has_stays_for_the_grace_period() {
             }
             registry.let_pass(2 * DAY);
         }
+    });
+}
+
+/// A push that was refused needs what it has sent no more: it does not keep a leak alive.
+#[test]
+fn a_push_that_was_refused_keeps_nothing() {
+    run(async {
+        let registry = Registry::start().await;
+        let leaked = push_image(&registry, REPO, "leaked", &[b"layer"]).await;
+        push_image(&registry, REPO, "v1", &[b"other"]).await;
+        lock(&registry, "v1").await;
+        for bytes in ["{}", "layer"] {
+            push_blob(&registry, REPO, bytes).await;
+        }
+        let refusal = put(format!("/v2/{REPO}/manifests/v1")).with("content-type", leaked.media_type);
+        registry.check(refusal.body(leaked.bytes.clone()), refused(409, "DENIED", "v1")).await;
+        let reply = registry.check(purge("leaked"), ok(200)).await.json();
+        assert_eq!(reply["blobs_removed"], json!([removed_blob(b"layer")]));
     });
 }
 

@@ -3,10 +3,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tagstone::access::{Anonymous, RepositoryGlob, Rule, Subject};
-use tagstone::settings::Settings;
+use tagstone::settings::{Bearer, Settings};
 use tagstone_schema::event::Action;
 use tempfile::NamedTempFile;
 
+use crate::issuer::{ISSUER, Issuer, SERVICE};
 use crate::registry::Registry;
 
 /// Whoever is known, and what each may do below `acme`: nothing, or more and more.
@@ -59,6 +60,23 @@ pub(crate) async fn guarded(change: impl FnOnce(&mut Settings)) -> Registry {
         settings.auth.anonymous = Anonymous::None;
         settings.auth.access = USERS.iter().map(|(user, actions)| rule(user, "acme/**", actions)).collect();
         settings.limits.failed_logins = 1_000_000;
+        change(settings);
+    })
+    .await
+}
+
+/// [`guarded`], where an outside issuer has a say too, and `boss` is an administrator by its tokens.
+pub(crate) async fn with_issuer(issuer: &Issuer, change: impl FnOnce(&mut Settings)) -> Registry {
+    let file = NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), issuer.jwks()).unwrap();
+    guarded(|settings| {
+        settings.auth.bearer = Some(Bearer {
+            realm: "https://auth.example/token".to_owned(),
+            service: SERVICE.to_owned(),
+            issuer: ISSUER.to_owned(),
+            jwks: file.path().to_owned(),
+            admins: vec!["boss".to_owned()],
+        });
         change(settings);
     })
     .await

@@ -7,6 +7,8 @@
 mod case;
 mod guarded;
 mod happenings;
+#[path = "../support/issuer.rs"]
+mod issuer;
 mod live;
 mod policy;
 #[allow(dead_code, reason = "`tests/history` uses the rest of it")]
@@ -15,9 +17,12 @@ mod reply;
 mod request;
 mod samples;
 
+mod access_bearer;
 mod access_filters;
+mod access_login_tokens;
 mod access_logins;
 mod access_matrix;
+mod access_tokens;
 mod api_collection;
 mod api_collection_races;
 mod api_document;

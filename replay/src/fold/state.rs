@@ -125,4 +125,9 @@ impl State {
     pub fn tokens(&self) -> impl Iterator<Item = (&Id, &Token)> {
         self.tokens.iter()
     }
+
+    /// An access token by its id.
+    pub fn token(&self, id: &Id) -> Option<&Token> {
+        self.tokens.get(id)
+    }
 }

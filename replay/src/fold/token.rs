@@ -23,3 +23,15 @@ pub struct Token {
     /// When it was revoked.
     pub revoked: Option<Moment>,
 }
+
+impl Token {
+    /// Whether it was neither revoked nor has it expired.
+    pub fn is_valid_at(&self, now: Timestamp) -> bool {
+        self.revoked.is_none() && !self.has_expired_at(now)
+    }
+
+    /// Whether its time is over.
+    pub fn has_expired_at(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
+    }
+}

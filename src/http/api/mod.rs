@@ -15,6 +15,7 @@ mod error_type;
 mod events;
 mod expire;
 mod json;
+mod left_behind;
 mod log_head;
 mod log_record_form;
 mod log_records;
@@ -35,6 +36,7 @@ mod tag_list_query;
 mod tag_stays;
 mod tags_deletion;
 mod templates;
+mod tokens;
 mod whoami;
 mod why;
 
@@ -97,6 +99,16 @@ pub(super) async fn answer(exchange: &Exchange<'_>, route: ApiRoute<'_>, payload
         ApiRoute::Refusals => match *exchange.request.method() {
             Method::GET | Method::HEAD => refusals::list(exchange).await,
             _ => wrong_method("GET, HEAD"),
+        },
+        ApiRoute::Tokens => match *exchange.request.method() {
+            Method::GET | Method::HEAD => tokens::list(exchange),
+            Method::POST => tokens::issue(exchange, payload).await,
+            _ => wrong_method("GET, HEAD, POST"),
+        },
+        ApiRoute::Token { id } => match *exchange.request.method() {
+            Method::GET | Method::HEAD => tokens::get(exchange, id),
+            Method::DELETE => tokens::revoke(exchange, id).await,
+            _ => wrong_method("GET, HEAD, DELETE"),
         },
         ApiRoute::Tags { name } => match *exchange.request.method() {
             Method::GET | Method::HEAD => tag_list::get(exchange, name).await,

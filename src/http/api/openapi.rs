@@ -14,7 +14,7 @@ use super::policies::{immutability, preview, prune};
 use super::templates::{Templates, operations};
 use super::{
     ApiAnswer, collection, erase, error_type, expire, log_head, log_records, logs, prune_run, purge, refusals,
-    repository, restore, tag, tag_list, tags_deletion, whoami, why,
+    repository, restore, tag, tag_list, tags_deletion, tokens, whoami, why,
 };
 
 /// Every operation below `/api/v1`.
@@ -31,6 +31,7 @@ use super::{
         immutability::list, immutability::create, immutability::get, immutability::change, immutability::delete,
         immutability::activate, preview::preview, prune::list, prune::create, prune::get, prune::change, prune::delete,
         prune::activate, prune_run::run, purge::post, collection::get, collection::post, events::list::get, events::stream::get, logs::of_repository, logs::of_organization, refusals::list,
+        tokens::list, tokens::issue, tokens::get, tokens::revoke,
         tag_list::get, tag::put, tag::delete, restore::post, expire::post, erase::post, why::get, tags_deletion::post,
         repository::delete, log_head::get, log_records::get, whoami::get, error_type::get, get,
     ),

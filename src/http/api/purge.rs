@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::ApiAnswer;
 use super::error::{ApiRefusal, ErrorType};
-use super::json;
+use super::{json, left_behind};
 use crate::http::exchange::{Exchange, writable};
 use crate::registry::{Because, Keeper, Kept, PurgePlan, PurgeRequest, Purged, RemovalError};
 
@@ -17,7 +17,8 @@ use crate::registry::{Because, Keeper, Kept, PurgePlan, PurgeRequest, Purged, Re
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PurgeOrder {
-    /// A tag, the digest of a manifest, or the digest of a blob that no manifest of the repository names.
+    /// A tag, the digest of a manifest, or the digest of a blob that no manifest of the repository names. For administrators also the
+    /// digest of a manifest or blob that was deleted everywhere, and whose bytes are still there.
     reference: String,
     /// The reason, which stays in the log: 1 to 1,024 bytes.
     #[schema(min_length = 1, max_length = 1024)]
@@ -123,7 +124,7 @@ pub(super) async fn post(exchange: &Exchange<'_>, payload: Payload, name: &str) 
         Purged::Tag(reference.parse().map_err(|error: tagstone_schema::name::NameError| wrong(error.to_string()))?)
     };
     if dry_run == Some(true) {
-        let request = request(exchange, repository, what, because);
+        let request = request(exchange, repository, what, because).await?;
         let remover = exchange.site.remover.clone();
         let plan = tokio::task::spawn_blocking(move || remover.preview(&request))
             .await
@@ -141,7 +142,7 @@ pub(super) async fn purged(
     what: Purged,
     because: Because,
 ) -> Result<(PurgePlan, Option<u64>), ApiRefusal> {
-    let request = request(exchange, repository, what, because);
+    let request = request(exchange, repository, what, because).await?;
     let remover = exchange.site.remover.clone();
     let purging = tokio::task::spawn_blocking(move || remover.purge(&request));
     let (plan, seq) = purging.await.map_err(|error| broke_off(&error))??;
@@ -149,8 +150,17 @@ pub(super) async fn purged(
     Ok((plan, seq))
 }
 
-fn request(exchange: &Exchange<'_>, repository: RepositoryName, what: Purged, because: Because) -> PurgeRequest {
-    PurgeRequest { repository, what, because, actor: exchange.actor(), origin: exchange.origin() }
+async fn request(
+    exchange: &Exchange<'_>,
+    repository: RepositoryName,
+    what: Purged,
+    because: Because,
+) -> Result<PurgeRequest, ApiRefusal> {
+    let left_behind = match &what {
+        Purged::Digest(digest) => left_behind::of(exchange, &repository, digest).await?,
+        Purged::Tag(_) | Purged::Erased(_) => Vec::new(),
+    };
+    Ok(PurgeRequest { repository, what, because, left_behind, actor: exchange.actor(), origin: exchange.origin() })
 }
 
 fn broke_off(error: &tokio::task::JoinError) -> ApiRefusal {

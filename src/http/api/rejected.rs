@@ -62,6 +62,8 @@ impl From<Rejection> for ApiRefusal {
             Rejection::PolicyChanged { .. } => Self::new(ErrorType::PolicyChanged, message),
             Rejection::PolicyExists { policy } => Self::invalid_request(message).with("policy", json!(policy)),
             Rejection::PolicyConflict(_) => Self::new(ErrorType::PolicyConflict, message),
+            Rejection::TokenUnknown { .. } => Self::not_found(message),
+            Rejection::TokenExists { .. } | Rejection::TooManyTokens { .. } => Self::invalid_request(message),
             Rejection::TooLarge { .. } => Self::new(ErrorType::TooLarge, message),
         }
     }

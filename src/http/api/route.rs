@@ -59,6 +59,10 @@ pub(in crate::http) enum ApiRoute<'a> {
     OrganizationLogs { namespace: &'a str },
     /// `refusals`
     Refusals,
+    /// `tokens`
+    Tokens,
+    /// `tokens/<id>`
+    Token { id: &'a str },
     /// `log/head`
     LogHead,
     /// `log/records`
@@ -93,6 +97,7 @@ impl<'a> ApiRoute<'a> {
             "events" => return Self::Events,
             "events/stream" => return Self::EventStream,
             "refusals" => return Self::Refusals,
+            "tokens" => return Self::Tokens,
             "log/head" => return Self::LogHead,
             "log/records" => return Self::LogRecords,
             "whoami" => return Self::WhoAmI,
@@ -101,6 +106,9 @@ impl<'a> ApiRoute<'a> {
         }
         if let Some(name) = path.strip_prefix("error/") {
             return Self::ErrorType { name };
+        }
+        if let Some(id) = path.strip_prefix("tokens/").filter(|id| !id.is_empty() && !id.contains('/')) {
+            return Self::Token { id };
         }
         if let Some(name) = written.strip_prefix("repository/").and_then(|path| name_before(path, "/tag/tag")) {
             return Self::Tag { name, tag: "tag" };
@@ -171,7 +179,7 @@ impl<'a> ApiRoute<'a> {
     }
 
     /// The names of the routes in metrics.
-    pub(in crate::http) const LABELS: [&'static str; 29] = [
+    pub(in crate::http) const LABELS: [&'static str; 31] = [
         "api_immutability_policies",
         "api_immutability_preview",
         "api_immutability_policy",
@@ -201,6 +209,8 @@ impl<'a> ApiRoute<'a> {
         "api_log_records",
         "api_purge",
         "api_collection",
+        "api_tokens",
+        "api_token",
     ];
 
     /// The place of the route's label in [`ApiRoute::LABELS`].
@@ -235,6 +245,8 @@ impl<'a> ApiRoute<'a> {
             Self::LogRecords => 26,
             Self::Purge { .. } => 27,
             Self::Collection => 28,
+            Self::Tokens => 29,
+            Self::Token { .. } => 30,
         }
     }
 }

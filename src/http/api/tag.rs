@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::error::ApiRefusal;
 use super::{ApiAnswer, json};
 use crate::http::conditions;
+use crate::http::demand::Demand;
 use crate::http::door::forbidden;
 use crate::http::exchange::{Exchange, writable};
 use crate::registry::{Command, Expiry, Lock, Rejection, SetTag};
@@ -92,10 +93,10 @@ pub(super) async fn put(exchange: &Exchange<'_>, payload: Payload, name: &str, t
         Some(Some(instant)) => Expiry::At(instant.in_future(exchange.now())?),
     };
     if expiry != Expiry::Keep && !exchange.caller.may(Action::Delete, name) {
-        return Err(forbidden(&exchange.caller, "let a tag expire, as that deletes it").into());
+        return Err(forbidden(exchange, Demand::Delete(name), "let a tag expire, as that deletes it").into());
     }
     if change.immutable == Some(false) && !exchange.caller.is_administrator() {
-        return Err(forbidden(&exchange.caller, "unlock a tag, which is for administrators").into());
+        return Err(forbidden(exchange, Demand::Administrator, "unlock a tag, which is for administrators").into());
     }
     let lock = match change.immutable {
         None => Lock::Keep,

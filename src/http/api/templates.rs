@@ -18,10 +18,11 @@ const REPOSITORY: Scope = ("repository/{repository}", "of_repository");
 const SCOPES: [(&str, &[Scope]); 2] =
     [("{scope}", &[REGISTRY, ORGANIZATION, REPOSITORY]), ("{prune_scope}", &[ORGANIZATION, REPOSITORY])];
 
-const PARAMETERS: [(&str, &str); 4] = [
+const PARAMETERS: [(&str, &str); 5] = [
     ("repository", "Name of the repository, as it is, with its slashes"),
     ("namespace", "Namespace, the beginning of names of repositories up to a slash, as it is, with its slashes"),
     ("tag", "The tag"),
+    ("id", "Id of the access token"),
     ("uuid", "Id of the policy, as its creation has answered it"),
 ];
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 use tagstone_schema::{Actor, ActorKind};
 use utoipa::ToSchema;
 
+use super::tokens::TokenForm;
 use crate::http::exchange::Exchange;
 
 /// Who the registry takes a client for.
@@ -13,6 +14,9 @@ pub(super) struct WhoAmI {
     actor: ActorForm,
     /// Whether everything is allowed.
     administrator: bool,
+    /// The access token that was shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<TokenForm>,
 }
 
 /// Who made a change, or asks.
@@ -57,6 +61,7 @@ impl From<Actor> for ActorForm {
     responses((status = 200, description = "The actor of whatever the client changes", body = WhoAmI)),
 )]
 pub(super) fn get(exchange: &Exchange<'_>) -> HttpResponse {
-    HttpResponse::Ok()
-        .json(WhoAmI { actor: exchange.actor().into(), administrator: exchange.caller.is_administrator() })
+    let (caller, snapshot) = (&exchange.caller, exchange.site.published.snapshot());
+    let token = caller.token_id().and_then(|id| Some(TokenForm::of(exchange, id, snapshot.state.token(&id)?)));
+    HttpResponse::Ok().json(WhoAmI { actor: exchange.actor().into(), administrator: caller.is_administrator(), token })
 }

@@ -4,6 +4,7 @@ mod manifest;
 mod policy;
 mod removal;
 mod tags;
+mod tokens;
 
 use bytes::Bytes;
 use tagstone_schema::{Actor, Digest, Id, Origin, RepositoryName, Tag};
@@ -13,6 +14,7 @@ pub use policy::CreatePolicy;
 pub use removal::{DropCause, DropContents, DropManifests, Purge};
 pub use tags::{Because, BecauseError, Expiry, FoundTags, Lock, Prunable, PruneTags, SetTag};
 use tagstone_schema::policy::Rule;
+pub use tokens::IssueToken;
 
 use super::removal::Reservation;
 
@@ -132,6 +134,13 @@ pub enum Command {
     },
     /// Remove the tags that a prune policy has found.
     PruneTags(Box<PruneTags>),
+    /// Issue an access token.
+    IssueToken(Box<IssueToken>),
+    /// Revoke an access token.
+    RevokeToken {
+        /// Which.
+        token: Id,
+    },
     /// Remove content with its bytes.
     Purge(Box<Purge>),
     /// Give up bytes that nothing refers to.

@@ -9,6 +9,7 @@ mod protection;
 mod prune;
 mod removal;
 mod tags;
+mod tokens;
 
 use tagstone_replay::fold::{Repository, State};
 use tagstone_schema::{Digest, Event, RepositoryName};
@@ -41,6 +42,8 @@ pub fn decide(state: &State, command: &Command) -> Result<Vec<Event>, Rejection>
         Command::ChangePolicy { policy, rule } => policies::change(state, *policy, rule),
         Command::RemovePolicy { policy } => policies::remove(state, *policy),
         Command::PruneTags(prune) => prune::delete(state, prune),
+        Command::IssueToken(issue) => tokens::issue(state, issue),
+        Command::RevokeToken { token } => tokens::revoke(state, *token),
         Command::Purge(purge) => removal::purge(state, purge),
         Command::DropContents(drop) => Ok(removal::drop_contents(state, drop)),
         Command::DropManifests(drop) => Ok(removal::drop_manifests(state, drop)),

@@ -5,6 +5,7 @@ mod content;
 mod manifests;
 mod policies;
 mod property;
+mod tokens;
 
 use tagstone_replay::fold::{Moment, State};
 use tagstone_schema::event::{DeletionCause, EndedTag};

@@ -74,6 +74,12 @@ pub enum Rejection {
     Overtaken { repository: RepositoryName },
     #[error("there are {limit} policies that are active or drafts; delete some before adding more")]
     TooManyPolicies { limit: usize },
+    #[error("there is a token {token} already; ask again")]
+    TokenExists { token: Id },
+    #[error("there is no access token {token}")]
+    TokenUnknown { token: Id },
+    #[error("{subject} has {limit} access tokens that are valid; revoke some before issuing more")]
+    TooManyTokens { subject: String, limit: usize },
     #[error("the change does not fit into one record of {limit} bytes: name fewer tags, or split the manifest")]
     TooLarge { limit: usize },
 }

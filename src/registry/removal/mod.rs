@@ -26,7 +26,7 @@ pub use keepers::{Keeper, WhyKept};
 pub(super) use keepers::{Need, need};
 pub use promises::{Doom, How, Promises, Reservation, Told};
 pub(super) use purge::Free;
-pub use purge::{GoneManifest, Kept, PurgeOrder, PurgePlan, Purged};
+pub use purge::{GoneManifest, Kept, LeftBehind, PurgeOrder, PurgePlan, Purged};
 pub use remembered::{recall, remember};
 pub use remover::{PurgeRequest, RemovalError, Remover};
 

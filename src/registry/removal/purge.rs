@@ -26,6 +26,17 @@ pub struct PurgeOrder {
     pub because: Because,
     /// A blob that another repository got after this counts as referenced there.
     pub grace_began: Timestamp,
+    /// Where what is meant was deleted before: what it has left, itself among it.
+    pub left_behind: Vec<LeftBehind>,
+}
+
+/// Content that no repository has any more, or that nothing but a link of the purged one holds.
+#[derive(Clone, Debug)]
+pub struct LeftBehind {
+    /// The content.
+    pub content: RemovedContent,
+    /// What it says of itself, if it is a manifest.
+    pub media_type: Option<MediaType>,
 }
 
 /// What a purge may take: what clients were not told that they have.
@@ -107,11 +118,17 @@ impl PurgePlan {
         let mut after = state.clone();
         let subject = plan.begin(&mut after, order)?;
         plan.subject = Some(subject.clone());
-        let target = known(&after, &order.repository)?;
-        refuse_held(&after, target, &order.repository, &subject)?;
-        refuse_in_use(target, &order.repository, &subject)?;
-        let mut candidates = BTreeMap::from([(subject.clone(), ContentKind::Blob)]);
-        if target.manifest(&subject).is_some() {
+        if let Some(target) = after.repository(order.repository.as_str()) {
+            refuse_held(&after, target, &order.repository, &subject)?;
+            refuse_in_use(target, &order.repository, &subject)?;
+        }
+        let left = order.left_behind.iter().map(|left| (left.content.digest.clone(), left.content.content));
+        let mut candidates: BTreeMap<_, _> = left.collect();
+        candidates.entry(subject.clone()).or_insert(ContentKind::Blob);
+        plan.manifests.extend(order.left_behind.iter().filter_map(LeftBehind::manifest));
+        if let Some(target) = after.repository(order.repository.as_str())
+            && target.manifest(&subject).is_some()
+        {
             candidates = plan.delete_manifests(&after, target, order, &subject)?;
             let erased = usize::from(plan.erased.is_some());
             plan.changes.iter().skip(erased).for_each(|change| happens(&mut after, change));
@@ -144,7 +161,12 @@ impl PurgePlan {
 
     /// The content that is meant. A tag that is to be erased is gone afterwards.
     fn begin(&mut self, after: &mut State, order: &PurgeOrder) -> Result<Digest, Rejection> {
-        let PurgeOrder { repository, what, because, .. } = order;
+        let PurgeOrder { repository, what, because, left_behind, .. } = order;
+        if let Purged::Digest(digest) = what
+            && left_behind.iter().any(|left| left.content.digest == *digest)
+        {
+            return Ok(digest.clone());
+        }
         let target = known(after, repository)?;
         let unknown_tag = |tag: &Tag| Rejection::TagUnknown { repository: repository.clone(), tag: tag.clone() };
         match what {
@@ -214,8 +236,10 @@ impl PurgePlan {
         let (why, by, more) = match need(after, &digest, Some(&order.repository), order.grace_began) {
             Need::Nobody { links, size } if (free.to_remove)(&digest) => {
                 let manifest = self.manifests.iter().find(|manifest| manifest.digest == digest);
+                let mut left = order.left_behind.iter().map(|left| &left.content);
+                let left = left.find(|left| left.digest == digest).map(|left| left.size);
                 // What no repository holds, and never was a manifest here, is not there to be removed.
-                let Some(size) = manifest.map(|manifest| manifest.size).or(size) else { return };
+                let Some(size) = manifest.map(|manifest| manifest.size).or(size).or(left) else { return };
                 if kind == ContentKind::Blob {
                     self.blobs.push((digest.clone(), size));
                 }
@@ -231,6 +255,13 @@ impl PurgePlan {
         if self.kept.iter().all(|kept| kept.digest != digest) {
             self.kept.push(Kept { digest, why, by, more });
         }
+    }
+}
+
+impl LeftBehind {
+    fn manifest(&self) -> Option<GoneManifest> {
+        let RemovedContent { digest, size, .. } = self.content.clone();
+        self.media_type.clone().map(|media_type| GoneManifest { digest, size, media_type })
     }
 }
 

@@ -9,7 +9,7 @@ use tagstone_schema::{Actor, Digest, Event, Origin, RepositoryName, Seq, Timesta
 
 use super::promises::{Doom, How, Promises, Told};
 use super::purge::{Free, PurgeOrder, PurgePlan, Purged};
-use super::{Kept, StoredBytes, WhyKept};
+use super::{Kept, LeftBehind, StoredBytes, WhyKept};
 use crate::registry::clock::Clock;
 use crate::registry::command::{Because, Command, DropCause, DropContents, Purge, Submission};
 use crate::registry::published::Published;
@@ -28,6 +28,8 @@ pub struct PurgeRequest {
     pub what: Purged,
     /// Why.
     pub because: Because,
+    /// Where what is meant was deleted before: what it has left.
+    pub left_behind: Vec<LeftBehind>,
     /// Who.
     pub actor: Actor,
     /// From where.
@@ -122,8 +124,8 @@ impl Remover {
     }
 
     fn order(&self, request: &PurgeRequest) -> PurgeOrder {
-        let PurgeRequest { repository, what, because, .. } = request.clone();
-        PurgeOrder { repository, what, because, grace_began: before(self.clock.now(), self.grace) }
+        let PurgeRequest { repository, what, because, left_behind, .. } = request.clone();
+        PurgeOrder { repository, what, because, grace_began: before(self.clock.now(), self.grace), left_behind }
     }
 
     /// The plan, for contents that are kept from being written until the dooms are dropped. No plan where the order is refused: the

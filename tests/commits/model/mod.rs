@@ -218,6 +218,7 @@ impl World {
             Command::ActivatePolicy { policy } => self.activate_policy(*policy, now)?,
             Command::ChangePolicy { policy, rule } => self.change_policy(*policy, rule, now)?,
             Command::RemovePolicy { policy } => self.remove_policy(*policy, now)?,
+            Command::IssueToken(_) | Command::RevokeToken { .. } => panic!("no script has tokens"),
             Command::Purge(_) | Command::DropContents(_) | Command::DropManifests(_) => {
                 unreachable!("the model does not remove bytes")
             }

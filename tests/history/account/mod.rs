@@ -230,6 +230,7 @@ impl Account {
             Command::ChangePolicy { policy, rule } => self.change_policy(actor, origin, &policy.to_string(), rule),
             Command::RemovePolicy { policy } => self.remove_policy(actor, origin, &policy.to_string()),
             Command::PruneTags(_) => panic!("a run is played by `prune`"),
+            Command::IssueToken(_) | Command::RevokeToken { .. } => panic!("no script has tokens"),
             Command::Purge(_) | Command::DropContents(_) | Command::DropManifests(_) => {
                 panic!("the script removes no bytes")
             }

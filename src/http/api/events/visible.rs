@@ -1,12 +1,15 @@
 //! Who may see what happened.
 
+use std::sync::Arc;
+
 use tagstone_replay::audit::{AuditEvent, EventForm, What};
 use tagstone_schema::event::Action;
 use tagstone_schema::policy::Scope;
 use tagstone_schema::{Event, RepositoryName};
 
-use crate::access::{Caller, Gate};
+use crate::access::{Caller, Gate, IssuedTokens};
 use crate::http::exchange::Exchange;
+use crate::registry::{Clock, Published};
 
 /// A client, as far as it matters for what it may see.
 ///
@@ -14,21 +17,34 @@ use crate::http::exchange::Exchange;
 /// tokens, what was collected, and what was refused, which names whatever somebody has tried.
 ///
 /// **Invariant**: no event reaches a client around this; lists, the stream and Quay's logs all ask here.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(in crate::http::api) struct Viewer {
     caller: Caller,
+    lets_in: LetsIn,
+}
+
+/// What decides whether somebody would be let in.
+#[derive(Clone)]
+struct LetsIn {
     gate: Gate,
+    published: Published,
+    clock: Arc<dyn Clock>,
 }
 
 impl Viewer {
     /// Whoever has sent a request.
     pub(in crate::http::api) fn of(exchange: &Exchange<'_>) -> Self {
-        Self { caller: exchange.caller.clone(), gate: exchange.site.gate.clone() }
+        let site = exchange.site;
+        let lets_in = LetsIn { gate: site.gate.clone(), published: site.published.clone(), clock: site.clock.clone() };
+        Self { caller: exchange.caller.clone(), lets_in }
     }
 
     /// The client as it would be let in now, for what goes on after its request was. None if it would not be.
     pub(in crate::http::api) fn renewed(&self) -> Option<Self> {
-        Some(Self { caller: self.gate.renewed(&self.caller)?, gate: self.gate.clone() })
+        let LetsIn { gate, published, clock } = &self.lets_in;
+        let snapshot = published.load();
+        let caller = gate.renewed(&self.caller, IssuedTokens::new(&snapshot.state, clock.now()))?;
+        Some(Self { caller, lets_in: self.lets_in.clone() })
     }
 
     /// Whether the client may see an event at all.
