@@ -31,7 +31,7 @@ pub(crate) fn replay(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
         })?;
         timed(&mut replaying, || {
             let mut ahead = Ahead::of(stored.into_iter().map(Ok), head);
-            while let Some(verified) = ahead.next() {
+            for verified in ahead.by_ref() {
                 state.foresee(verified.iter().map(|sound| &sound.record));
                 for sound in verified {
                     events += sound.record.events.len() as u64;

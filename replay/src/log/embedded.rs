@@ -146,7 +146,7 @@ impl EmbeddedLog {
             _ => records.next().and_then(Result::ok).map_or(0, |stored| stored.bytes.len()),
         };
         let mut ahead = Ahead::of(records, known);
-        while let Some(verified) = ahead.next() {
+        for verified in ahead.by_ref() {
             visit.foresee(&verified);
             for sound in &verified {
                 last_bytes = sound.bytes.len();

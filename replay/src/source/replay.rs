@@ -112,7 +112,7 @@ pub fn replay_before(source: &dyn Source, witness: &mut impl Witness) -> Replay 
     let mut seen = Replay { head: begin, state: State::alone(), ..Replay::default() };
     let mut fold = if begin.seq == 0 { Fold::Legal } else { Fold::Blind };
     let mut ahead = Ahead::of(source.records(begin.seq.saturating_add(1)), begin);
-    while let Some(verified) = ahead.next() {
+    for verified in ahead.by_ref() {
         if let Fold::Legal = fold {
             seen.state.foresee(verified.iter().map(|sound| &sound.record));
         }
