@@ -48,6 +48,11 @@ impl KnownHolders {
         }
     }
 
+    /// No more are to come.
+    pub(super) fn share(&mut self) {
+        self.0.share();
+    }
+
     /// They follow the repositories: what one of those holds is not loose.
     pub(super) fn note_loose(&mut self, loose: Vec<StoredLoose>) -> Result<(), String> {
         loose.into_iter().try_for_each(|(digest, since, kind)| {
@@ -73,7 +78,7 @@ fn ascending<T, K: Ord + ?Sized>(items: &[T], key: impl Fn(&T) -> &K, what: &str
 impl Restored {
     /// Begins with what belongs to no repository.
     pub(super) fn begin(stored: StoredRegistry) -> Result<Self, String> {
-        let mut state = State { log: stored.log, ..State::alone() };
+        let mut state = State { log: stored.log, ..State::default() };
         state.media_types = stored.media_types.iter().cloned().collect();
         for (id, policy) in stored.policies {
             let policy = restored_policy(policy)?;
@@ -131,10 +136,11 @@ impl Restored {
         ascending(&blobs, |(digest, _)| digest, "blobs")?;
         ascending(&manifests, |manifest| &manifest.digest, "manifests")?;
         ascending(&tags, |tag| &tag.tag, "tags")?;
-        // The tags are in order here, and soon have to be.
+        // It is nobody else's while it is made. Only the tags are in order as they come.
+        let contents = Table::alone(blobs.len() + manifests.len());
         let tags_kept = Tags::kept(&Keeping::Shared);
-        let mut repository = Repository { tags: tags_kept, ..Repository::new(name.clone(), &self.state.keeping) };
-        repository.contents = Table::alone(blobs.len() + manifests.len());
+        let made = Repository::new(name.clone(), &Keeping::Alone);
+        let mut repository = Repository { contents, tags: tags_kept, ..made };
         for (digest, size) in &blobs {
             // Where the list below forgets one, it is never taken for old.
             let never = || Content::new(Timestamp(i64::MAX));
@@ -171,6 +177,8 @@ impl Restored {
                 _ => return Err(format!("{digest} is no blob without a manifest")),
             }
         }
+        // Now, while it is in the processor's cache.
+        repository.share();
         self.state.names.insert(name.clone());
         self.state.repositories.change(&name, || Arc::new(repository), |_| ());
         Ok(())
