@@ -1,5 +1,6 @@
 //! A state from what a snapshot stores. The bytes may come from anywhere: what no state can hold is refused.
 
+use std::hint::black_box;
 use std::sync::Arc;
 
 use tagstone_schema::policy::Rule;
@@ -15,6 +16,7 @@ use crate::fold::manifest::Manifest;
 use crate::fold::policy::{Policy, PolicyStatus};
 use crate::fold::repository::Repository;
 use crate::fold::state::{Moment, State};
+use crate::fold::table::ahead::{Sought, values};
 use crate::fold::table::{Keeping, Table};
 use crate::fold::tag::{Marks, TagSet, TagState};
 use crate::fold::tags::Tags;
@@ -29,6 +31,9 @@ pub(super) struct Restored {
     repositories: u64,
 }
 
+/// Digests that are looked up ahead at once.
+const AT_ONCE: usize = 256;
+
 /// Which repositories hold each digest.
 pub(super) struct KnownHolders(Table<Digest, Holders>);
 
@@ -42,8 +47,13 @@ impl KnownHolders {
     pub(super) fn note(&mut self, portion: &[StoredRepository]) {
         for StoredRepository { name, blobs, manifests, .. } in portion {
             let manifests = manifests.iter().map(|manifest| &manifest.digest);
-            for digest in blobs.iter().map(|(digest, _)| digest).chain(manifests) {
-                self.0.change(digest, || Holders::One(name.clone()), |holders| holders.insert(name));
+            let digests: Vec<_> = blobs.iter().map(|(digest, _)| digest).chain(manifests).collect();
+            for some in digests.chunks(AT_ONCE) {
+                let sought: Vec<_> = some.iter().map(|digest| Sought::new(&self.0, digest)).collect();
+                black_box(values(&sought).0);
+                for digest in some {
+                    self.0.change(digest, || Holders::One(name.clone()), |holders| holders.insert(name));
+                }
             }
         }
     }
