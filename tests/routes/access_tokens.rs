@@ -120,8 +120,8 @@ fn what_cannot_be_issued() {
         let scope = |value: Value| changed("scopes", json!([value]));
         let many = vec![json!({"repositories": "a", "actions": ["pull"]}); 51];
         let cases = [
-            (json!({}), "missing field `label`"),
-            (changed("label", json!(" ")), "`label`"),
+            (json!({}), "missing field `scopes`"),
+            (changed("label", json!(1)), "label"),
             (changed("label", json!("a\nb")), "`label`"),
             (changed("label", json!("a".repeat(257))), "`label`"),
             (changed("scopes", json!([])), "`scopes`"),

@@ -32,8 +32,9 @@ const ID_BYTES: usize = 37;
 #[serde(deny_unknown_fields)]
 #[schema(as = AccessTokenRequest)]
 pub(super) struct Wanted {
-    /// What it is for, such as `CI of acme/app`: 1 to 256 bytes.
-    #[schema(min_length = 1, max_length = 256)]
+    /// What it is for, such as `CI of acme/app`: a line of at most 256 bytes. It is for whoever reads the list of tokens later.
+    #[schema(max_length = 256)]
+    #[serde(default)]
     label: String,
     /// What it may do, within what its user may: 1 to 50 scopes.
     scopes: Vec<ScopeForm>,
@@ -128,9 +129,9 @@ fn subject(exchange: &Exchange<'_>, wanted: Option<String>) -> Result<String, Ap
 
 fn label(text: &str) -> Result<String, ApiRefusal> {
     let label = text.trim();
-    if label.is_empty() || label.len() > TOKEN_LABEL_BYTES || label.chars().any(char::is_control) {
+    if label.len() > TOKEN_LABEL_BYTES || label.chars().any(char::is_control) {
         return Err(ApiRefusal::invalid_request(format!(
-            "`label` has to say in a line what the token is for, such as `CI of acme/app`: 1 to {TOKEN_LABEL_BYTES} bytes"
+            "`label` says in one line what the token is for, such as `CI of acme/app`, in at most {TOKEN_LABEL_BYTES} bytes"
         )));
     }
     Ok(label.to_owned())
