@@ -4,10 +4,13 @@
 pub mod access;
 pub mod cli;
 pub mod content;
+pub mod free_space;
 pub mod history;
 pub mod http;
+pub mod limit;
 pub mod manifest;
 pub mod metrics;
+pub mod outside;
 mod random_id;
 pub mod registry;
 pub mod serve;

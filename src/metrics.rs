@@ -9,6 +9,8 @@ use prometheus::{
 use tagstone_schema::Head;
 
 use crate::access::NotAdmitted;
+use crate::free_space::Disk;
+use crate::limit::Limit;
 use crate::registry::{Collection, Progress, PurgePlan, RefusalReason, Report, Way};
 
 /// The metrics of a server.
@@ -35,6 +37,10 @@ pub struct Metrics {
     removed_bytes: IntCounter,
     /// By the places in [`RefusalReason::ALL`].
     refusals: [IntCounter; 3],
+    /// By the places in [`Limit::ALL`].
+    limits: [IntCounter; Limit::ALL.len()],
+    disk_available: IntGauge,
+    disk_kept: IntGauge,
     /// By the places in [`NotAdmitted::REASONS`].
     failed_logins: [IntCounter; 5],
 }
@@ -62,6 +68,11 @@ impl Metrics {
             &["reason"],
         )?;
         registry.register(Box::new(refusals.clone()))?;
+        let limits = IntCounterVec::new(
+            Opts::new("tagstone_limit_refusals_total", "Requests that a limit has refused, by its key in [limits]."),
+            &["limit"],
+        )?;
+        registry.register(Box::new(limits.clone()))?;
         let failed_logins = IntCounterVec::new(
             Opts::new("tagstone_failed_logins_total", "Requests whose credentials were not taken, by reason."),
             &["reason"],
@@ -107,6 +118,15 @@ impl Metrics {
                 "tagstone_prune_skipped_tags_total",
                 "Tags that runs of prune policies have selected and not deleted, such as immutable ones.",
             )?,
+            disk_available: gauge(
+                "tagstone_disk_available_bytes",
+                "Bytes of the file system of the data directory that the registry may still use.",
+            )?,
+            disk_kept: gauge(
+                "tagstone_disk_kept_free_bytes",
+                "Bytes of these that are kept free; with no more than these, pushes are refused.",
+            )?,
+            limits: Limit::ALL.map(|limit| limits.with_label_values(&[limit.key()])),
             purges: counter("tagstone_purges_total", "Purges; dry ones do not count.")?,
             collections: counter("tagstone_collections_total", "Collections that ended; dry ones do not count.")?,
             removed: counter(
@@ -155,6 +175,17 @@ impl Metrics {
     /// So many upload sessions are open.
     pub fn observe_uploads(&self, open: usize) {
         self.uploads.set(i64::try_from(open).unwrap_or(i64::MAX));
+    }
+
+    /// A limit has refused a request.
+    pub fn refused_by(&self, limit: Limit) {
+        self.limits[limit as usize].inc();
+    }
+
+    /// The disk has so much left.
+    pub fn observe_disk(&self, disk: Disk) {
+        self.disk_available.set(i64::try_from(disk.available).unwrap_or(i64::MAX));
+        self.disk_kept.set(i64::try_from(disk.kept).unwrap_or(i64::MAX));
     }
 
     /// Somebody was not let in.

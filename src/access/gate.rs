@@ -120,6 +120,11 @@ impl Gate {
         Ok(Self(Arc::new(Kind::Guarded(Box::new(guarded)))))
     }
 
+    /// Whether everybody may do everything.
+    pub fn is_open(&self) -> bool {
+        matches!(*self.0, Kind::Open)
+    }
+
     /// From now on these are known. Nothing that is under way is ended, and an open gate stays open.
     pub fn replace(&self, known: Known) {
         if let Kind::Guarded(guarded) = &*self.0 {

@@ -64,7 +64,7 @@ impl Users {
     }
 
     /// Reads lines; an error says in which one.
-    fn parse(bytes: &[u8]) -> Result<Self, (usize, String)> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, (usize, String)> {
         let mut users = Self::default();
         for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
             let line = std::str::from_utf8(line).map_err(|_| (number, "the line is not UTF-8".to_owned()))?;

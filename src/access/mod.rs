@@ -16,12 +16,14 @@ mod issuer;
 mod jwks;
 mod login_tokens;
 mod logins;
+pub(crate) mod outside;
 mod rules;
 mod secret;
 mod signatures;
 mod tokens;
 
 pub use caller::{Caller, Grant};
+pub use failures::network_of;
 pub use gate::{Challenges, Gate, Known, NotAdmitted, whole_seconds};
 pub use glob::{GlobError, RepositoryGlob};
 pub use granted::Granted;

@@ -81,19 +81,28 @@ impl BlobFiles {
     /// Their files are cut first, so that the bytes are also gone for whoever reads them at this moment, and do not stay on the
     /// disk until he has read to the end.
     pub fn erase(&self, digests: &[Digest]) -> io::Result<()> {
-        let mut erased = Vec::new();
+        let (mut erased, mut failed) = (Vec::new(), Ok(()));
         for digest in digests {
-            let path = self.layout.blob(digest);
-            match OpenOptions::new().write(true).open(&path) {
-                // Dying behind this leaves an empty file, which no record refers to.
-                Ok(file) => file.set_len(0)?,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
+            match Self::erase_file(&self.layout.blob(digest)) {
+                Ok(true) => erased.push(digest.clone()),
+                Ok(false) => {}
+                // The others go all the same.
+                Err(error) => failed = failed.and(Err(error)),
             }
-            remove_if_there(&path)?;
-            erased.push(digest.clone());
         }
-        self.sync_directories(&erased)
+        self.sync_directories(&erased)?;
+        failed
+    }
+
+    /// Removes a file with what it holds. False if there is none.
+    fn erase_file(path: &Path) -> io::Result<bool> {
+        match OpenOptions::new().write(true).open(path) {
+            // Dying behind this leaves an empty file, which no record refers to.
+            Ok(file) => file.set_len(0)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        }
+        remove_if_there(path).map(|()| true)
     }
 }
 

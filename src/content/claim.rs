@@ -287,7 +287,7 @@ mod tests {
         let settings = Settings { direct_io: false, small_blob_bytes: 0 };
         let uploads = Uploads::open(layout, settings).unwrap();
         let repository = "acme/app".parse().unwrap();
-        let id = uploads.begin(&repository, Algorithm::Sha256).unwrap();
+        let id = uploads.begin(&repository, Algorithm::Sha256, Box::new(())).unwrap();
         let claim = uploads.find(&repository, id).unwrap().unwrap().try_claim().unwrap();
         (uploads, claim)
     }

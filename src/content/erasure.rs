@@ -91,7 +91,12 @@ impl SegmentStore {
             file.sync_data()?;
         }
         for (number, entries) in entries_of {
-            write_sidecar(&self.layout, number, doomed[&number].file.metadata()?.len(), &entries)?;
+            let length = doomed[&number].file.metadata()?.len();
+            if let Err(error) = write_sidecar(&self.layout, number, length, &entries) {
+                // The bytes are gone. A full disk must not look as if they were not: removing is how one gets space.
+                tracing::warn!(%error, segment = number, "a segment has no sidecar; the next start reads it through");
+                remove_if_there(&self.layout.sidecar(number))?;
+            }
         }
         Ok(())
     }

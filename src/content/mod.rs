@@ -33,7 +33,7 @@ pub use claim::Claim;
 pub use manifest_cache::ManifestCache;
 pub use segments::SegmentStore;
 pub use session::{FinishError, Finished, Session};
-pub use uploads::{Expired, Settings, UploadId, Uploads};
+pub use uploads::{Expired, OpenFor, Settings, UploadId, Uploads};
 
 /// All content of a registry.
 #[derive(Debug)]
@@ -107,9 +107,10 @@ impl ContentStore {
     /// Removes the bytes of these contents, wherever they lie. When this returns they are gone durably, and nobody reads them any
     /// more, also who was in the middle of it. What is not here is passed over. After an error or a crash it can be repeated.
     pub fn erase(&self, digests: &[Digest]) -> io::Result<()> {
-        let erased = self.segments.erase(digests).map(drop).and_then(|()| self.blobs.erase(digests));
+        // What can be removed is, also where something else cannot.
+        let (segments, files) = (self.segments.erase(digests), self.blobs.erase(digests));
         self.manifests.forget(digests);
-        erased
+        segments.map(drop).and(files)
     }
 }
 

@@ -324,3 +324,25 @@ proptest::proptest! {
         }
     }
 }
+
+/// As on a full disk: the sidecar is a help for starts, and the bytes are gone without it.
+#[test]
+fn content_is_erased_also_where_no_sidecar_can_be_written() {
+    let (_directory, layout) = directory();
+    let (store, contents) = several(&layout);
+    let in_the_way = layout.sidecar(1).with_extension("idx.new");
+    fs::create_dir(&in_the_way).unwrap();
+    let (digest, bytes) = &contents[0];
+    assert!(store.erase(std::slice::from_ref(digest)).unwrap() > 0);
+    assert!(!holds_anywhere(&layout.segments(), bytes) && !layout.sidecar(1).exists());
+    let (_, later) = content("later");
+    let later = (hash_of(Algorithm::Sha256, &later), later);
+    store.append(std::slice::from_ref(&later)).unwrap();
+    drop(store);
+    fs::remove_dir(in_the_way).unwrap();
+    let store = SegmentStore::open_with(&layout, SMALL_SEGMENT).unwrap();
+    assert!(store.read(digest).unwrap().is_none());
+    for (digest, bytes) in contents.iter().skip(1).chain([&later]) {
+        assert_eq!(store.read(digest).unwrap().as_ref(), Some(bytes));
+    }
+}

@@ -5,6 +5,7 @@
 //! belongs to one repository, survives the process, and needs no other record. After a power loss the bytes of a
 //! session may be incomplete; the digest at its end then does not match, and the client begins again.
 
+use std::any::Any;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt;
@@ -38,6 +39,9 @@ pub struct Settings {
     pub small_blob_bytes: usize,
 }
 
+/// Something that is held for as long as a session is open, and dropped when it is finished, cancelled or given up.
+pub type OpenFor = Box<dyn Any + Send>;
+
 /// The name of an upload session: a random UUID (RFC 9562, version 4).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UploadId([u8; 16]);
@@ -64,6 +68,8 @@ pub(super) struct OpenSessions {
     pub(super) blobs: BlobFiles,
     directory: PathBuf,
     resident: Mutex<HashMap<UploadId, Arc<Session>>>,
+    /// Of sessions that were begun by this process. Those before it are open for nobody who is known.
+    held: Mutex<HashMap<UploadId, OpenFor>>,
     count: AtomicUsize,
 }
 
@@ -77,6 +83,7 @@ impl Uploads {
             blobs: BlobFiles::at(layout),
             directory,
             resident: Mutex::default(),
+            held: Mutex::default(),
             count: AtomicUsize::new(0),
         };
         let names = open.names().map_err(naming("reading", &open.directory))?;
@@ -85,22 +92,33 @@ impl Uploads {
     }
 
     /// Begins a session. The algorithm is the one that its digest is expected to have; another costs a second reading.
-    pub fn begin(&self, repository: &RepositoryName, algorithm: Algorithm) -> io::Result<UploadId> {
-        self.begin_session(repository, algorithm).map(|session| session.id())
+    pub fn begin(&self, repository: &RepositoryName, algorithm: Algorithm, held: OpenFor) -> io::Result<UploadId> {
+        self.begin_session(repository, algorithm, held).map(|session| session.id())
     }
 
     /// Begins a session for one request, whose client is never told of it: it ends with its claim, however that ends,
     /// also by a digest that does not match.
-    pub fn begin_transient(&self, repository: &RepositoryName, algorithm: Algorithm) -> io::Result<Claim> {
-        let session = self.begin_session(repository, algorithm)?;
+    pub fn begin_transient(
+        &self,
+        repository: &RepositoryName,
+        algorithm: Algorithm,
+        held: OpenFor,
+    ) -> io::Result<Claim> {
+        let session = self.begin_session(repository, algorithm, held)?;
         let claim = session.try_claim().ok_or_else(|| io::Error::other("a new upload session is in use already"))?;
         Ok(claim.into_transient())
     }
 
-    fn begin_session(&self, repository: &RepositoryName, algorithm: Algorithm) -> io::Result<Arc<Session>> {
+    fn begin_session(
+        &self,
+        repository: &RepositoryName,
+        algorithm: Algorithm,
+        held: OpenFor,
+    ) -> io::Result<Arc<Session>> {
         let name = FileName { id: UploadId::random()?, repository: fingerprint(repository), algorithm };
         File::create_new(self.open.directory.join(name.to_string()))?;
         self.open.count.fetch_add(1, Ordering::Relaxed);
+        self.open.held().insert(name.id, held);
         let progress = Progress { offset: 0, hasher: Some(Box::new(ContentHasher::new(algorithm))) };
         Ok(OpenSessions::insert(self.open.resident(), &self.open, &name, progress))
     }
@@ -192,6 +210,13 @@ impl OpenSessions {
         if self.resident().remove(&id).is_some() {
             self.count.fetch_sub(1, Ordering::Relaxed);
         }
+        let held = self.held().remove(&id);
+        // Whatever it does when it is dropped, nobody waits for it.
+        drop(held);
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<UploadId, OpenFor>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn insert(

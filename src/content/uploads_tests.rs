@@ -41,7 +41,7 @@ impl Fixture {
     }
 
     fn begin(&self) -> (UploadId, Claim) {
-        let id = self.uploads.begin(&repository(), Algorithm::Sha256).unwrap();
+        let id = self.uploads.begin(&repository(), Algorithm::Sha256, Box::new(())).unwrap();
         (id, self.claim(id))
     }
 
@@ -157,7 +157,7 @@ fn a_session_goes_on_after_a_restart() {
     let (id, mut claim) = fixture.begin();
     claim.append(&[1; 300]).unwrap();
     drop(claim);
-    let empty = fixture.uploads.begin(&repository(), Algorithm::Sha512).unwrap();
+    let empty = fixture.uploads.begin(&repository(), Algorithm::Sha512, Box::new(())).unwrap();
     fixture.reopen();
     assert_eq!(fixture.uploads.open_count(), 2);
     let mut claim = fixture.claim(id);
@@ -280,7 +280,7 @@ fn a_transient_session_ends_with_its_claim() {
     let fixture = Fixture::new();
     let (small, large) = ([7; 50], [7; 500]);
     let of = |bytes: &[u8]| {
-        let mut claim = fixture.uploads.begin_transient(&repository(), Algorithm::Sha256).unwrap();
+        let mut claim = fixture.uploads.begin_transient(&repository(), Algorithm::Sha256, Box::new(())).unwrap();
         claim.append(bytes).unwrap();
         assert_eq!((claim.offset(), fixture.uploads.open_count(), fixture.files()), (bytes.len() as u64, 1, 1));
         (hash_of(Algorithm::Sha256, bytes), claim)
@@ -317,7 +317,7 @@ fn a_transient_session_ends_with_its_claim() {
 #[test]
 fn a_transient_session_that_cannot_be_removed_is_left_to_expire() {
     let fixture = Fixture::new();
-    let claim = fixture.uploads.begin_transient(&repository(), Algorithm::Sha256).unwrap();
+    let claim = fixture.uploads.begin_transient(&repository(), Algorithm::Sha256, Box::new(())).unwrap();
     let id = *fixture.uploads.open.resident().keys().next().unwrap();
     let path = fixture.block(id);
     drop(claim);

@@ -114,6 +114,11 @@ async fn open(exchange: &Exchange<'_>, asked: &Asked<'_>, digest: &Digest, size:
         Opened::File(_, length) => *length,
     };
     if length != size {
+        // It may have been removed since the look at the state: its file is cut first.
+        let is_gone = !exchange.site.published.load().state.knows(digest);
+        if is_gone {
+            return Err(asked.absent(exchange, Kind::Blob, digest).await);
+        }
         return Err(wrong(format!("it has {length} bytes on disk, and {size} in the log")));
     }
     Ok(opened)

@@ -14,6 +14,7 @@ use super::connections::Connection;
 use super::error::{Code, Refusal};
 use super::exchange::Exchange;
 use super::site::Limits;
+use crate::limit::Limit;
 
 /// A body that is being received.
 pub(super) struct Body<'a> {
@@ -32,8 +33,8 @@ pub(super) struct Body<'a> {
 pub(super) enum BodyError {
     /// More bytes than are allowed.
     TooLarge { most: u64 },
-    /// Nothing came for too long, or too little.
-    TooSlow { received: u64 },
+    /// Nothing came for too long, or too little: the limit says which.
+    TooSlow { received: u64, limit: Limit },
     /// The client has gone away, or broke the framing.
     Broken { received: u64, why: String },
 }
@@ -43,11 +44,11 @@ impl BodyError {
         let refusal = match self {
             Self::TooLarge { most } => {
                 let message = format!("the body has more than the {most} bytes that are allowed here");
-                Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, Code::SizeInvalid, message)
+                Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, Code::SizeInvalid, message).by(size_limit(code))
             }
-            Self::TooSlow { received } => {
+            Self::TooSlow { received, limit } => {
                 let message = format!("the body came too slowly and was cut off after {received} bytes; send it again");
-                Refusal::new(StatusCode::REQUEST_TIMEOUT, code, message)
+                Refusal::new(StatusCode::REQUEST_TIMEOUT, code, message).by(limit)
             }
             Self::Broken { received, why } => {
                 Refusal::bad_request(code, format!("the body broke off after {received} bytes ({why}); send it again"))
@@ -78,7 +79,7 @@ impl<'a> Body<'a> {
     /// The next piece, or none at the end.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
         let piece = match tokio::time::timeout(self.limits.body_idle, self.payload.next()).await {
-            Err(_) => return Err(BodyError::TooSlow { received: self.received }),
+            Err(_) => return Err(BodyError::TooSlow { received: self.received, limit: Limit::BodyIdle }),
             Ok(None) => return Ok(None),
             Ok(Some(Err(error))) => return Err(BodyError::Broken { received: self.received, why: told(&error) }),
             Ok(Some(Ok(piece))) => piece,
@@ -95,7 +96,7 @@ impl<'a> Body<'a> {
         let elapsed = self.began.elapsed();
         let least = elapsed.as_secs().saturating_mul(self.limits.body_minimum_rate);
         if elapsed > self.limits.body_idle && self.received < least {
-            return Err(BodyError::TooSlow { received: self.received });
+            return Err(BodyError::TooSlow { received: self.received, limit: Limit::BodyMinimumRate });
         }
         Ok(Some(piece))
     }
@@ -114,6 +115,15 @@ impl<'a> Body<'a> {
         // A small body comes in one piece, which is a slice of the connection's read buffer. It is copied, as it may
         // outlive the request in a cache and would keep the whole buffer in memory.
         Ok(if rest.is_empty() { Bytes::copy_from_slice(&first) } else { rest.freeze() })
+    }
+}
+
+/// The limit on the size of what this code is about. Other bodies have bounds that cannot be set.
+fn size_limit(code: Code) -> Option<Limit> {
+    match code {
+        Code::ManifestInvalid => Some(Limit::ManifestBytes),
+        Code::BlobUploadInvalid => Some(Limit::BlobBytes),
+        _ => None,
     }
 }
 

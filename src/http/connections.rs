@@ -8,6 +8,7 @@ use std::any::Any;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use actix_tls::accept::rustls_0_23::TlsStream;
@@ -18,6 +19,9 @@ use rustix::net::Shutdown;
 
 /// How long an answer may wait for its client to read on. It is the longest that a stalled body may be set to.
 const STALLED_ANSWER: Duration = Duration::from_secs(180);
+
+/// How long a client may go on to send a body after it was refused. The HTTP library gives those of known length as long.
+const UNWANTED_BODY: Duration = Duration::from_secs(5);
 
 /// How long a stream may take for its end when the server stops. One whose client reads on needs none of it.
 const ENDING_STREAM: Duration = Duration::from_secs(1);
@@ -122,6 +126,18 @@ impl Connection {
         self.busy()
     }
 
+    /// Is cut off in a while, unless it ends before.
+    pub(super) fn ends_soon(self: &Arc<Self>) {
+        let connection = Arc::downgrade(self);
+        actix_web::rt::spawn(async move {
+            tokio::time::sleep(UNWANTED_BODY).await;
+            if let Some(connection) = connection.upgrade() {
+                // Whatever this answers, the peer has gone or will be told.
+                let _ = rustix::net::shutdown(&connection.socket, Shutdown::Both);
+            }
+        });
+    }
+
     /// Something happened.
     pub(super) fn touch(&self) {
         let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -145,4 +161,11 @@ impl Drop for Busy {
         self.0.touch();
         self.0.busy.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// Lets the connection of this request go on reading once it is answered. The HTTP library forgets to, where it had stopped
+/// because a body without a length was not taken fast enough: the client would wait for ever to send the rest.
+pub(super) async fn read_on_after_the_answer() {
+    let connection = std::future::poll_fn(|context| Poll::Ready(context.waker().clone())).await;
+    actix_web::rt::spawn(async move { connection.wake() });
 }

@@ -3,13 +3,13 @@
 use std::time::Instant;
 
 use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use percent_encoding::percent_decode_str;
 use serde_json::json;
 
-use super::connections::Connection;
+use super::connections::{Connection, read_on_after_the_answer};
 use super::demand::Demand;
 use super::entrance::{Entrance, recovering};
 use super::error::{Code, Refusal};
@@ -19,7 +19,8 @@ use super::refused::Refused;
 use super::route::Route;
 use super::site::Site;
 use super::{
-    api, blobs, delete, door, extensions, lists, login_token, manifests, probes, push, referrers, tag_history, uploads,
+    api, blobs, browser, delete, door, extensions, heads, lists, login_token, manifests, probes, push, referrers,
+    space, tag_history, uploads,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -34,6 +35,13 @@ pub(super) async fn dispatch(request: HttpRequest, entrance: Data<Entrance>, pay
         None => recovering(&request),
     };
     response.headers_mut().insert(REQUEST_ID, header_value(&request_id));
+    if request.headers().contains_key(header::TRANSFER_ENCODING) {
+        if response.status().is_client_error() || response.status().is_server_error() {
+            response.head_mut().set_connection_type(ConnectionType::Close);
+            Connection::of(&request).into_iter().for_each(Connection::ends_soon);
+        }
+        read_on_after_the_answer().await;
+    }
     response
 }
 
@@ -41,12 +49,13 @@ async fn served(site: &Site, request: &HttpRequest, request_id: &str, payload: P
     let began = Instant::now();
     let path = percent_decode_str(request.uri().path()).decode_utf8();
     let route = path.as_deref().map_or_else(|_| Route::undecodable(request.uri().path()), Route::of);
-    let answer = if request.uri().path_and_query().is_some_and(|path| path.as_str().len() > site.limits.uri_bytes) {
-        let message = format!("the path and query have more than the {} bytes that are allowed", site.limits.uri_bytes);
-        Err(Refused::at(route, Refusal::new(StatusCode::URI_TOO_LONG, Code::SizeInvalid, message)))
-    } else {
-        admitted(site, request, request_id, route, payload).await
+    let answer = match heads::check(request, &site.limits) {
+        Ok(()) => admitted(site, request, request_id, route, payload).await,
+        Err(refusal) => Err(Refused::at(route, refusal)),
     };
+    if let Some(limit) = answer.as_ref().err().and_then(|refusal| refusal.limit) {
+        site.metrics.refused_by(limit);
+    }
     let refused = answer.as_ref().err().map(|refusal| refusal.message.clone());
     let response = answer.unwrap_or_else(|refusal| refusal.response(request));
     let status = response.status();
@@ -63,11 +72,22 @@ async fn admitted(
     route: Route<'_>,
     payload: Payload,
 ) -> Result<HttpResponse, Refused> {
+    browser::check(site, request, route).map_err(|refusal| Refused::at(route, refusal))?;
     let address = site.proxies.client(request);
     let caller = door::enter(site, request, route, address).await.map_err(|refusal| Refused::at(route, refusal))?;
     let exchange = Exchange { site, request, request_id, route, caller, address };
     door::check(&exchange).map_err(|refusal| Refused::at(route, refusal))?;
-    answer(&exchange, route, payload).await
+    if is_probe(route) {
+        return answer(&exchange, route, payload).await;
+    }
+    let place = site.clients.request(&exchange).map_err(|refusal| Refused::at(route, refusal))?;
+    space::check(&exchange, route).map_err(|refusal| Refused::at(route, refusal))?;
+    Ok(place.held_by(answer(&exchange, route, payload).await?))
+}
+
+/// Whether a request is of whoever operates the registry, who is answered whatever else is under way.
+pub(super) fn is_probe(route: Route<'_>) -> bool {
+    matches!(route, Route::Health | Route::Ready | Route::Metrics)
 }
 
 async fn answer(exchange: &Exchange<'_>, route: Route<'_>, payload: Payload) -> Result<HttpResponse, Refused> {

@@ -9,11 +9,13 @@ use tagstone_schema::event::Action;
 
 use super::challenge::{TokenError, unauthorized};
 use super::demand::Demand;
+use super::dispatch::is_probe;
 use super::error::{Code, Refusal};
 use super::exchange::Exchange;
 use super::route::Route;
 use super::site::Site;
 use crate::access::{Caller, IssuedTokens, NotAdmitted, whole_seconds};
+use crate::limit::Limit;
 
 /// Admits whoever has sent a request. Wrong credentials are refused everywhere, also where none are needed: a client should learn of
 /// them at once. Only probes are answered whatever they send.
@@ -23,7 +25,7 @@ pub(super) async fn enter(
     route: Route<'_>,
     address: Option<IpAddr>,
 ) -> Result<Caller, Refusal> {
-    if matches!(route, Route::Health | Route::Ready | Route::Metrics) {
+    if is_probe(route) {
         return Ok(site.gate.nobody());
     }
     let mut given = request.headers().get_all(header::AUTHORIZATION);
@@ -83,7 +85,8 @@ fn not_admitted(site: &Site, request: &HttpRequest, route: Route<'_>, why: &NotA
     let error = match why {
         NotAdmitted::TooMany { retry_after } => {
             return Refusal::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, why.to_string())
-                .with_header(header::RETRY_AFTER, header::HeaderValue::from(whole_seconds(*retry_after)));
+                .with_header(header::RETRY_AFTER, header::HeaderValue::from(whole_seconds(*retry_after)))
+                .by(Limit::FailedLogins);
         }
         NotAdmitted::Bearer(_) | NotAdmitted::LoginOver => TokenError::Invalid,
         _ => TokenError::None,

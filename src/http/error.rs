@@ -12,6 +12,7 @@ use tagstone_schema::digest::DigestError;
 use tagstone_schema::name::NameError;
 
 use crate::history::HistoryError;
+use crate::limit::Limit;
 use crate::manifest::DocumentError;
 use crate::registry::{Act, Immutable, Rejection, WriteError};
 
@@ -63,11 +64,13 @@ pub(super) struct Refusal {
     pub(super) message: String,
     pub(super) detail: Value,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    /// The limit that has refused, if it was one.
+    pub(super) limit: Option<Limit>,
 }
 
 impl Refusal {
     pub(super) fn new(status: StatusCode, code: Code, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), detail: Value::Null, headers: Vec::new() }
+        Self { status, code, message: message.into(), detail: Value::Null, headers: Vec::new(), limit: None }
     }
 
     pub(super) fn bad_request(code: Code, message: impl Into<String>) -> Self {
@@ -100,6 +103,12 @@ impl Refusal {
 
     pub(super) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
+        self
+    }
+
+    /// Says which limit has refused.
+    pub(super) fn by(mut self, limit: impl Into<Option<Limit>>) -> Self {
+        self.limit = limit.into();
         self
     }
 

@@ -36,5 +36,8 @@ pub(super) fn metrics(exchange: &Exchange<'_>) -> Answer {
     let site = exchange.site;
     site.metrics.observe_queue(site.writer.waiting());
     site.metrics.observe_uploads(site.content.uploads.open_count());
+    if let Ok(disk) = site.limits.disk.measure() {
+        site.metrics.observe_disk(disk);
+    }
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(site.metrics.text()))
 }

@@ -14,7 +14,7 @@ use super::error::{Code, Refusal};
 use super::exchange::{Answer, CONTENT_DIGEST, Exchange, writable};
 use super::manifests::{Reference, header_value};
 use crate::manifest::Document;
-use crate::registry::{Command, PutManifest, Rejection, WriteError};
+use crate::registry::{Command, How, PutManifest, Rejection, WriteError};
 
 /// The digest of the manifest that the pushed one refers to: the client need not list referrers in a tag.
 const OCI_SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
@@ -56,6 +56,10 @@ pub(super) async fn put(exchange: &Exchange<'_>, payload: Payload, name: &str, r
         exchange.site.promises.keep(&repository, &references);
     }
     committed?;
+    if target.tags.is_empty() && subject.is_none() {
+        // An index that names it may follow.
+        exchange.tell(&repository, &digest, How::Found).await;
+    }
     Ok(created(&repository, reference, &digest, subject.as_ref(), &target))
 }
 

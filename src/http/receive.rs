@@ -9,7 +9,12 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use super::body::Body;
 use super::error::{Code, Refusal};
 use super::exchange::Exchange;
+use super::space::check_room;
 use crate::content::{AlignedBuffer, Claim, FinishError};
+
+/// After so many bytes it is looked again whether there is space. Several bodies may be received at once, so it is a small part of
+/// what is kept free.
+const LOOK_AFTER: usize = 256 << 10;
 
 /// Appends a body to a session. Whatever was received stays in the session, also when the body breaks off, so that
 /// the client can go on from there. On failure the session is free again when this returns.
@@ -17,9 +22,18 @@ pub(super) async fn receive(exchange: &Exchange<'_>, payload: Payload, claim: Cl
     let room = exchange.site.limits.blob_bytes.map(|most| most.saturating_sub(claim.offset()));
     let mut body = Body::new(exchange, payload, room, Code::BlobUploadInvalid)?;
     let mut pipe = Pipe::new(claim, exchange.content_length());
+    let mut unseen = 0;
     let received = loop {
         match body.next().await {
             Ok(Some(piece)) => {
+                // Others fill the disk meanwhile, and not every body announces its length.
+                unseen += piece.len();
+                if unseen >= LOOK_AFTER {
+                    unseen = 0;
+                    if let Err(refusal) = check_room(exchange.site, 0) {
+                        break Err(refusal);
+                    }
+                }
                 exchange.site.metrics.bytes_received(piece.len() as u64);
                 pipe.take(&piece).await?;
             }

@@ -8,12 +8,15 @@ use super::api::ApiRefusal;
 use super::error::Refusal;
 use super::manifests::head;
 use super::route::Route;
+use crate::limit::Limit;
 
 /// A refusal in its final form.
 #[derive(Debug)]
 pub(super) struct Refused {
     pub(super) status: StatusCode,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    /// The limit that has refused, if it was one.
+    pub(super) limit: Option<Limit>,
     /// What the log says of it.
     pub(super) message: String,
     /// JSON.
@@ -49,6 +52,6 @@ impl Refused {
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
         let body = refusal.body();
-        Self { status: refusal.status, headers: refusal.headers, message: refusal.message, body }
+        Self { status: refusal.status, headers: refusal.headers, limit: refusal.limit, message: refusal.message, body }
     }
 }

@@ -6,9 +6,12 @@ use std::time::Duration;
 use tagstone_replay::log::RecordReader;
 
 use super::api::{ArchiveQuestions, Fingerprints, LongQuestions, OpenStreams};
+use super::browser::Hosts;
 use super::client_address::TrustedProxies;
+use super::clients::Clients;
 use crate::access::Gate;
 use crate::content::ContentStore;
+use crate::free_space::FreeSpace;
 use crate::history::History;
 use crate::metrics::Metrics;
 use crate::registry::{Clock, Collector, Promises, Pruner, Published, Removal, Remover, Sparse, WriterHandle};
@@ -34,6 +37,18 @@ pub struct Limits {
     pub event_streams: usize,
     /// Bytes of a path with its query.
     pub uri_bytes: usize,
+    /// Bytes of the fields of a header.
+    pub header_bytes: usize,
+    /// Fields of a header.
+    pub header_fields: usize,
+    /// Requests that one client may have under way.
+    pub client_requests: usize,
+    /// Upload sessions that one client may have open.
+    pub client_uploads: usize,
+    /// The disk, and how much of it is kept free.
+    pub disk: FreeSpace,
+    /// What a browser may call an open registry.
+    pub hosts: Hosts,
     /// How long an access token can be valid.
     pub token_lifetime: Duration,
 }
@@ -85,6 +100,7 @@ pub struct Site {
     pub(super) questions: LongQuestions,
     pub(super) archive_questions: ArchiveQuestions,
     pub(super) streams: OpenStreams,
+    pub(super) clients: Clients,
 }
 
 impl Site {
@@ -94,6 +110,7 @@ impl Site {
             parts;
         let Removal { promises, remover, collector } = removal;
         let streams = OpenStreams::new(limits.event_streams);
+        let clients = Clients::new(limits.client_requests, limits.client_uploads);
         let (fingerprints, questions) = (Fingerprints::default(), LongQuestions::default());
         Self {
             gate,
@@ -115,6 +132,7 @@ impl Site {
             questions,
             archive_questions: ArchiveQuestions::default(),
             streams,
+            clients,
         }
     }
 

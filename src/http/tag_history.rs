@@ -25,10 +25,7 @@ const EVENT: &str = "org.opencontainers.distribution.tag.event";
 pub(super) async fn list(exchange: &Exchange<'_>, name: &str, tag: &str) -> Answer {
     let asked = Asked::of(exchange, name).await.map_err(never_missing)?;
     let query = exchange.query();
-    let page = Page::of(&query, exchange.site.limits.page_entries)?;
-    let before = instant(&query, "before", Timestamp::parse_up)?;
-    let since = instant(&query, "since", str::parse)?;
-    let digest = query.one("digest")?.map(|digest| digest.parse::<Digest>()).transpose()?;
+    let Asking { page, before, since, digest } = Asking::of(&query, exchange.site.limits.page_entries)?;
     let up_to = asked.past.as_ref().map_or_else(|| exchange.site.published.load().head.seq, |past| past.seq);
     // What can be no tag has no history.
     let found = match tag.parse::<Tag>() {
@@ -60,6 +57,26 @@ pub(super) async fn list(exchange: &Exchange<'_>, name: &str, tag: &str) -> Answ
     let index = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests});
     response.content_type(OCI_INDEX);
     Ok(whole(exchange, &mut response, index.to_string().into()))
+}
+
+/// What part of a history is asked for. Instants stand with their texts.
+pub(super) struct Asking<'a> {
+    page: Page<'a>,
+    before: Option<(String, Timestamp)>,
+    since: Option<(String, Timestamp)>,
+    digest: Option<Digest>,
+}
+
+impl<'a> Asking<'a> {
+    /// Reads `n`, `before`, `since` and `digest`.
+    pub(super) fn of(query: &Query<'a>, most: usize) -> Result<Self, Refusal> {
+        Ok(Self {
+            page: Page::of(query, most)?,
+            before: instant(query, "before", Timestamp::parse_up)?,
+            since: instant(query, "since", str::parse)?,
+            digest: query.one("digest")?.map(|digest| digest.parse::<Digest>()).transpose()?,
+        })
+    }
 }
 
 fn descriptor(entry: &TagEntry) -> serde_json::Value {

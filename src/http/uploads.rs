@@ -10,12 +10,14 @@ use tagstone_schema::event::Action;
 use tagstone_schema::{Algorithm, Digest, RepositoryName};
 
 use super::body::Body;
+use super::clients::{UPLOADS_RETRY, too_many};
 use super::error::{Code, Refusal};
 use super::exchange::{Answer, CONTENT_DIGEST, Exchange, readable, writable};
 use super::manifests::header_value;
 use super::range::{chunk, progress};
 use super::receive::{blocking, receive};
-use crate::content::{Claim, FinishError, Finished, Session, UploadId, small};
+use crate::content::{Claim, FinishError, Finished, OpenFor, Session, UploadId, small};
+use crate::limit::Limit;
 use crate::registry::{Command, How, WriteError};
 
 const UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
@@ -78,23 +80,22 @@ async fn at_once(exchange: &Exchange<'_>, payload: Payload, repository: &Reposit
     if is_small(exchange) {
         return small_blob(exchange, payload, repository, digest).await;
     }
-    check_room(exchange)?;
+    let place = place(exchange)?;
     let (content, of, algorithm) = (exchange.site.content.clone(), repository.clone(), digest.algorithm());
     // Nobody is told of this session, so it ends with the request, however that ends.
-    let claim = blocking(move || content.uploads.begin_transient(&of, algorithm)).await?;
+    let claim = blocking(move || content.uploads.begin_transient(&of, algorithm, place)).await?;
     let claim = receive(exchange, payload, claim).await?;
     close(exchange, claim, repository, digest).await
 }
 
-/// Refuses a session more than may be open.
-fn check_room(exchange: &Exchange<'_>) -> Result<(), Refusal> {
+/// The place of one more session among those of its client, unless it has as many as it may, or all together have.
+fn place(exchange: &Exchange<'_>) -> Result<OpenFor, Refusal> {
     let open = exchange.site.content.uploads.open_count();
     if open < exchange.site.limits.open_uploads {
-        return Ok(());
+        return Ok(Box::new(exchange.site.clients.upload(exchange)?));
     }
     let message = format!("{open} uploads are open, which is the most that are allowed; finish or delete some first");
-    Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, message)
-        .with_header(header::RETRY_AFTER, header_value("60")))
+    Err(too_many(message, UPLOADS_RETRY, Limit::OpenUploads))
 }
 
 async fn begin(
@@ -102,9 +103,9 @@ async fn begin(
     repository: &RepositoryName,
     algorithm: Algorithm,
 ) -> Result<UploadId, Refusal> {
-    check_room(exchange)?;
+    let place = place(exchange)?;
     let (content, repository) = (exchange.site.content.clone(), repository.clone());
-    blocking(move || content.uploads.begin(&repository, algorithm)).await
+    blocking(move || content.uploads.begin(&repository, algorithm, place)).await
 }
 
 /// GET `<location>`: how far an upload has come.
@@ -180,10 +181,11 @@ async fn small_blob(exchange: &Exchange<'_>, payload: Payload, repository: &Repo
 async fn close(exchange: &Exchange<'_>, claim: Claim, repository: &RepositoryName, digest: &Digest) -> Answer {
     // From before the file gets its name until the record is durable.
     let reservation = exchange.site.promises.reserve(digest).await;
-    exchange.tell(repository, digest, How::Stored).await;
     let expected = digest.clone();
     let finished = tokio::task::spawn_blocking(move || claim.finish(&expected)).await;
     let finished = finished.map_err(|error| FinishError::Io(std::io::Error::other(error))).flatten()?;
+    // Only of what it has really sent: a note for each digest that somebody makes up would be kept for the whole grace period.
+    exchange.tell(repository, digest, How::Stored).await;
     let link = |size| Command::LinkBlob { repository: repository.clone(), digest: digest.clone(), size };
     match finished {
         Finished::File { size } => {

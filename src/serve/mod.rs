@@ -16,8 +16,9 @@ use tagstone_replay::log::OpenError;
 use tagstone_replay::log::directory::{DirectoryLock, LockError, create_directory};
 
 use crate::content::ContentStore;
+use crate::free_space::FreeSpace;
 use crate::history::{Follower, History};
-use crate::http::{self, Limits, Listening, Parts, ServerError, Site, TrustedProxies};
+use crate::http::{self, Hosts, Limits, Listening, Parts, ServerError, Site, TrustedProxies};
 use crate::metrics::{Metrics, WriterMetrics};
 use crate::registry::{
     Clock, CollectParts, CollectRules, LogDamage, Progress, Pruner, Published, ReadOnly, Removal, Sparse, SystemClock,
@@ -179,6 +180,12 @@ pub fn site(settings: &Settings, parts: Parts) -> Site {
         page_entries: bounded(settings.limits.page_entries),
         event_streams: bounded(settings.limits.event_streams),
         uri_bytes: bounded(settings.limits.uri_bytes),
+        header_bytes: bounded(settings.limits.header_bytes),
+        header_fields: bounded(settings.limits.header_fields),
+        client_requests: bounded(settings.limits.client_requests),
+        client_uploads: bounded(settings.limits.client_uploads),
+        disk: FreeSpace::new(&settings.data, settings.limits.free_disk_bytes, settings.limits.free_disk_percent),
+        hosts: Hosts::new(&settings.http.hosts),
         token_lifetime: settings.limits.token_lifetime,
     };
     let sparse = Sparse { index: settings.manifests.sparse_index, layers: settings.manifests.sparse_layers };

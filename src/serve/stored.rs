@@ -49,6 +49,10 @@ fn timestamp(time: SystemTime) -> Timestamp {
 }
 
 impl PastRemovals for History {
+    fn reaches(&self, head: Head) -> bool {
+        self.archive_so_far().is_ok_and(|archive| archive.reached().seq >= head.seq)
+    }
+
     fn was_removed(&self, digest: &Digest, head: Head) -> Option<bool> {
         let archive = self.archive_so_far().ok().filter(|archive| archive.reached().seq >= head.seq)?;
         Removal::behind(&archive, 0, digest).ok().map(|removal| removal.is_some())

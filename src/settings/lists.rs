@@ -98,6 +98,29 @@ impl Form for Glob {
 pub(super) const ACTIONS: [(&str, Action); 3] =
     [("pull", Action::Pull), ("push", Action::Push), ("delete", Action::Delete)];
 
+/// A name of a host, in lower case.
+pub(super) struct HostName;
+
+impl Form for HostName {
+    type Value = String;
+
+    fn read(&self, given: &Given) -> Option<String> {
+        let text = given.text()?.to_ascii_lowercase();
+        let is_label = |label: &str| {
+            !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        };
+        (text.len() <= 253 && text.split('.').all(is_label)).then_some(text)
+    }
+
+    fn write(&self, value: &String) -> String {
+        quoted(value)
+    }
+
+    fn takes(&self) -> String {
+        "the name of a host, without a port".to_owned()
+    }
+}
+
 /// A network of addresses, or one address.
 pub(super) struct Network;
 

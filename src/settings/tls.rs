@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 
 use super::form::OptionalFile;
-use super::lists::{ListOf, Network};
+use super::lists::{HostName, ListOf, Network};
 use super::reader::Section;
 
 /// The files of TLS, all in PEM.
@@ -46,11 +46,17 @@ impl Tls {
 pub struct Http {
     /// Proxies that are believed when they say for whom they ask.
     pub trusted_proxies: Vec<IpNet>,
+    /// What browsers may call a registry that lets everybody in, beside `localhost` and addresses.
+    pub hosts: Vec<String>,
 }
 
 impl Http {
     pub(super) fn gather(section: &mut Section<'_>) -> Self {
         let networks = ListOf(Network, "networks such as 10.0.0.0/8");
-        Self { trusted_proxies: section.take("trusted_proxies", Vec::new(), &networks) }
+        let names = ListOf(HostName, "names such as registry.example");
+        Self {
+            trusted_proxies: section.take("trusted_proxies", Vec::new(), &networks),
+            hosts: section.take("hosts", Vec::new(), &names),
+        }
     }
 }

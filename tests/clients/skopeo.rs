@@ -132,3 +132,21 @@ fn a_deleted_image_is_gone_and_another_stays() {
     copy(&skopeo, &[], &format!("{repository}:second"), &format!("dir:{}", directory.display()));
     assert_same_directory(&second, &directory, &second.digest(TAG));
 }
+
+#[test]
+fn a_full_disk_is_told_and_nothing_is_left() {
+    let Some(skopeo) = tool("skopeo") else { return };
+    let scratch = TempDir::new().expect("create a temporary directory");
+    let Some(pushed) = images::tiny(&scratch.path().join("pushed"), "refused") else { return };
+    let registry = Registry::start_with(&[
+        ("TAGSTONE_LIMITS_FREE_DISK_BYTES", "1125899906842624"),
+        ("TAGSTONE_LIMITS_FREE_DISK_PERCENT", "100"),
+    ]);
+    let (from, to) = (format!("oci:{}", pushed.image(TAG)), format!("docker://{}/acme/app:{TAG}", registry.host()));
+    let refused = skopeo.run(&["--insecure-policy", "copy", "--dest-tls-verify=false", &from, &to]).failed();
+    assert!(refused.stderr().contains("507 Insufficient Storage"), "{refused}");
+    // It asks once for the layer and once for the config, and does not come again with another form of the image.
+    let attempts = registry.stderr().matches("method=POST").count();
+    assert!(attempts <= 2, "{}", registry.stderr());
+    Client::new(registry.url()).get("/v2/acme/app/tags/list").expect("an answer").expecting(404);
+}

@@ -17,4 +17,5 @@ mod races;
 mod random;
 mod refusals;
 mod registry;
+mod removal;
 mod time;

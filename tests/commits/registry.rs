@@ -68,7 +68,18 @@ impl Registry {
 
     /// The same, with a look at every step of each commit.
     pub(crate) fn watched(log: impl Log + 'static, snapshot: Snapshot, batch: usize, at: AtStep) -> Self {
-        let (bytes, clock, tally) = (FakeBytes::default(), FakeClock::default(), Tally::default());
+        Self::storing(log, snapshot, batch, at, FakeBytes::default())
+    }
+
+    /// The same, over bytes that an earlier one has left.
+    pub(crate) fn storing(
+        log: impl Log + 'static,
+        snapshot: Snapshot,
+        batch: usize,
+        at: AtStep,
+        bytes: FakeBytes,
+    ) -> Self {
+        let (clock, tally) = (FakeClock::default(), Tally::default());
         let published = Published::new(snapshot);
         let (writer, handle) = Writer::new(
             Box::new(Watched { inner: log, at: at.clone() }),

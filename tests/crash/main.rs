@@ -7,6 +7,7 @@ mod damage;
 mod history;
 mod lifecycle;
 mod pusher;
+mod removal;
 mod rounds;
 mod session;
 mod snapshots;

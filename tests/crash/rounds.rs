@@ -19,7 +19,7 @@ use crate::support::replay::assert_verifies;
 const ROUNDS: u64 = 25;
 const CLIENTS: u64 = 8;
 
-/// The run can be repeated, though not the schedule of its threads: `TAGSTONE_CRASH_SEED` chooses another.
+/// The run can be repeated, though not the schedule of its threads: `CRASH_SEED` chooses another.
 const SEED: u64 = 0x7461_6773_746f_6e65;
 
 /// A round whose clients get no answers for so long hangs.
@@ -27,8 +27,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 #[test]
 fn everything_acknowledged_survives_kill_9_at_any_moment() {
-    let seed =
-        env::var("TAGSTONE_CRASH_SEED").map_or(SEED, |seed| seed.parse().expect("TAGSTONE_CRASH_SEED is a number"));
+    let seed = env::var("CRASH_SEED").map_or(SEED, |seed| seed.parse().expect("CRASH_SEED is a number"));
     eprintln!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
     let (moments, mut history) = (Moments::default(), History::default());

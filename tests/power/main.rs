@@ -11,6 +11,7 @@ mod full_disk;
 mod names;
 mod policies;
 mod pushes;
+mod removal;
 mod rounds;
 mod server;
 

@@ -22,25 +22,39 @@ pub(crate) struct Rounds {
     disk: Disk,
     workload: Workload,
     count: u32,
-    random: u64,
+    random: Random,
     /// Everything acknowledged in all rounds.
     acknowledged: Vec<Acknowledged>,
 }
 
-impl Rounds {
-    pub(crate) fn new(disk: Disk, workload: Workload) -> Self {
+/// Numbers like no other run's.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new() -> Self {
         let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos();
         eprintln!("seed {seed}");
-        Self { disk, workload, count: 0, random: u64::from(seed) << 1 | 1, acknowledged: Vec::new() }
+        Self(u64::from(seed) << 1 | 1)
     }
 
     /// A number below `bound`.
     pub(crate) fn random(&mut self, bound: u64) -> u64 {
         // Xorshift (Marsaglia 2003).
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        self.random % bound
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+impl Rounds {
+    pub(crate) fn new(disk: Disk, workload: Workload) -> Self {
+        Self { disk, workload, count: 0, random: Random::new(), acknowledged: Vec::new() }
+    }
+
+    /// A number below `bound`.
+    pub(crate) fn random(&mut self, bound: u64) -> u64 {
+        self.random.random(bound)
     }
 
     /// Serves until `moment`, and checks that the next start finds everything that was acknowledged.

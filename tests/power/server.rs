@@ -19,6 +19,11 @@ impl Server {
         Self::listening(Self::spawn(data))
     }
 
+    /// The same, with settings of the environment.
+    pub(crate) fn start_with(data: &Path, settings: &[(&str, &str)]) -> Self {
+        Self::listening(serving(Command::new(BINARY).envs(settings.iter().copied()), data))
+    }
+
     /// The same, with a record of the system calls that concern files and answers.
     pub(crate) fn start_traced(data: &Path, trace: &Path) -> Self {
         let calls = "trace=mkdir,openat,rename,fsync,fdatasync,pwrite64,write,writev,sendto";
@@ -29,6 +34,12 @@ impl Server {
     pub(crate) fn start_failing(data: &Path, trace: &Path, call: &str, count: u32) -> Self {
         let (only, fails) = (format!("trace={call}"), format!("inject={call}:error=EIO:when={count}"));
         Self::under_strace(data, trace, &["-e", &only, "-e", &fails])
+    }
+
+    /// The same, for calls on this file only.
+    pub(crate) fn start_failing_on(data: &Path, trace: &Path, file: &Path, call: &str, count: u32) -> Self {
+        let (only, fails) = (format!("trace={call}"), format!("inject={call}:error=EIO:when={count}"));
+        Self::under_strace(data, trace, &["-P", file.to_str().unwrap(), "-e", &only, "-e", &fails])
     }
 
     /// The same; the thread that first makes so many of these calls, on this file if one is given, takes the process

@@ -25,7 +25,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["src/access/"]),
     ("ring", &["src/access/", "src/tls/", "tests/"]),
     ("tokio", &["src/", "tests/", "benches/"]),
-    ("tagstone", &["src/", "tests/", "benches/"]),
+    ("tagstone", &["src/", "tests/", "benches/", "fuzz/"]),
     ("tagstone_replay", &["src/", "tests/", "benches/", "replay/"]),
 ];
 

@@ -28,7 +28,7 @@ fn packages() -> Vec<serde_json::Value> {
 /// Every file with Rust or Python source, by its path from the root, with its text.
 fn sources() -> Vec<(String, String)> {
     let mut found = Vec::new();
-    let directories = ["src", "schema", "replay", "tests", "benches"];
+    let directories = ["src", "schema", "replay", "tests", "benches", "fuzz/fuzz_targets"];
     let mut waiting: Vec<PathBuf> = directories.iter().map(|directory| root().join(directory)).collect();
     while let Some(directory) = waiting.pop() {
         let Ok(entries) = fs::read_dir(&directory) else { continue };
@@ -76,6 +76,30 @@ fn unsafe_code_is_forbidden_in_every_crate() {
         let lints = read(Path::new(manifest))["lints"]["workspace"].as_bool();
         assert_eq!(lints, Some(true), "{manifest} does not take the lints of the workspace");
     }
+}
+
+/// The names of the tests of a source: of functions behind `#[test]`.
+fn tests_in(text: &str) -> Vec<&str> {
+    let behind = text.split("#[test]").skip(1);
+    behind.filter_map(|text| text.split_once("fn ")?.1.split('(').next()).map(str::trim).collect()
+}
+
+#[test]
+fn every_test_that_the_threat_model_names_is_there() {
+    let model = fs::read_to_string(root().join("SECURITY.md")).unwrap();
+    let rows = model.lines().filter_map(|line| line.strip_prefix('|')?.strip_suffix('|')?.rsplit('|').next());
+    let named: Vec<_> = rows.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert!(named.len() > 50, "the threat model names {named:?}");
+    let sources = sources();
+    let missing: Vec<_> = named
+        .into_iter()
+        .filter(|name| {
+            let (file, test) = name.split_once("::").unwrap_or((name, ""));
+            let is_it = |path: &str| Path::new(path).file_stem().is_some_and(|stem| stem == file);
+            !sources.iter().any(|(path, text)| is_it(path) && tests_in(text).contains(&test))
+        })
+        .collect();
+    assert!(missing.is_empty(), "SECURITY.md names tests that are not there: {missing:#?}");
 }
 
 #[test]

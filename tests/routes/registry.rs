@@ -104,7 +104,8 @@ impl Registry {
         Self::open_at(directory, settings, 0).await
     }
 
-    async fn open_at(directory: TempDir, settings: Settings, forward: i64) -> Self {
+    async fn open_at(directory: TempDir, mut settings: Settings, forward: i64) -> Self {
+        settings.data = directory.path().to_owned();
         let opened = opened(|| Opened::open(&Layout::new(directory.path()), &settings));
         let metrics = Metrics::new(&ROUTE_LABELS).unwrap();
         metrics.observe_head(opened.log.head());
@@ -172,6 +173,13 @@ impl Registry {
     /// Stops as the server does, and opens the same directory again.
     pub(crate) async fn restarted(self) -> Self {
         let (directory, settings) = self.stop();
+        Self::open(directory, settings).await
+    }
+
+    /// [`Registry::restarted`] with other settings.
+    pub(crate) async fn reopened_with(self, change: impl FnOnce(&mut Settings)) -> Self {
+        let (directory, mut settings) = self.stop();
+        change(&mut settings);
         Self::open(directory, settings).await
     }
 

@@ -25,7 +25,7 @@ const CODES: [&str; 14] = [
 ];
 
 /// The types of errors below `/api/v1`, with their statuses.
-pub(crate) const TYPES: [(&str, u16); 22] = [
+pub(crate) const TYPES: [(&str, u16); 24] = [
     ("overtaken", 409),
     ("invalid_request", 400),
     ("policy_conflict", 400),
@@ -45,9 +45,11 @@ pub(crate) const TYPES: [(&str, u16); 22] = [
     ("too_large", 413),
     ("uri_too_long", 414),
     ("too_many_requests", 429),
+    ("head_too_large", 431),
     ("internal_error", 500),
     ("read_only", 503),
     ("unavailable", 503),
+    ("insufficient_storage", 507),
 ];
 
 /// An answer.

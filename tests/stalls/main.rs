@@ -7,7 +7,7 @@ mod support;
 
 mod streams;
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -83,6 +83,28 @@ fn a_stalled_chunk_is_cut_and_the_upload_goes_on_at_its_true_offset() {
     client.patch(&location, 10, b"abc").expect("an answer").expecting(202);
     let digest = support::client::digest_of(b"0123456789abc");
     client.close_upload(&location, &digest, b"").expect("an answer").expecting(201);
+}
+
+#[test]
+fn a_body_that_is_refused_in_the_middle_ends_its_connection() {
+    let registry = Registry::start_with(&[("TAGSTONE_LIMITS_BLOB_BYTES", "20000000")]);
+    let client = Client::new(registry.url());
+    let location = client.open_upload("acme/large").expect("an answer").expecting(202).location();
+    let path = location.strip_prefix(registry.url()).unwrap_or(&location);
+    // Whatever is sent, of known length or not, the client is not left alone with a connection that nobody reads.
+    for framing in ["transfer-encoding: chunked", "content-length: 400000000000"] {
+        let mut stream = connect(&registry);
+        stream.set_write_timeout(Some(NEVER)).expect("set a time-out");
+        write!(stream, "PATCH {path} HTTP/1.1\r\nhost: a\r\n{framing}\r\n\r\n").expect("send");
+        let chunk = [b"400000\r\n".as_slice(), &vec![7; 4 << 20], b"\r\n"].concat();
+        let mut sent = (0..10_000).map(|_| {
+            std::thread::sleep(Duration::from_millis(2));
+            stream.write_all(&chunk)
+        });
+        let ended = sent.find_map(Result::err).expect("the server takes for ever what it has refused");
+        assert!(!matches!(ended.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{framing}: {ended}");
+    }
+    client.get("/v2/").expect("an answer").expecting(200);
 }
 
 #[test]

@@ -20,7 +20,7 @@ use tagstone_schema::Digest;
 
 use super::layout::Layout;
 use super::scan::Scanner;
-use super::segment::{Entry, State, algorithm_code, algorithm_from_code};
+use super::segment::{Entry, HEADER_BYTES, State, algorithm_code, algorithm_from_code};
 
 const MAGIC: [u8; 4] = *b"TIDX";
 const VERSION: u8 = 1;
@@ -69,7 +69,7 @@ pub fn encode(segment: u32, length: u64, entries: &[Entry]) -> io::Result<Vec<u8
 }
 
 /// The entries in a sidecar, if it is sound and belongs to this segment at this length.
-pub fn decode(bytes: &[u8], segment: u32, length: u64) -> Option<Vec<Entry>> {
+pub fn decode(bytes: &[u8], segment: u32, segment_length: u64) -> Option<Vec<Entry>> {
     let (body, hash) = bytes.split_at_checked(bytes.len().checked_sub(HASH_BYTES)?)?;
     if blake3::hash(body).as_bytes() != hash {
         return None;
@@ -78,7 +78,7 @@ pub fn decode(bytes: &[u8], segment: u32, length: u64) -> Option<Vec<Entry>> {
     let matches = take(&mut rest)? == MAGIC
         && take(&mut rest)? == [VERSION, 0, 0, 0]
         && u32::from_le_bytes(take(&mut rest)?) == segment
-        && u64::from_le_bytes(take(&mut rest)?) == length;
+        && u64::from_le_bytes(take(&mut rest)?) == segment_length;
     if !matches {
         return None;
     }
@@ -92,6 +92,8 @@ pub fn decode(bytes: &[u8], segment: u32, length: u64) -> Option<Vec<Entry>> {
         let length = u32::from_le_bytes(take(&mut rest)?);
         let (raw, behind) = rest.split_at_checked(algorithm.raw_len())?;
         rest = behind;
+        // What lies outside of the segment was not written by who wrote that.
+        offset.checked_add(HEADER_BYTES as u64 + u64::from(length)).filter(|end| *end <= segment_length)?;
         entries.push(Entry { digest: Digest::from_raw(raw).ok()?, offset, length, state });
     }
     rest.is_empty().then_some(entries)
@@ -121,6 +123,10 @@ mod tests {
         assert_eq!(decode(&bytes, 4, 448), Some(sample()));
         assert_eq!(decode(&bytes, 5, 448), None);
         assert_eq!(decode(&bytes, 4, 512), None);
+        for offset in [448 - 64, u64::MAX - 64, u64::MAX] {
+            let outside = Entry { digest: Digest::sha256([4; 32]), offset, length: 50, state: State::Live };
+            assert_eq!(decode(&encode(4, 448, &[outside]).unwrap(), 4, 448), None);
+        }
     }
 
     #[test]

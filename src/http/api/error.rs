@@ -13,6 +13,7 @@ use tagstone_schema::name::NameError;
 
 use crate::http::error::Refusal;
 use crate::http::refused::Refused;
+use crate::limit::Limit;
 
 /// What kind of error it is. A new one also gets its place in [`ErrorType::ALL`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,15 +36,17 @@ pub(super) enum ErrorType {
     PreconditionFailed,
     TooLarge,
     UriTooLong,
+    HeadTooLarge,
     TooManyRequests,
     InternalError,
     ReadOnly,
     Unavailable,
+    InsufficientStorage,
 }
 
 impl ErrorType {
     /// Every type.
-    pub(super) const ALL: [Self; 22] = [
+    pub(super) const ALL: [Self; 24] = [
         Self::InvalidRequest,
         Self::InvalidToken,
         Self::InsufficientScope,
@@ -62,10 +65,12 @@ impl ErrorType {
         Self::PreconditionFailed,
         Self::TooLarge,
         Self::UriTooLong,
+        Self::HeadTooLarge,
         Self::TooManyRequests,
         Self::InternalError,
         Self::ReadOnly,
         Self::Unavailable,
+        Self::InsufficientStorage,
     ];
 
     /// Its name, the status it is answered with, and what it means.
@@ -79,9 +84,11 @@ impl ErrorType {
                 StatusCode::UNAUTHORIZED,
                 "Credentials are needed, or those that were given are not valid.",
             ),
-            Self::InsufficientScope => {
-                ("insufficient_scope", StatusCode::FORBIDDEN, "The client is known, and may not do this.")
-            }
+            Self::InsufficientScope => (
+                "insufficient_scope",
+                StatusCode::FORBIDDEN,
+                "The client may not do this, or a browser sends it from another site.",
+            ),
             Self::NotFound => ("not_found", StatusCode::NOT_FOUND, "What the request is about does not exist."),
             Self::MethodNotAllowed => (
                 "method_not_allowed",
@@ -134,10 +141,16 @@ impl ErrorType {
                 ("too_large", StatusCode::PAYLOAD_TOO_LARGE, "The body, or the change it asks for, is too large.")
             }
             Self::UriTooLong => ("uri_too_long", StatusCode::URI_TOO_LONG, "The path and query are too long."),
+            Self::HeadTooLarge => (
+                "head_too_large",
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "The header of the request has too many fields, or too many bytes.",
+            ),
             Self::TooManyRequests => (
                 "too_many_requests",
                 StatusCode::TOO_MANY_REQUESTS,
-                "There were too many wrong credentials; Retry-After says when to try again.",
+                "There were too many wrong credentials, or the client has too many requests under way; Retry-After says when to try \
+                 again.",
             ),
             Self::InternalError => (
                 "internal_error",
@@ -154,6 +167,11 @@ impl ErrorType {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The registry is starting or stopping, an index of its history is not usable, or as many streams are open as \
                  there may be; where trying again helps, Retry-After says when.",
+            ),
+            Self::InsufficientStorage => (
+                "insufficient_storage",
+                StatusCode::INSUFFICIENT_STORAGE,
+                "The disk has no more space than is kept free, so nothing is added; deleting and purging go on.",
             ),
         }
     }
@@ -176,11 +194,12 @@ pub(in crate::http) struct ApiRefusal {
     detail: String,
     fields: Map<String, Value>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    limit: Option<Limit>,
 }
 
 impl ApiRefusal {
     pub(super) fn new(error_type: ErrorType, detail: impl Into<String>) -> Self {
-        Self { error_type, detail: detail.into(), fields: Map::new(), headers: Vec::new() }
+        Self { error_type, detail: detail.into(), fields: Map::new(), headers: Vec::new(), limit: None }
     }
 
     pub(super) fn invalid_request(detail: impl Into<String>) -> Self {
@@ -201,6 +220,12 @@ impl ApiRefusal {
         self.headers.push((name, value));
         self
     }
+
+    /// Says which limit has refused.
+    pub(super) fn by(mut self, limit: Limit) -> Self {
+        self.limit = Some(limit);
+        self
+    }
 }
 
 impl From<ApiRefusal> for Refused {
@@ -218,7 +243,7 @@ impl From<ApiRefusal> for Refused {
             body.insert(field.to_owned(), value);
         }
         let body = Value::Object(body).to_string();
-        Self { status, headers: refusal.headers, message: refusal.detail, body }
+        Self { status, headers: refusal.headers, limit: refusal.limit, message: refusal.detail, body }
     }
 }
 
@@ -234,12 +259,14 @@ impl From<Refusal> for ApiRefusal {
             StatusCode::PRECONDITION_FAILED => ErrorType::PreconditionFailed,
             StatusCode::PAYLOAD_TOO_LARGE => ErrorType::TooLarge,
             StatusCode::URI_TOO_LONG => ErrorType::UriTooLong,
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => ErrorType::HeadTooLarge,
             StatusCode::TOO_MANY_REQUESTS => ErrorType::TooManyRequests,
             StatusCode::SERVICE_UNAVAILABLE => ErrorType::Unavailable,
+            StatusCode::INSUFFICIENT_STORAGE => ErrorType::InsufficientStorage,
             status if status.is_server_error() => ErrorType::InternalError,
             _ => ErrorType::InvalidRequest,
         };
-        Self { headers: refusal.headers, ..Self::new(error_type, refusal.message) }
+        Self { headers: refusal.headers, limit: refusal.limit, ..Self::new(error_type, refusal.message) }
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) async fn read<T: DeserializeOwned>(exchange: &Exchange<'_>, payload: 
     parse(&bytes)
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiRefusal> {
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiRefusal> {
     let value = if bytes.trim_ascii().is_empty() { Value::Object(Map::new()) } else { object(bytes)? };
     serde_path_to_error::deserialize(value).map_err(|error| {
         let (path, why) = (error.path().to_string(), error.inner());

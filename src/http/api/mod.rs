@@ -21,6 +21,7 @@ mod log_record_form;
 mod log_records;
 mod logs;
 mod openapi;
+pub(super) mod outside;
 mod page;
 mod policies;
 mod prune_run;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tagstone_schema::event::{ContentKind, RemovedContent};
-use tagstone_schema::{Actor, Event, Origin, Timestamp};
+use tagstone_schema::{Actor, Event, Head, Origin, Timestamp};
 
 use super::candidates::{Candidates, Limits, idle_manifests};
 use super::collection::{CollectError, Collection, Running};
@@ -68,6 +68,8 @@ impl CollectOrder {
 pub struct Collector {
     parts: CollectParts,
     rules: CollectRules,
+    /// The last record when the process began. What an earlier one has begun to remove is recorded there or before.
+    began: Head,
     now: Mutex<Now>,
     stop: Stop,
 }
@@ -102,7 +104,8 @@ struct Strange {
 impl Collector {
     /// With rules of its own.
     pub fn new(parts: CollectParts, rules: CollectRules) -> Self {
-        Self { parts, rules, now: Mutex::default(), stop: Stop::default() }
+        let began = parts.published.load().head;
+        Self { parts, rules, began, now: Mutex::default(), stop: Stop::default() }
     }
 
     /// What ends the collections of this collector.
@@ -133,6 +136,9 @@ impl Collector {
     /// Removes bytes of which the log says that they are gone: a process died between the record and the removal. False where
     /// history cannot tell yet.
     pub fn finish_removals(&self) -> Result<bool, CollectError> {
+        if !self.parts.past.reaches(self.began) {
+            return Ok(false);
+        }
         let strange = self.strange()?;
         let mut collection = Collection::begin(self.parts.clock.now(), Way::Delete);
         self.erase_recorded(&strange.recorded, &mut collection)?;
@@ -201,7 +207,8 @@ impl Collector {
                 !self.stop.is_asked()
             })
             .map_err(CollectError::Bytes)?;
-        let (limits, head) = (self.limits(), self.parts.published.load().head);
+        // Not the newest record: history is always a little behind that while others push.
+        let (limits, head) = (self.limits(), self.began);
         let mut strange = Strange { is_whole: true, ..Strange::default() };
         for StoredContent { digest, size, written } in unknown {
             let content = RemovedContent { digest, size, content: ContentKind::Blob };

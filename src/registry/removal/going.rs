@@ -23,17 +23,6 @@ pub(super) struct Going<'a> {
     considered: BTreeSet<Digest>,
 }
 
-/// What makes a manifest go with another.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Tie {
-    /// It is a child of an index.
-    Child,
-    /// It names the other as its subject.
-    Referrer,
-    /// Its tag says that it exists for the other, as clients without referrers write it.
-    ReferrerTag,
-}
-
 impl<'a> Going<'a> {
     /// Begins with the manifest that is purged.
     pub(super) fn with(
@@ -51,8 +40,8 @@ impl<'a> Going<'a> {
         let mut at = 0;
         while let Some(next) = self.order.get(at).cloned() {
             at += 1;
-            for (tied, tie) in self.tied_to(&next) {
-                if !self.going.contains(&tied) && self.obstacle(&tied, tie).is_none() {
+            for tied in self.tied_to(&next) {
+                if !self.going.contains(&tied) && self.obstacle(&tied).is_none() {
                     self.going.insert(tied.clone());
                     self.order.push(tied);
                 } else {
@@ -68,28 +57,33 @@ impl<'a> Going<'a> {
         Some((self.order, kept))
     }
 
-    fn tied_to(&self, digest: &Digest) -> Vec<(Digest, Tie)> {
+    /// The children of an index, what names the digest as its subject, and what the tags point at that clients without referrers
+    /// write for it.
+    fn tied_to(&self, digest: &Digest) -> Vec<Digest> {
         let here = |digest: &Digest| self.target.manifest(digest).is_some();
         let children = self.target.manifest(digest).filter(|manifest| manifest.is_index());
-        let children = children.into_iter().flat_map(|index| index.references.iter().filter(|child| here(child)));
-        let referrers = self.target.referrers(digest, None).map(|referrer| (referrer.digest.clone(), Tie::Referrer));
+        let children =
+            children.into_iter().flat_map(|index| index.references.iter().filter(|child| here(child)).cloned());
+        let referrers = self.target.referrers(digest, None).map(|referrer| referrer.digest.clone());
         let by_tag = referrer_tags(digest).into_iter().filter_map(|tag| self.target.tag(&tag));
-        let by_tag = by_tag.map(|tag| (tag.digest().clone(), Tie::ReferrerTag));
-        children.map(|child| (child.clone(), Tie::Child)).chain(referrers).chain(by_tag).collect()
+        let by_tag = by_tag.map(|tag| tag.digest().clone());
+        children.chain(referrers).chain(by_tag).collect()
     }
 
-    /// What keeps a manifest, as far as is known now.
-    fn obstacle(&self, digest: &Digest, tie: Tie) -> Option<WhyKept> {
+    /// What keeps a manifest, as far as is known now. Each tie is asked for by itself, whichever it was that led here.
+    fn obstacle(&self, digest: &Digest) -> Option<WhyKept> {
         if self.target.referenced_by(digest).any(|parent| !self.going.contains(parent)) {
             return Some(WhyKept::Referenced);
         }
-        let mut tags = self.target.tags_on(digest).into_iter().flat_map(|tags| tags.iter());
-        let is_kept_by_tag = match tie {
-            Tie::Child => tags.next().is_some(),
-            Tie::Referrer => tags.any(|tag| self.is_protected(tag)),
-            Tie::ReferrerTag => tags.any(|tag| self.is_protected(tag) || !self.is_for_going(tag.as_str())),
-        };
-        is_kept_by_tag.then_some(WhyKept::Tagged)
+        let Some(manifest) = self.target.manifest(digest) else { return Some(WhyKept::Tagged) };
+        let tags: Vec<_> = self.target.tags_on(digest).into_iter().flat_map(|tags| tags.iter()).collect();
+        if tags.is_empty() {
+            return None;
+        }
+        let is_referrer = manifest.subject.as_ref().is_some_and(|subject| self.going.contains(subject));
+        let goes =
+            |tag: &&tagstone_schema::Tag| !self.is_protected(tag) && (is_referrer || self.is_for_going(tag.as_str()));
+        (!tags.iter().all(goes)).then_some(WhyKept::Tagged)
     }
 
     fn is_protected(&self, tag: &tagstone_schema::Tag) -> bool {

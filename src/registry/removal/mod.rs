@@ -86,6 +86,12 @@ pub struct StoredContent {
 
 /// What the log says of the past.
 pub trait PastRemovals: Send + Sync {
+    /// Whether it can be told already what happened up to `head`.
+    fn reaches(&self, head: Head) -> bool;
+
     /// Whether some record up to `head` says that the bytes of the content were removed. None where that cannot be told yet.
     fn was_removed(&self, digest: &Digest, head: Head) -> Option<bool>;
 }
+
+#[cfg(test)]
+mod tests;

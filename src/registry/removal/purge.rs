@@ -209,9 +209,9 @@ impl PurgePlan {
             let tags = target.tags_on(digest).into_iter().flat_map(|tags| tags.iter());
             ended.extend(tags.map(|tag| EndedTag { tag: tag.clone(), was: digest.clone() }));
             let Some(manifest) = target.manifest(digest) else { continue };
-            if !manifest.is_index() {
-                candidates.extend(manifest.references.iter().map(|blob| (blob.clone(), ContentKind::Blob)));
-            }
+            // An index may name blobs too, as those of build caches do; its children are looked at as manifests.
+            let blobs = manifest.references.iter().filter(|blob| !manifest.is_index() || target.blob(blob).is_some());
+            candidates.extend(blobs.map(|blob| (blob.clone(), ContentKind::Blob)));
             self.manifests.push(GoneManifest {
                 digest: digest.clone(),
                 size: manifest.size,

@@ -53,10 +53,11 @@ pub fn remember(promises: &Promises, path: &Path) -> io::Result<()> {
 /// What an earlier process has told, if it has stopped cleanly; otherwise it begins now. The file is removed: it is true once.
 pub fn recall(path: &Path, now: Timestamp) -> Arc<Promises> {
     let read = fs::read(path);
+    let removed = || fs::remove_file(path).and_then(|()| sync_directory(path.parent().unwrap_or(Path::new("."))));
     if read.is_ok()
-        && let Err(error) = fs::remove_file(path)
+        && let Err(error) = removed()
     {
-        // It would be found again after a crash, and would not know what was told until then.
+        // It would be found again after a crash or a loss of power, and would not know what was told until then.
         tracing::warn!(%error, path = %path.display(), "what clients were told cannot be removed, and is not used");
         return Promises::begin(now);
     }

@@ -13,3 +13,10 @@ pub(super) mod stream;
 pub(super) mod visible;
 
 pub(in crate::http) use open_streams::OpenStreams;
+
+/// Reads the parameters of an audit query, for [`super::outside`].
+pub(super) fn read_query(query: &crate::http::query::Query<'_>) {
+    if let Ok(listed) = parameters::ListQuery::of(query, 1000, 1000) {
+        assert!(listed.size <= 1000 && listed.after.is_none_or(|place| place.seq <= 1000));
+    }
+}

@@ -6,6 +6,7 @@ use actix_web::http::header::{self, HeaderValue};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::http::api::error::{ApiRefusal, ErrorType};
+use crate::limit::Limit;
 
 /// The open streams.
 pub(in crate::http) struct OpenStreams {
@@ -47,6 +48,7 @@ impl OpenStreams {
                 "all {} streams that there may be are open (`limits.event_streams`); try again later",
                 self.most
             ))
+            .by(Limit::EventStreams)
         })?;
         Ok(Opened { ending: self.ending.subscribe(), _permit: permit })
     }

@@ -19,8 +19,16 @@ pub(in crate::http) use questions::LongQuestions;
 
 use super::error::ApiRefusal;
 use super::route::ScopePath;
-use super::{ApiAnswer, wrong_method};
+use super::{ApiAnswer, outside, wrong_method};
 use crate::http::exchange::Exchange;
+
+/// Reads a body as each of those that policies have, for [`super::outside`].
+pub(super) fn read_bodies(bytes: &[u8]) {
+    outside::read::<immutability::NewImmutabilityPolicy>(bytes);
+    outside::read::<immutability::ChangedImmutabilityPolicy>(bytes);
+    outside::read::<prune::NewPrunePolicy>(bytes);
+    outside::read::<prune::ChangedPrunePolicy>(bytes);
+}
 
 /// `<scope>/immutabilitypolicy/`
 pub(super) async fn immutability_policies(

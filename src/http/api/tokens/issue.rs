@@ -31,7 +31,7 @@ const ID_BYTES: usize = 37;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = AccessTokenRequest)]
-pub(super) struct Wanted {
+pub(in crate::http::api) struct Wanted {
     /// What it is for, such as `CI of acme/app`: a line of at most 256 bytes. It is for whoever reads the list of tokens later.
     #[schema(max_length = 256)]
     #[serde(default)]

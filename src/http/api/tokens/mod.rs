@@ -17,7 +17,7 @@ use super::page::ApiPage;
 use crate::http::exchange::Exchange;
 use crate::registry::Command;
 
-pub(super) use issue::{__path_issue, issue};
+pub(super) use issue::{__path_issue, Wanted, issue};
 
 /// An access token. Its secret was shown when it was issued, and never again.
 #[derive(Serialize, ToSchema)]
