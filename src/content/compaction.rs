@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tagstone_replay::content::catalogue::Location;
@@ -16,6 +17,9 @@ use super::segments::{SegmentStore, remove_segment_files};
 
 /// How much content is moved at a time. The appender waits for one such step at most.
 const STEP_BYTES: u64 = 1024 * 1024;
+
+/// The longest rest between two steps: a step that took longer was not slow because of others.
+const MOST_REST: Duration = Duration::from_millis(100);
 
 impl SegmentStore {
     /// Rewrites every sealed segment less than half of which is live: its live content is appended to the active
@@ -59,7 +63,10 @@ impl SegmentStore {
             step.extend(Location::of(number, entry).map(|location| (entry.digest.clone(), location)));
             step_bytes += u64::from(entry.length);
             if step_bytes >= STEP_BYTES {
+                let begun = Instant::now();
                 self.relocate(file, &step)?;
+                // As much time is left to others.
+                std::thread::sleep(begun.elapsed().min(MOST_REST));
                 step.clear();
                 step_bytes = 0;
             }
@@ -91,6 +98,7 @@ impl SegmentStore {
     }
 
     fn remove_segment(&self, number: u32, file: &File) -> io::Result<u64> {
+        let _alone = self.maintenance();
         let mut appender = self.appender()?;
         let bytes = file.metadata()?.len();
         {

@@ -36,6 +36,8 @@ pub struct SegmentStore {
     pub(super) segment_bytes: u64,
     pub(super) shared: RwLock<Shared>,
     appender: Mutex<Appender>,
+    /// Held by whoever changes sealed segments. Taken before the appender, never behind it.
+    maintenance: Mutex<()>,
 }
 
 /// What readers see.
@@ -100,7 +102,13 @@ impl SegmentStore {
             tell(segment, &entry, shared.catalogue.get(&entry.digest).is_some());
         }
         let appender = Mutex::new(Appender { active, failed: false });
-        Ok(Self { layout: layout.clone(), segment_bytes, shared: RwLock::new(shared), appender })
+        Ok(Self {
+            layout: layout.clone(),
+            segment_bytes,
+            shared: RwLock::new(shared),
+            appender,
+            maintenance: Mutex::default(),
+        })
     }
 
     /// Stores all contents that are not there yet. They are durable when this returns, and visible only then.
@@ -124,6 +132,11 @@ impl SegmentStore {
     /// Whether content with this digest is here.
     pub fn contains(&self, digest: &Digest) -> bool {
         self.read_shared().catalogue.get(digest).is_some()
+    }
+
+    /// In which segment the content lies, and where there.
+    pub fn place_of(&self, digest: &Digest) -> Option<(u32, u64)> {
+        self.read_shared().catalogue.get(digest).map(|location| (location.segment, location.offset()))
     }
 
     /// The length of the content with this digest.
@@ -215,6 +228,16 @@ impl SegmentStore {
             Ok(appender) if !appender.failed => Ok(appender),
             _ => Err(io::Error::other("an earlier write to the segments failed; nothing is written until a restart")),
         }
+    }
+
+    /// Exclusive use of the sealed segments.
+    pub(super) fn maintenance(&self) -> MutexGuard<'_, ()> {
+        self.maintenance.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends all writing: what the disk holds is unknown.
+    pub(super) fn fail(&self) {
+        self.appender.lock().unwrap_or_else(PoisonError::into_inner).failed = true;
     }
 
     pub(super) fn read_shared(&self) -> RwLockReadGuard<'_, Shared> {

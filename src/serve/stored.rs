@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use tagstone_replay::audit::past::Removal;
+use tagstone_schema::event::RemovedContent;
 use tagstone_schema::{Digest, Head, Timestamp};
 
 use crate::content::ContentStore;
@@ -36,6 +37,11 @@ impl StoredBytes for ContentStore {
             let written = lying.written.map(timestamp);
             see(StoredContent { digest: lying.digest, size: lying.size, written })
         })
+    }
+
+    fn arrange(&self, contents: &mut [RemovedContent]) {
+        // Files have no place in a segment; by their digests they are in order of their directories.
+        contents.sort_by_cached_key(|content| (self.segments.place_of(&content.digest), content.digest.clone()));
     }
 
     fn compact(&self) -> io::Result<()> {

@@ -53,6 +53,7 @@ pub(crate) struct Registry {
     writing: JoinHandle<Box<dyn Log>>,
     following: JoinHandle<()>,
     failing: Arc<AtomicBool>,
+    held: Arc<AtomicBool>,
     collector: Arc<Collector>,
     /// What requests say in `Authorization` that say nothing there themselves.
     authorization: RefCell<Option<String>>,
@@ -113,11 +114,11 @@ impl Registry {
         let (published, newer) = Published::followed(opened.snapshot);
         let records = opened.history.records.clone();
         let (follower, history) = Follower::new(opened.history, newer);
-        let failing = Arc::new(AtomicBool::new(false));
+        let (failing, held) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let clock = Arc::new(MovableClock::default());
         clock.forward.store(forward, Ordering::SeqCst);
         let (writer, handle) = Writer::new(
-            Box::new(FailingLog { log: opened.log, failing: failing.clone() }),
+            Box::new(FailingLog { log: opened.log, failing: failing.clone(), held: held.clone() }),
             Box::new(ContentBytes(content.clone())),
             clock.clone(),
             Box::new(WriterMetrics(metrics.clone())),
@@ -165,6 +166,7 @@ impl Registry {
             writing,
             following,
             failing,
+            held,
             collector,
             authorization,
         }
@@ -331,6 +333,15 @@ impl Registry {
     /// Gives up the upload sessions that nobody has touched for so long.
     pub(crate) fn give_up_uploads(&self, untouched_for: Duration) -> usize {
         self.content.uploads.expire(untouched_for).unwrap().removed.len()
+    }
+
+    /// From now on no write of the log comes to its end.
+    pub(crate) fn hold_writes(&self) {
+        self.held.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn let_writes_go_on(&self) {
+        self.held.store(false, Ordering::SeqCst);
     }
 
     /// From now on every write of the log fails.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
 
 use tagstone::registry::{Clock, SystemClock};
 use tagstone_replay::log::{AppendError, Log, RecordBytes, StoreError};
@@ -35,6 +36,8 @@ impl Clock for MovableClock {
 pub(crate) struct FailingLog {
     pub(crate) log: Box<dyn Log>,
     pub(crate) failing: Arc<AtomicBool>,
+    /// While it is set, nothing comes to its end.
+    pub(crate) held: Arc<AtomicBool>,
 }
 
 impl Log for FailingLog {
@@ -47,6 +50,9 @@ impl Log for FailingLog {
     }
 
     fn append(&mut self, expected: &Head, records: &[EncodedRecord]) -> Result<(), AppendError> {
+        while self.held.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         if self.failing.load(Ordering::SeqCst) {
             let (doing, why) = ("appending", "the test took the disk away".to_owned());
             return Err(StoreError { doing, why }.into());

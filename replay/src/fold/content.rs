@@ -91,6 +91,15 @@ impl Parents {
         one.into_iter().chain(many.into_iter().flatten())
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        match self {
+            Self::None { .. } => 0,
+            Self::One(_) => 1,
+            Self::Many(digests) => digests.len(),
+        }
+    }
+
     pub(super) fn insert(&mut self, manifest: &Arc<Manifest>) {
         match self {
             Self::None { .. } => *self = Self::One(manifest.clone()),

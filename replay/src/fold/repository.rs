@@ -138,6 +138,11 @@ impl Repository {
         self.contents.get(digest).into_iter().flat_map(|content| content.parents.iter())
     }
 
+    /// How many manifests name a blob or child manifest.
+    pub fn reference_count(&self, digest: &Digest) -> usize {
+        self.contents.get(digest).map_or(0, |content| content.parents.count())
+    }
+
     /// The manifests whose subject is `digest`, in order of digests; only those behind `after`, if it is given.
     pub fn referrers<'a>(
         &'a self,

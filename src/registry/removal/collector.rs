@@ -273,6 +273,8 @@ impl Collector {
     ) -> Result<u64, CollectError> {
         let grace_began = self.limits().grace_began;
         let mut kept = 0;
+        let mut contents = contents.to_vec();
+        self.parts.bytes.arrange(&mut contents);
         for step in contents.chunks(STEP) {
             self.go_on()?;
             let pause = Pause::begin();

@@ -68,13 +68,11 @@ pub(in crate::registry) fn need(
         if itself.is_some() && by.is_empty() {
             why = WhyKept::InRepository;
         }
-        for manifest in itself.into_iter().chain(repository.referenced_by(digest)) {
-            if by.len() < TOLD {
-                by.push(Keeper { repository: name.clone(), manifest: Some(manifest.clone()) });
-            } else {
-                more += 1;
-            }
-        }
+        // Those beyond are counted without being gone through: the writer asks this, and a base layer may have a million.
+        let (told, room) = (by.len(), TOLD - by.len());
+        let keeping = itself.into_iter().chain(repository.referenced_by(digest)).take(room);
+        by.extend(keeping.map(|manifest| Keeper { repository: name.clone(), manifest: Some(manifest.clone()) }));
+        more += usize::from(itself.is_some()) + repository.reference_count(digest) - (by.len() - told);
         size = size.or_else(|| repository.blob(digest));
         match repository.unreferenced_since(digest) {
             Some(since) if since > grace_began && own != Some(name) => {

@@ -18,6 +18,7 @@ mod stage;
 use std::io;
 use std::sync::Arc;
 
+use tagstone_schema::event::RemovedContent;
 use tagstone_schema::{Digest, Head, Timestamp};
 
 pub use collection::{CollectError, Collection, Running};
@@ -68,6 +69,9 @@ pub trait StoredBytes: Send + Sync {
 
     /// Goes through all that is there, as long as `see` says so. What comes or goes meanwhile may be seen or not.
     fn each(&self, see: &mut dyn FnMut(StoredContent) -> bool) -> io::Result<()>;
+
+    /// Puts contents behind each other that lie beside each other: to remove them together costs fewer syncs.
+    fn arrange(&self, contents: &mut [RemovedContent]);
 
     /// Gives back the space of what was removed.
     fn compact(&self) -> io::Result<()>;

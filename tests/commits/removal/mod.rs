@@ -1,6 +1,7 @@
 //! Removal of bytes: what goes, what stays, and what is left where it is cut off.
 
 mod expected;
+mod faults;
 mod naive;
 mod property;
 
@@ -15,6 +16,7 @@ use tagstone::registry::{
 };
 use tagstone_replay::log::Log;
 use tagstone_replay::log::memory::MemoryLog;
+use tagstone_schema::event::RemovedContent;
 use tagstone_schema::{Actor, Digest, Event, Head, Origin, Seq, Timestamp};
 
 use crate::commands::name;
@@ -65,6 +67,8 @@ impl StoredBytes for Disk {
         contents.into_iter().map(|(digest, size)| StoredContent { written: written(&digest), digest, size }).all(see);
         Ok(())
     }
+
+    fn arrange(&self, _: &mut [RemovedContent]) {}
 
     fn compact(&self) -> io::Result<()> {
         Ok(())
