@@ -1,6 +1,7 @@
 //! Content digests: `sha256:<64 hex>` and `sha512:<128 hex>` (OCI image-spec, descriptor.md, "Digests").
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -48,10 +49,10 @@ impl FromStr for Algorithm {
 ///
 /// SHA-512 is boxed because it is rare: every map of the state is keyed by digests, and would otherwise pay 32
 /// bytes more an entry.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Digest(Repr);
 
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Repr {
     Sha256([u8; 32]),
     Sha512(Box<[u8; 64]>),
@@ -98,6 +99,14 @@ impl Digest {
     /// The hash in lower-case hex, without the algorithm.
     pub fn hex(&self) -> String {
         hex(self.raw())
+    }
+}
+
+/// All of it is hashed, since clients choose digests; but in words, and without the length, which the algorithm has told.
+impl Hash for Digest {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let (words, _) = self.raw().as_chunks();
+        words.iter().for_each(|word| state.write_u64(u64::from_ne_bytes(*word)));
     }
 }
 

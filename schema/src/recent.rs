@@ -3,30 +3,27 @@
 //! The events of a record name the same repository, and records the same media types. To check and to copy each anew would
 //! take a good part of the time of a replay, so every thread remembers the last few.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::str::FromStr;
 
 /// The last few values of one type.
-pub(crate) struct Recent<T>(Cell<[Option<T>; 4]>);
+pub(crate) struct Recent<T>(RefCell<[Option<T>; 4]>);
 
 impl<T: Clone + FromStr> Recent<T> {
     pub(crate) const fn new() -> Self {
-        Self(Cell::new([const { None }; 4]))
+        Self(RefCell::new([const { None }; 4]))
     }
 
     /// The value that the text stands for: a copy of the last one, where it was the same text.
     pub(crate) fn parse(&self, text: &str, as_str: fn(&T) -> &str) -> Result<T, T::Err> {
-        let mut recent = self.0.take();
-        let found = recent.iter().position(|known| known.as_ref().is_some_and(|known| as_str(known) == text));
-        let parsed = match found.and_then(|place| recent[place].clone()) {
-            Some(known) => Ok(known),
-            None => text.parse().inspect(|parsed: &T| {
-                recent.rotate_right(1);
-                recent[0] = Some(parsed.clone());
-            }),
-        };
-        self.0.set(recent);
-        parsed
+        let mut recent = self.0.borrow_mut();
+        if let Some(known) = recent.iter().flatten().find(|known| as_str(known) == text) {
+            return Ok(known.clone());
+        }
+        let parsed: T = text.parse()?;
+        recent.rotate_right(1);
+        recent[0] = Some(parsed.clone());
+        Ok(parsed)
     }
 }
 

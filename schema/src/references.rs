@@ -106,19 +106,14 @@ impl<'de> Deserialize<'de> for References {
             return Ok(Vec::<Digest>::deserialize(deserializer)?.into_iter().collect());
         }
         let (sha256, sha512) = <(Packed, Packed)>::deserialize(deserializer)?;
-        let mut digests = Vec::with_capacity(sha256.0.len() / 32 + sha512.0.len() / 64);
-        for (packed, algorithm) in [(&sha256, Algorithm::Sha256), (&sha512, Algorithm::Sha512)] {
-            let chunks = packed.0.chunks_exact(algorithm.raw_len());
-            if !chunks.remainder().is_empty() {
-                return Err(de::Error::custom("packed references end inside a digest"));
-            }
-            for raw in chunks {
-                digests.push(Digest::from_raw(raw).map_err(de::Error::custom)?);
-            }
-        }
-        if !digests.is_sorted_by(|a, b| a < b) {
+        let ((sha256, []), (sha512, [])) = (sha256.0.as_chunks(), sha512.0.as_chunks()) else {
+            return Err(de::Error::custom("packed references end inside a digest"));
+        };
+        if !(sha256.is_sorted_by(|a, b| a < b) && sha512.is_sorted_by(|a, b| a < b)) {
             return Err(de::Error::custom("packed references are not in canonical order"));
         }
-        Ok(Self(digests.into()))
+        // How many there are is known before the first, so they are written once, to where they stay.
+        let digests = sha256.iter().copied().map(Digest::sha256).chain(sha512.iter().copied().map(Digest::sha512));
+        Ok(Self(digests.collect()))
     }
 }

@@ -1,9 +1,9 @@
 //! Opening a data directory: the log verified and folded, the start recorded.
 
 use tagstone_replay::content::Layout;
-use tagstone_replay::fold::State;
 use tagstone_replay::fold::snapshot::{self, SnapshotError};
-use tagstone_replay::log::{AppendError, Log, OpenError, Options, UnverifiedLog, Verified};
+use tagstone_replay::fold::{IllegalEvent, State};
+use tagstone_replay::log::{AppendError, Log, OpenError, Options, Sound, UnverifiedLog, Verified, Visit};
 use tagstone_schema::policy::{Pattern, Rule, Scope};
 use tagstone_schema::record::{EncodeError, FORMAT_VERSION};
 use tagstone_schema::{Actor, Event, Head, Id, Origin, Record};
@@ -32,9 +32,15 @@ pub struct Opened {
 impl Opened {
     /// Opens a data directory, or makes it. The caller holds its lock.
     pub fn open(layout: &Layout, settings: &Settings) -> Result<Self, ServeError> {
-        // The log comes first: a start that it refuses leaves nothing behind.
-        let log = UnverifiedLog::open(layout, Options { cache_bytes: settings.store.cache_bytes })?;
-        let Folded { verified, mut state, resume, known } = match from_snapshot(&log, layout) {
+        let options = Options { cache_bytes: settings.store.cache_bytes };
+        // Neither needs the other, and both take long. A start that the log refuses leaves nothing behind.
+        let (log, stored) = std::thread::scope(|scope| {
+            let log = scope.spawn(|| UnverifiedLog::open(layout, options));
+            let stored = snapshot::read(&layout.snapshot());
+            (log.join(), stored)
+        });
+        let log = log.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let Folded { verified, mut state, resume, known } = match from_snapshot(&log, layout, stored) {
             Some(folded) => folded,
             None => fold(&log, layout, Snapshot { state: State::alone(), head: Head::default() })?,
         };
@@ -72,8 +78,8 @@ struct Folded {
 
 /// Begins with the snapshot of the state, if there is one that belongs to the log. Whatever is wrong with it, the log is folded
 /// from its first record instead.
-fn from_snapshot(log: &UnverifiedLog, layout: &Layout) -> Option<Folded> {
-    let (state, head) = match snapshot::read(&layout.snapshot()) {
+fn from_snapshot(log: &UnverifiedLog, layout: &Layout, stored: Result<(State, Head), SnapshotError>) -> Option<Folded> {
+    let (state, head) = match stored {
         Ok(read) => read,
         Err(SnapshotError::Missing(_)) => return None,
         Err(error) => {
@@ -91,13 +97,28 @@ fn from_snapshot(log: &UnverifiedLog, layout: &Layout) -> Option<Folded> {
 
 /// Verifies and folds what the log holds behind a state.
 fn fold(log: &UnverifiedLog, layout: &Layout, known: Snapshot) -> Result<Folded, OpenError> {
-    let Snapshot { mut state, head: known } = known;
-    let mut resume = Resume::new(layout.index());
-    let verified = log.verify_after(known, &mut |record| {
-        resume.pass(&mut state, record);
-        state.apply(record)
-    })?;
+    let Snapshot { state, head: known } = known;
+    let mut folding = Folding { state, resume: Resume::new(layout.index()) };
+    let verified = log.verify_after(known, &mut folding)?;
+    let Folding { state, resume } = folding;
     Ok(Folded { verified, state, resume, known })
+}
+
+/// A fold that is under way.
+struct Folding {
+    state: State,
+    resume: Resume,
+}
+
+impl Visit for Folding {
+    fn foresee(&self, records: &[Sound]) {
+        self.state.foresee(records.iter().map(|sound| &sound.record));
+    }
+
+    fn visit(&mut self, record: &Record) -> Result<(), IllegalEvent> {
+        self.resume.pass(&mut self.state, record);
+        self.state.apply(record)
+    }
 }
 
 /// Records that this program opened the log, and for a new one that it begins.

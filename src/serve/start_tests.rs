@@ -104,7 +104,7 @@ fn folded(layout: &Layout) -> String {
             log => break log.unwrap(),
         }
     };
-    log.verify_after(Head::default(), &mut |record| state.apply(record)).unwrap();
+    log.verify_after(Head::default(), &mut |record: &Record| state.apply(record)).unwrap();
     fs::rename(layout.root().join("aside"), layout.snapshot()).unwrap();
     state.fingerprint().to_string()
 }

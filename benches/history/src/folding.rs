@@ -10,12 +10,12 @@ use tagstone_compare::number::grouped;
 use tagstone_compare::process::check_interrupted;
 use tagstone_core_benches::Busy;
 use tagstone_replay::fold::State;
-use tagstone_replay::log::StoredRecord;
-use tagstone_replay::log::chain::Chain;
+use tagstone_replay::log::{Ahead, StoredRecord};
+use tagstone_schema::Head;
 
 /// The records are made a portion at a time, and that is not measured.
 pub(crate) fn replay(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
-    let (mut chain, mut state) = (Chain::default(), State::alone());
+    let (mut head, mut state) = (Head::default(), State::alone());
     let (mut events, mut replaying, mut hashing) = (0, Duration::ZERO, Duration::ZERO);
     for portion in Busy::portions(REPOSITORIES, bench.scale.events) {
         check_interrupted()?;
@@ -30,12 +30,16 @@ pub(crate) fn replay(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
             Ok(())
         })?;
         timed(&mut replaying, || {
-            for stored in &stored {
-                let record = chain.next(stored)?;
-                events += record.events.len() as u64;
-                state.apply(&record)?;
+            let mut ahead = Ahead::of(stored.into_iter().map(Ok), head);
+            for verified in ahead.by_ref() {
+                state.foresee(verified.iter().map(|sound| &sound.record));
+                for sound in verified {
+                    events += sound.record.events.len() as u64;
+                    state.apply(&sound.record)?;
+                }
             }
-            Ok(())
+            head = ahead.head();
+            ahead.broken().map_or(Ok(()), |broken| Err(broken.into()))
         })?;
     }
     ensure!(state.repository_count() as u64 == REPOSITORIES, "{} repositories", state.repository_count());

@@ -14,6 +14,7 @@ mod kind;
 pub mod past;
 mod place;
 mod query;
+mod standing;
 mod stay;
 mod tag_history;
 mod term;

@@ -1,12 +1,15 @@
 //! The history of one tag: where it pointed, and when it ended, newest first.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use tagstone_schema::{Digest, Event, MediaType, RepositoryName, Seq, Tag, Timestamp};
 
 use super::query::{Found, Order, Query};
+use super::standing::Standing;
 use super::term::Term;
 use super::{Archive, ArchiveError, Filter, Place, TagEnd, What};
+use crate::fold::{Manifest, Repository};
 
 /// Events that one question looks at: a tag may have been locked and refused for years without moving.
 const MOST_LOOKED_AT: usize = 20_000;
@@ -66,30 +69,34 @@ pub enum TagChange {
 }
 
 impl TagHistory {
-    /// Reads it from the archive.
-    pub fn read(&self, archive: &Archive) -> Result<TagEntries, ArchiveError> {
+    /// Reads it from the archive. What the repository has now, or at any point behind the last record that counts, spares most
+    /// records and changes no answer.
+    pub fn read(&self, archive: &Archive, repository: Option<&Repository>) -> Result<TagEntries, ArchiveError> {
         let mut entries: Vec<TagEntry> = Vec::new();
         if self.limit == 0 {
             return Ok(TagEntries::default());
         }
         let mut pushes = Pushes { archive, repository: &self.repository, known: HashMap::new() };
         let mut query = Query { filter: self.filter(), order: Order::Descending, after: None, limit: 256 };
-        let mut looked_at = 0;
+        let (mut standing, mut looked_at) = (Standing::of(repository), 0);
         loop {
-            let page = archive.events(&query)?;
-            for found in &page.events {
-                let Some((change, digest)) = self.change(found) else { continue };
+            let known = |place| {
+                let manifest = standing.moved_to(archive, (&self.repository, &self.tag), place)?;
+                let wanted = |digest| self.digest.as_ref().is_none_or(|wanted| wanted == digest);
+                Ok(manifest
+                    .filter(|manifest| wanted(&manifest.digest))
+                    .map(|manifest| Passed::Standing(manifest.clone())))
+            };
+            let page = archive.events_or(&query, known, Passed::Read)?;
+            for passed in &page.events {
+                if matches!(passed, Passed::Read(found) if self.change(found).is_none()) {
+                    continue;
+                }
                 if entries.len() == self.limit {
                     let before = entries.last().map(|last| last.time);
                     return Ok(TagEntries { entries, before });
                 }
-                let (size, media_type) = match pushes.beside(found, digest) {
-                    Some(pushed) => pushed,
-                    None => pushes.before(found.place(), digest)?,
-                };
-                let record = &found.unfolded.record;
-                let (seq, time, digest) = (record.seq, record.time, digest.clone());
-                entries.push(TagEntry { seq, time, change, digest, size, media_type });
+                entries.extend(self.entry(passed, &mut pushes)?);
             }
             looked_at += page.events.len();
             let Some(next) = page.next else { return Ok(TagEntries { entries, before: None }) };
@@ -101,6 +108,22 @@ impl TagHistory {
             }
             query.after = Some(next);
         }
+    }
+
+    /// What an event is in the history, if it belongs there.
+    fn entry(&self, passed: &Passed, pushes: &mut Pushes<'_>) -> Result<Option<TagEntry>, ArchiveError> {
+        let found = match passed {
+            Passed::Standing(manifest) => return Ok(Some(TagEntry::created_with(manifest))),
+            Passed::Read(found) => found,
+        };
+        let Some((change, digest)) = self.change(found) else { return Ok(None) };
+        let (size, media_type) = match pushes.beside(found, digest) {
+            Some(pushed) => pushed,
+            None => pushes.before(found.place(), digest)?,
+        };
+        let record = &found.unfolded.record;
+        let (seq, time, digest) = (record.seq, record.time, digest.clone());
+        Ok(Some(TagEntry { seq, time, change, digest, size, media_type }))
     }
 
     fn filter(&self) -> Filter {
@@ -123,6 +146,28 @@ impl TagHistory {
             What::Written { .. } => return None,
         };
         self.digest.as_ref().is_none_or(|wanted| wanted == digest).then_some((change, digest))
+    }
+}
+
+/// An event that may belong to the history.
+enum Passed {
+    /// A move to a manifest that the same record pushed.
+    Standing(Arc<Manifest>),
+    /// An event that was read.
+    Read(Found),
+}
+
+impl TagEntry {
+    /// The tag was moved to a manifest in the record that pushed it.
+    fn created_with(manifest: &Manifest) -> Self {
+        Self {
+            seq: manifest.pushed.seq,
+            time: manifest.pushed.time,
+            change: TagChange::Created,
+            digest: manifest.digest.clone(),
+            size: manifest.size,
+            media_type: manifest.media_type.clone(),
+        }
     }
 }
 
@@ -171,85 +216,5 @@ impl Pushes<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use tagstone_schema::record::FORMAT_VERSION;
-    use tagstone_schema::{Actor, Head, Id, Origin, Record};
-
-    use super::*;
-    use crate::audit::past::tests::archived;
-
-    /// Records of a tag that was moved twice, locked and unlocked for years in between.
-    fn records() -> Vec<Record> {
-        let (repository, tag): (RepositoryName, Tag) = ("acme/app".parse().unwrap(), "v1".parse().unwrap());
-        let digests = [1, 2].map(|n| Digest::sha256([n; 32]));
-        let push = |digest: &Digest, size: u64| Event::ManifestPushed {
-            repository: repository.clone(),
-            digest: digest.clone(),
-            size,
-            media_type: tagstone_schema::media_type::OCI_IMAGE.parse().unwrap(),
-            artifact_type: None,
-            subject: None,
-            references: Default::default(),
-        };
-        let moved = |from: Option<&Digest>, to: &Digest| Event::TagMoved {
-            repository: repository.clone(),
-            tag: tag.clone(),
-            from: from.cloned(),
-            to: to.clone(),
-        };
-        let mut all = vec![
-            vec![Event::LogStarted { log: Id([1; 16]) }],
-            vec![push(&digests[0], 7), push(&digests[1], 8), moved(None, &digests[0])],
-        ];
-        for _ in 0..MOST_LOOKED_AT / 20 {
-            let lock = Event::TagLocked { repository: repository.clone(), tag: tag.clone() };
-            let unlock = Event::TagUnlocked { repository: repository.clone(), tag: tag.clone() };
-            all.push(std::iter::repeat_n([lock, unlock], 20).flatten().collect());
-        }
-        all.push(vec![moved(Some(&digests[0]), &digests[1])]);
-        let mut head = Head::default();
-        let mut records = Vec::new();
-        for events in all {
-            let (seq, time, actor, origin) = (head.seq + 1, head.time.next(), Actor::system("test"), Origin::default());
-            let record = Record { format: FORMAT_VERSION, seq, time, prev: head.hash, actor, origin, events };
-            head = record.encode().unwrap().head();
-            records.push(record);
-        }
-        records
-    }
-
-    #[test]
-    fn a_question_looks_at_a_bounded_number_of_events_and_leads_on() {
-        let records = records();
-        archived(&records, |archive| {
-            let mut wanted = TagHistory {
-                repository: "acme/app".parse().unwrap(),
-                tag: "v1".parse().unwrap(),
-                up_to: archive.reached().seq,
-                before: None,
-                since: None,
-                digest: None,
-                limit: 10,
-            };
-            let first = wanted.read(archive).unwrap();
-            // Its manifest was pushed by another record, that of the first entry by its own.
-            let shown =
-                |part: &TagEntries| part.entries.iter().map(|entry| (entry.seq, entry.size)).collect::<Vec<_>>();
-            assert_eq!(shown(&first), [(archive.reached().seq, 8)]);
-            wanted.before = first.before;
-            let mut parts = 0;
-            let last = loop {
-                let part = wanted.read(archive).unwrap();
-                assert!(part.before < wanted.before, "{part:?}");
-                wanted.before = part.before;
-                parts += 1;
-                if part.before.is_none() {
-                    break part;
-                }
-                assert_eq!(part.entries, []);
-            };
-            assert_eq!(shown(&last), [(2, 7)]);
-            assert!((1..4).contains(&parts), "{parts}");
-        });
-    }
-}
+#[path = "tag_history_tests.rs"]
+mod tests;

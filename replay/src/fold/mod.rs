@@ -8,6 +8,7 @@ mod effect;
 mod evolve;
 mod expiry;
 mod fingerprint;
+mod foresight;
 mod immutability;
 mod live;
 mod manifest;
@@ -19,6 +20,7 @@ pub mod snapshot;
 mod state;
 mod table;
 mod tag;
+mod tags;
 mod token;
 mod unreferenced;
 

@@ -259,6 +259,7 @@ proptest! {
                 alone.share();
             }
             state.apply(record).unwrap();
+            alone.foresee(std::iter::once(record));
             alone.apply(record).unwrap();
             if at % 7 == 0 {
                 taken.push((alone.clone(), state.fingerprint()));

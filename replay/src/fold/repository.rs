@@ -3,13 +3,14 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use imbl::{OrdMap, OrdSet};
+use imbl::OrdSet;
 use tagstone_schema::{Digest, RepositoryName, Tag};
 
 use super::content::{Content, Held};
 use super::manifest::Manifest;
 use super::table::{Keeping, Table};
 use super::tag::{TagSet, TagState};
+use super::tags::Tags;
 
 /// A repository.
 #[derive(Clone, Debug)]
@@ -19,7 +20,7 @@ pub struct Repository {
     pub(super) contents: Table<Digest, Content>,
     /// How many of the contents are manifests.
     pub(super) manifests: usize,
-    pub(super) tags: OrdMap<Tag, TagState>,
+    pub(super) tags: Tags,
     /// By subject, the manifests that name it.
     pub(super) referrers: Table<Digest, OrdSet<Digest>>,
 }
@@ -27,13 +28,14 @@ pub struct Repository {
 impl Repository {
     pub(super) fn new(name: RepositoryName, keeping: &Keeping) -> Self {
         let (contents, referrers) = (Table::kept(keeping), Table::kept(keeping));
-        Self { name, contents, manifests: 0, tags: OrdMap::new(), referrers }
+        Self { name, contents, manifests: 0, tags: Tags::kept(keeping), referrers }
     }
 
     /// From now on clones share what does not change.
     pub(super) fn share(&mut self) {
         self.contents.share();
         self.referrers.share();
+        self.tags.share();
     }
 
     pub(super) fn held(&self, digest: &Digest) -> Option<&Arc<Held>> {
@@ -91,10 +93,14 @@ impl Repository {
 
     /// All manifests in order of digests. They are sorted before the first is given.
     pub fn manifests(&self) -> impl Iterator<Item = &Arc<Manifest>> {
-        let manifests = self.contents.iter().filter_map(|(_, content)| Some(&content.manifest.as_ref()?.manifest));
-        let mut manifests: Vec<_> = manifests.collect();
+        let mut manifests: Vec<_> = self.manifests_in_no_order().collect();
         manifests.sort_unstable_by_key(|manifest| &manifest.digest);
         manifests.into_iter()
+    }
+
+    /// All manifests.
+    pub fn manifests_in_no_order(&self) -> impl Iterator<Item = &Arc<Manifest>> {
+        self.contents.iter().filter_map(|(_, content)| Some(&content.manifest.as_ref()?.manifest))
     }
 
     /// How many manifests there are.
@@ -104,18 +110,17 @@ impl Repository {
 
     /// A live tag.
     pub fn tag(&self, tag: &str) -> Option<&TagState> {
-        self.tags.get(tag)
+        self.tags.get(tag).map(|(_, state)| state)
     }
 
     /// A live tag with its name.
     pub fn tag_entry(&self, tag: &str) -> Option<(&Tag, &TagState)> {
-        self.tags.get_key_value(tag)
+        self.tags.get(tag)
     }
 
     /// The live tags behind `last` in byte order; `last` need not exist.
     pub fn tags_after(&self, last: Option<&str>) -> impl Iterator<Item = (&Tag, &TagState)> {
-        let from = last.map_or(Bound::Unbounded, Bound::Excluded);
-        self.tags.range::<_, str>((from, Bound::Unbounded))
+        self.tags.after(last)
     }
 
     /// How many live tags there are.

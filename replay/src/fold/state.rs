@@ -31,6 +31,8 @@ pub struct State {
     pub(super) keeping: Keeping,
     pub(super) log: Option<Id>,
     pub(super) repositories: Table<RepositoryName, Arc<Repository>>,
+    /// Where among them the one was that was changed last: most events are of the repository of the event before.
+    pub(super) latest: usize,
     /// The names of the repositories, in the order in which they are listed.
     pub(super) names: OrdSet<RepositoryName>,
     /// Which repositories hold a digest. Anonymous mounts ask it, and so does everything that removes bytes.

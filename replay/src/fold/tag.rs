@@ -115,9 +115,11 @@ impl TagSet {
     }
 
     pub(super) fn insert(&mut self, tag: Tag) {
-        if let Self::Many(tags) = self {
-            tags.insert(tag);
-            return;
+        match self {
+            // By far the most frequent, and without memory of its own.
+            Self::Empty => return *self = Self::One(tag),
+            Self::Many(tags) => return drop(tags.insert(tag)),
+            Self::One(_) | Self::Few(_) => {}
         }
         let mut tags = self.taken();
         if let Err(place) = tags.binary_search(&tag) {
@@ -128,12 +130,17 @@ impl TagSet {
     }
 
     pub(super) fn remove(&mut self, tag: &Tag) {
-        if let Self::Many(tags) = self {
-            tags.remove(tag);
-            // At half of what is few, so that two tags that come and go in turn do not rebuild everything.
-            if tags.len() > Self::FEW / 2 {
-                return;
+        match self {
+            Self::Empty => return,
+            Self::One(only) if only == tag => return *self = Self::Empty,
+            Self::Many(tags) => {
+                tags.remove(tag);
+                // At half of what is few, so that two tags that come and go in turn do not rebuild everything.
+                if tags.len() > Self::FEW / 2 {
+                    return;
+                }
             }
+            Self::One(_) | Self::Few(_) => {}
         }
         let mut tags = self.taken();
         tags.retain(|other| other != tag);

@@ -10,8 +10,9 @@ use std::io;
 
 use tagstone_schema::{EncodedRecord, Head, Record, RecordHash, Seq};
 
+use super::ahead::{Ahead, Sound};
 use super::anchor::{Anchor, AnchorError};
-use super::chain::{Broken, BrokenWhy, Chain};
+use super::chain::Broken;
 use super::directory::{naming, sync_directory};
 use super::open_error::OpenError;
 use super::reader::RecordReader;
@@ -38,8 +39,20 @@ pub struct Opened {
     pub cut_off: u64,
 }
 
-/// What is done with each verified record of a log that is opened.
-pub type Visit<'a> = dyn FnMut(&Record) -> Result<(), IllegalEvent> + 'a;
+/// What is done with the verified records of a log that is opened. A closure that takes a record is one.
+pub trait Visit {
+    /// Some records are to come soon, in this order.
+    fn foresee(&self, _records: &[Sound]) {}
+
+    /// The next record.
+    fn visit(&mut self, record: &Record) -> Result<(), IllegalEvent>;
+}
+
+impl<F: FnMut(&Record) -> Result<(), IllegalEvent>> Visit for F {
+    fn visit(&mut self, record: &Record) -> Result<(), IllegalEvent> {
+        self(record)
+    }
+}
 
 /// A log that was opened, and whose records nobody has looked at yet.
 pub struct UnverifiedLog {
@@ -73,7 +86,7 @@ impl UnverifiedLog {
 
     /// Verifies every record behind `known` and hands it to `visit`. What `known` stands behind is the caller's to know: the place
     /// before the first record, or one that the log [holds](Self::holds).
-    pub fn verify_after(&self, known: Head, visit: &mut Visit<'_>) -> Result<Verified, OpenError> {
+    pub fn verify_after(&self, known: Head, visit: &mut dyn Visit) -> Result<Verified, OpenError> {
         let anchor = self.log.anchor.head();
         let verified = self.log.verify(known, visit)?;
         match &verified.broken {
@@ -109,9 +122,13 @@ impl UnverifiedLog {
 impl EmbeddedLog {
     /// Opens the log of a data directory, or makes it. Every record is verified and handed to `visit` before the
     /// log can be appended to.
-    pub fn open(layout: &Layout, options: Options, visit: &mut Visit<'_>) -> Result<Opened, OpenError> {
+    pub fn open(
+        layout: &Layout,
+        options: Options,
+        mut visit: &mut dyn FnMut(&Record) -> Result<(), IllegalEvent>,
+    ) -> Result<Opened, OpenError> {
         let log = UnverifiedLog::open(layout, options)?;
-        let verified = log.verify_after(Head::default(), visit)?;
+        let verified = log.verify_after(Head::default(), &mut visit)?;
         log.accept(&verified)
     }
 
@@ -120,8 +137,7 @@ impl EmbeddedLog {
         RecordReader::new(self.tree.clone())
     }
 
-    fn verify(&self, known: Head, visit: &mut Visit<'_>) -> Result<Verified, OpenError> {
-        let mut chain = Chain::after(known);
+    fn verify(&self, known: Head, visit: &mut dyn Visit) -> Result<Verified, OpenError> {
         let anchor = self.anchor.head();
         let mut records = self.read(known.seq.max(1));
         // The known record stands for itself; how long it is tells what lies behind it.
@@ -129,22 +145,18 @@ impl EmbeddedLog {
             0 => 0,
             _ => records.next().and_then(Result::ok).map_or(0, |stored| stored.bytes.len()),
         };
-        for stored in records {
-            let next = chain.head().seq + 1;
-            let record = stored
-                .map_err(|error| Broken { seq: next, why: BrokenWhy::Unreadable(error.to_string()) })
-                .and_then(|stored| chain.next(&stored).map(|record| (record, stored.bytes.len())));
-            let (record, bytes) = match record {
-                Ok(read) => read,
-                Err(broken) => return Ok(Verified { head: chain.head(), last_bytes, broken: Some(broken) }),
-            };
-            last_bytes = bytes;
-            if record.seq == anchor.seq && chain.head().hash != anchor.hash {
-                return Err(OpenError::AnchorDiffers { anchor, found: chain.head().hash });
+        let mut ahead = Ahead::of(records, known);
+        for verified in ahead.by_ref() {
+            visit.foresee(&verified);
+            for sound in &verified {
+                last_bytes = sound.bytes.len();
+                if sound.head.seq == anchor.seq && sound.head.hash != anchor.hash {
+                    return Err(OpenError::AnchorDiffers { anchor, found: sound.head.hash });
+                }
+                visit.visit(&sound.record).map_err(OpenError::Illegal)?;
             }
-            visit(&record).map_err(OpenError::Illegal)?;
         }
-        Ok(Verified { head: chain.head(), last_bytes, broken: None })
+        Ok(Verified { head: ahead.head(), last_bytes, broken: ahead.broken() })
     }
 
     fn append_durably(&mut self, records: &[EncodedRecord]) -> Result<Head, StoreError> {

@@ -3,6 +3,7 @@
 //! Everything that reads a log, the server's start as much as the forensic tools, goes through [`chain::Chain`], so
 //! no record is ever believed that was not verified.
 
+mod ahead;
 pub mod anchor;
 pub mod chain;
 mod copied;
@@ -19,6 +20,7 @@ mod tree;
 
 use tagstone_schema::{EncodedRecord, Head, Seq};
 
+pub use ahead::{Ahead, Sound};
 pub use copied::{CopiedLog, CopyError};
 pub use embedded::{EmbeddedLog, Opened, UnverifiedLog, Verified, Visit};
 pub use open_error::OpenError;

@@ -5,7 +5,8 @@ use tagstone_schema::{Head, Record, Seq, Timestamp};
 use super::{DurableEnd, Source};
 use crate::audit::{Derived, Unfolded};
 use crate::fold::{Effect, IllegalEvent, State};
-use crate::log::chain::{Broken, BrokenWhy, Chain};
+use crate::log::Ahead;
+use crate::log::chain::{Broken, Chain};
 
 /// What came of replaying a source.
 #[derive(Debug, Default)]
@@ -108,38 +109,31 @@ pub fn replay(source: &dyn Source, watch: &mut dyn FnMut(Step<'_>)) -> Replay {
 /// the registry cuts it off. An illegal event ends the fold, while the chain is verified on.
 pub fn replay_before(source: &dyn Source, witness: &mut impl Witness) -> Replay {
     let begin = source.begins_behind();
-    let mut chain = Chain::after(begin);
     let mut seen = Replay { head: begin, state: State::alone(), ..Replay::default() };
     let mut fold = if begin.seq == 0 { Fold::Legal } else { Fold::Blind };
-    let mut broken = None;
-    for stored in source.records(begin.seq.saturating_add(1)) {
-        let before = chain.head();
-        check_against_end(&before, source.durable_end(), &mut seen.problems);
-        let next = stored
-            .map_err(|error| Broken { seq: before.seq + 1, why: BrokenWhy::Unreadable(error.to_string()) })
-            .and_then(|stored| chain.next(&stored).map(|record| (record, stored.bytes)));
-        let (record, bytes) = match next {
-            Ok(next) => next,
-            Err(error) => {
-                broken = Some(error);
-                break;
-            }
-        };
-        witness.passes(&Step { head: before, state: fold.believed(&seen.state), next: Some(&record), bytes: &bytes });
-        seen.begin.get_or_insert(record.time);
-        seen.records += 1;
-        seen.events += record.events.len() as u64;
+    let mut ahead = Ahead::of(source.records(begin.seq.saturating_add(1)), begin);
+    for verified in ahead.by_ref() {
         if let Fold::Legal = fold {
-            match applied(&mut seen.state, record, witness) {
-                Ok(()) => seen.state_head = chain.head(),
-                Err(error) => fold = Fold::Illegal(error),
+            seen.state.foresee(verified.iter().map(|sound| &sound.record));
+        }
+        for sound in verified {
+            check_against_end(&sound.before, source.durable_end(), &mut seen.problems);
+            let (state, next) = (fold.believed(&seen.state), Some(&sound.record));
+            witness.passes(&Step { head: sound.before, state, next, bytes: &sound.bytes });
+            seen.begin.get_or_insert(sound.record.time);
+            seen.records += 1;
+            seen.events += sound.record.events.len() as u64;
+            if let Fold::Legal = fold {
+                match applied(&mut seen.state, sound.record, witness) {
+                    Ok(()) => seen.state_head = sound.head,
+                    Err(error) => fold = Fold::Illegal(error),
+                }
             }
         }
     }
-    seen.head = chain.head();
-    if broken.is_none() {
-        check_against_end(&seen.head, source.durable_end(), &mut seen.problems);
-    }
+    seen.head = ahead.head();
+    check_against_end(&seen.head, source.durable_end(), &mut seen.problems);
+    let broken = ahead.broken();
     if let Fold::Illegal(error) = &fold {
         note_illegal(source, error, &mut seen);
     }

@@ -17,21 +17,22 @@ use crate::fold::tag::{TagSet, TagState};
 impl State {
     /// The repository, to be asked.
     pub(super) fn repository_of(&self, repository: &RepositoryName) -> Result<&Repository, Illegality> {
+        let place = self.repositories.place_near(repository, self.latest);
+        let found = place.and_then(|place| self.repositories.at(place));
         let unknown = || Illegality::RepositoryUnknown { repository: repository.clone() };
-        self.repository(repository.as_str()).ok_or_else(unknown)
+        found.map(|found| &**found).ok_or_else(unknown)
     }
 
     /// The repository, to be changed.
     pub(super) fn existing(&mut self, repository: &RepositoryName) -> Result<&mut Repository, Illegality> {
-        match self.repositories.get_mut(repository) {
-            Some(existing) => Ok(Arc::make_mut(existing)),
-            None => Err(Illegality::RepositoryUnknown { repository: repository.clone() }),
-        }
+        let unknown = || Illegality::RepositoryUnknown { repository: repository.clone() };
+        self.latest = self.repositories.place_near(repository, self.latest).ok_or_else(unknown)?;
+        self.repositories.at_mut(self.latest).map(Arc::make_mut).ok_or_else(unknown)
     }
 
     /// Makes the repository where it does not exist: the first thing put into a repository creates it.
     fn made(&mut self, repository: &RepositoryName) -> Result<&mut Repository, Illegality> {
-        if self.repositories.get(repository).is_none() {
+        if self.repositories.place_near(repository, self.latest).is_none() {
             if repository.is_reserved() {
                 return Err(Illegality::RepositoryReserved { repository: repository.clone() });
             }

@@ -126,7 +126,8 @@ impl Rules {
 
     /// The scopes that contain a repository and have rules, the widest first.
     pub(super) fn around<'a>(&'a self, repository: &'a str) -> impl Iterator<Item = &'a Arc<ScopeRules>> {
-        let prefixes = repository.match_indices('/').map(|(at, _)| &repository[..at]);
+        let within = if self.namespaces.is_empty() { "" } else { repository };
+        let prefixes = within.match_indices('/').map(|(at, _)| &repository[..at]);
         let namespaces = prefixes.filter_map(|prefix| self.namespaces.get(prefix));
         self.registry.iter().chain(namespaces).chain(self.repositories.get(repository))
     }

@@ -74,7 +74,7 @@ pub fn write(path: &Path, state: &State, head: Head) -> Result<(), SnapshotError
     })
 }
 
-/// The state of the snapshot, and the last record that it contains. The caller checks that the log has this record.
+/// The state of the snapshot, whose clones share what does not change, and the last record that it contains. The caller checks that the log has this record.
 pub fn read(path: &Path) -> Result<(State, Head), SnapshotError> {
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => SnapshotError::Missing(path.to_owned()),
@@ -138,6 +138,7 @@ fn decode(bytes: impl Read, length: u64) -> Result<(State, Head), FrameError> {
             }
         }
         drop(portions);
+        holders.share();
         let restored = making.join().map_err(|_| frame::damaged("reading it ended by a panic"))?;
         let state = restored.and_then(|restored| restored.end(holders)).map_err(frame::damaged)?;
         Ok((state, head))

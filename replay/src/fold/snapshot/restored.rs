@@ -1,5 +1,6 @@
 //! A state from what a snapshot stores. The bytes may come from anywhere: what no state can hold is refused.
 
+use std::hint::black_box;
 use std::sync::Arc;
 
 use tagstone_schema::policy::Rule;
@@ -15,8 +16,10 @@ use crate::fold::manifest::Manifest;
 use crate::fold::policy::{Policy, PolicyStatus};
 use crate::fold::repository::Repository;
 use crate::fold::state::{Moment, State};
-use crate::fold::table::Table;
+use crate::fold::table::ahead::{Sought, values};
+use crate::fold::table::{Keeping, Table};
 use crate::fold::tag::{Marks, TagSet, TagState};
+use crate::fold::tags::Tags;
 use crate::fold::token::Token;
 use crate::pattern::Selector;
 
@@ -27,6 +30,9 @@ pub(super) struct Restored {
     /// How many repositories there are to be.
     repositories: u64,
 }
+
+/// Digests that are looked up ahead at once.
+const AT_ONCE: usize = 256;
 
 /// Which repositories hold each digest.
 pub(super) struct KnownHolders(Table<Digest, Holders>);
@@ -41,10 +47,20 @@ impl KnownHolders {
     pub(super) fn note(&mut self, portion: &[StoredRepository]) {
         for StoredRepository { name, blobs, manifests, .. } in portion {
             let manifests = manifests.iter().map(|manifest| &manifest.digest);
-            for digest in blobs.iter().map(|(digest, _)| digest).chain(manifests) {
-                self.0.change(digest, || Holders::One(name.clone()), |holders| holders.insert(name));
+            let digests: Vec<_> = blobs.iter().map(|(digest, _)| digest).chain(manifests).collect();
+            for some in digests.chunks(AT_ONCE) {
+                let sought: Vec<_> = some.iter().map(|digest| Sought::new(&self.0, digest)).collect();
+                black_box(values(&sought).0);
+                for digest in some {
+                    self.0.change(digest, || Holders::One(name.clone()), |holders| holders.insert(name));
+                }
             }
         }
+    }
+
+    /// No more are to come.
+    pub(super) fn share(&mut self) {
+        self.0.share();
     }
 
     /// They follow the repositories: what one of those holds is not loose.
@@ -72,7 +88,7 @@ fn ascending<T, K: Ord + ?Sized>(items: &[T], key: impl Fn(&T) -> &K, what: &str
 impl Restored {
     /// Begins with what belongs to no repository.
     pub(super) fn begin(stored: StoredRegistry) -> Result<Self, String> {
-        let mut state = State { log: stored.log, ..State::alone() };
+        let mut state = State { log: stored.log, ..State::default() };
         state.media_types = stored.media_types.iter().cloned().collect();
         for (id, policy) in stored.policies {
             let policy = restored_policy(policy)?;
@@ -130,8 +146,11 @@ impl Restored {
         ascending(&blobs, |(digest, _)| digest, "blobs")?;
         ascending(&manifests, |manifest| &manifest.digest, "manifests")?;
         ascending(&tags, |tag| &tag.tag, "tags")?;
-        let mut repository = Repository::new(name.clone(), &self.state.keeping);
-        repository.contents = Table::alone(blobs.len() + manifests.len());
+        // It is nobody else's while it is made. Only the tags are in order as they come.
+        let contents = Table::alone(blobs.len() + manifests.len());
+        let tags_kept = Tags::kept(&Keeping::Shared);
+        let made = Repository::new(name.clone(), &Keeping::Alone);
+        let mut repository = Repository { contents, tags: tags_kept, ..made };
         for (digest, size) in &blobs {
             // Where the list below forgets one, it is never taken for old.
             let never = || Content::new(Timestamp(i64::MAX));
@@ -168,6 +187,8 @@ impl Restored {
                 _ => return Err(format!("{digest} is no blob without a manifest")),
             }
         }
+        // Now, while it is in the processor's cache.
+        repository.share();
         self.state.names.insert(name.clone());
         self.state.repositories.change(&name, || Arc::new(repository), |_| ());
         Ok(())

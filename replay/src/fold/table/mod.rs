@@ -1,17 +1,19 @@
 //! A persistent hash table: what the fold looks up by digest or by name.
 //!
 //! At millions of entries the time of a lookup is the number of places in memory that are far apart. A B-tree or a
-//! trie has several on the way to an entry; here entries lie in pages, of which each says by one byte an entry whether
-//! it is worth looking at. The table grows by one page at a time (linear hashing; Litwin, 1980), so that no insertion
-//! pays for all entries, and a change copies one page and the way to it.
+//! trie has several on the way to an entry; here a hash leads to a bucket of an [`Index`], which says where the entry is. The
+//! entries themselves lie in the order in which they came ([`Entries`]): a push adds several, and they are side by side. A
+//! change copies a bucket or a page of entries, and the way to it.
 //!
-//! While nobody else looks, as in a replay or while a snapshot is read, the pages lie side by side ([`Pages::Alone`]): then a
+//! While nobody else looks, as in a replay or while a snapshot is read, pages and buckets lie side by side ([`Pages::Alone`]): then a
 //! change is a change in place, without a tree of pages above it and counts of who shares each.
 //!
 //! Clients choose digests (a `subject` need not exist), so the hashes are keyed by a random seed. Nothing may depend on
 //! the order of entries: who lists them sorts.
 
-mod page;
+pub(super) mod ahead;
+mod entries;
+mod index;
 mod pages;
 
 use std::borrow::Borrow;
@@ -20,15 +22,8 @@ use std::hash::{BuildHasher, Hash};
 
 use foldhash::fast::RandomState;
 
-use self::page::Page;
-use self::pages::Pages;
-
-/// Entries of a page on average, at which the table grows, and at which it shrinks.
-const FULL: usize = 6;
-const SPARSE: usize = 2;
-
-/// Entries for which a page makes room when it has none: most pages are split before they need it again.
-const ROOM: usize = 3;
+use self::entries::Entries;
+use self::index::Index;
 
 /// Whether there are clones of what is kept.
 #[derive(Debug, Default)]
@@ -50,14 +45,14 @@ impl Clone for Keeping {
 /// A persistent hash table. A clone costs a few pointers, and shares all that does not change afterwards.
 #[derive(Clone)]
 pub(super) struct Table<K, V> {
-    pages: Pages<K, V>,
-    len: usize,
+    index: Index,
+    entries: Entries<(K, V)>,
     hashing: RandomState,
 }
 
 impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
-        Self { pages: Pages::default(), len: 0, hashing: RandomState::default() }
+        Self { index: Index::default(), entries: Entries::default(), hashing: RandomState::default() }
     }
 }
 
@@ -70,71 +65,80 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
         }
     }
 
-    /// A table that nobody shares, with pages for so many entries from the beginning.
+    /// A table that nobody shares, with an index for so many entries from the beginning.
     pub(super) fn alone(entries: usize) -> Self {
-        let pages = (0..entries.div_ceil(FULL)).map(|_| Page::with_room(entries.min(FULL + ROOM)));
-        Self { pages: Pages::Alone(pages.collect()), ..Self::default() }
+        Self { index: Index::alone(entries), entries: Entries::alone(), hashing: RandomState::default() }
     }
 
     /// Changes all values.
     pub(super) fn values_mut(&mut self, mut change: impl FnMut(&mut V)) {
-        for place in 0..self.pages.len() {
-            self.pages.get_mut(place).into_iter().flat_map(Page::values_mut).for_each(&mut change);
-        }
+        self.entries.change_all(|(_, value)| change(value));
     }
 
     /// From now on clones share what does not change.
     pub(super) fn share(&mut self) {
-        self.pages.share();
+        self.index.share();
+        self.entries.share();
     }
 
     /// How many entries there are.
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.entries.len()
     }
 
     /// All entries, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.pages.iter().flat_map(Page::iter)
+        self.entries.iter().map(|(key, value)| (key, value))
     }
 
     pub(super) fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
     {
-        let hash = self.hashing.hash_one(key);
-        let page = self.pages.get(self.place(hash)?)?;
-        page.value(page.position(hash, key)?)
+        self.entry(key).map(|(_, value)| value)
+    }
+
+    /// An entry, with the key that the table has.
+    pub(super) fn entry<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<(&K, &V)>
+    where
+        K: Borrow<Q>,
+    {
+        let place = self.place(self.hashing.hash_one(key), key)?;
+        self.entries.get(place).map(|(key, value)| (key, value))
+    }
+
+    /// Sets the value of a key.
+    pub(super) fn insert(&mut self, key: K, value: V) {
+        let hash = self.hashing.hash_one(&key);
+        match self.place(hash, &key).and_then(|place| self.entries.get_mut(place)) {
+            Some((_, standing)) => *standing = value,
+            None => self.add(hash, key, value),
+        }
+    }
+
+    fn add(&mut self, hash: u64, key: K, value: V) {
+        self.index.add(hash, self.entries.len());
+        self.entries.push((key, value));
     }
 
     pub(super) fn get_mut<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
     where
         K: Borrow<Q>,
     {
-        let hash = self.hashing.hash_one(key);
-        let place = self.place(hash)?;
-        let page = self.pages.get_mut(place)?;
-        let position = page.position(hash, key)?;
-        page.value_mut(position)
+        let place = self.place(self.hashing.hash_one(key), key)?;
+        self.entries.get_mut(place).map(|(_, value)| value)
     }
 
     /// Changes the value of a key, which is made where there is none.
     pub(super) fn change<T>(&mut self, key: &K, make: impl FnOnce() -> V, change: impl FnOnce(&mut V) -> T) -> T {
-        if self.len >= self.pages.len() * FULL {
-            self.grow();
-        }
         let hash = self.hashing.hash_one(key);
-        let page = self.place(hash).and_then(|place| self.pages.get_mut(place));
-        let Some(page) = page else { return change(&mut make()) };
-        if let Some(position) = page.position(hash, key)
-            && let Some(value) = page.value_mut(position)
-        {
+        let place = self.place(hash, key);
+        if let Some((_, value)) = place.and_then(|place| self.entries.get_mut(place)) {
             return change(value);
         }
         let mut value = make();
         let changed = change(&mut value);
-        page.add(hash, key.clone(), value);
-        self.len += 1;
+        self.add(hash, key.clone(), value);
         changed
     }
 
@@ -143,58 +147,44 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
         K: Borrow<Q>,
     {
         let hash = self.hashing.hash_one(key);
-        let place = self.place(hash)?;
-        let position = self.pages.get(place)?.position(hash, key)?;
-        let (_, value) = self.pages.get_mut(place)?.take(position, |key| self.hashing.hash_one(key));
-        self.len -= 1;
-        if self.pages.len() > 1 && self.len < self.pages.len() * SPARSE {
-            self.shrink();
+        let place = self.place(hash, key)?;
+        let (_, value) = self.entries.take(place)?;
+        self.index.remove(hash, place);
+        if let Some((moved, _)) = self.entries.get(place) {
+            self.index.moved(self.hashing.hash_one(moved), self.entries.len(), place);
         }
         Some(value)
     }
 
-    /// The page of a hash; none while there is no page.
-    fn place(&self, hash: u64) -> Option<usize> {
-        place(hash, self.pages.len())
-    }
-
-    /// Adds a page, and moves there what belongs there: part of what one other page holds.
-    fn grow(&mut self) {
-        let (added, pages) = (self.pages.len(), self.pages.len() + 1);
-        let mut page = Page::default();
-        if let Some(split) = self.pages.get_mut(split_into(added)) {
-            let entries = split.empty();
-            split.make_room(entries.len() / 2 + ROOM);
-            page.make_room(entries.len() / 2 + ROOM);
-            for (key, value) in entries {
-                let hash = self.hashing.hash_one(&key);
-                let stays = place(hash, pages) != Some(added);
-                if stays { &mut *split } else { &mut page }.add(hash, key, value);
-            }
-        }
-        self.pages.push(page);
-    }
-
-    /// Takes the last page away; what it holds goes back to the page that it came from.
-    fn shrink(&mut self) {
-        let Some(mut last) = self.pages.pop() else { return };
-        let Some(into) = self.pages.get_mut(split_into(self.pages.len())) else { return };
-        for (key, value) in last.empty() {
-            into.add(self.hashing.hash_one(&key), key, value);
+    /// Where the entry of a key is, which is often where the one before it was: asked there first, the key is not hashed. It is
+    /// there until an entry is removed.
+    pub(super) fn place_near<Q: Eq + Hash + ?Sized>(&self, key: &Q, near: usize) -> Option<usize>
+    where
+        K: Borrow<Q>,
+    {
+        match self.entries.get(near) {
+            Some((other, _)) if other.borrow() == key => Some(near),
+            _ => self.place(self.hashing.hash_one(key), key),
         }
     }
-}
 
-/// The page of a hash among so many.
-fn place(hash: u64, pages: usize) -> Option<usize> {
-    let ceiling = pages.checked_next_power_of_two().filter(|_| pages > 0)?;
-    let low = usize::try_from(hash & (ceiling as u64 - 1)).ok()?;
-    Some(if low < pages { low } else { low & (ceiling / 2 - 1) })
-}
+    /// The value at a place.
+    pub(super) fn at(&self, place: usize) -> Option<&V> {
+        self.entries.get(place).map(|(_, value)| value)
+    }
 
-/// The page that is split when a page is added behind so many.
-fn split_into(added: usize) -> usize {
-    added.checked_ilog2().map_or(0, |bits| added - (1 << bits))
+    /// The value at a place, to be changed.
+    pub(super) fn at_mut(&mut self, place: usize) -> Option<&mut V> {
+        self.entries.get_mut(place).map(|(_, value)| value)
+    }
+
+    /// Where the entry of a key is.
+    fn place<Q: Eq + ?Sized>(&self, hash: u64, key: &Q) -> Option<usize>
+    where
+        K: Borrow<Q>,
+    {
+        self.index.find(hash, |place| self.entries.get(place).is_some_and(|(other, _)| other.borrow() == key))
+    }
 }
 
 impl<K: Clone + Eq + Hash + fmt::Debug, V: Clone + fmt::Debug> fmt::Debug for Table<K, V> {
@@ -254,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_was_emptied_gives_its_pages_back() {
+    fn a_table_that_was_emptied_gives_its_buckets_back() {
         for table in [Table::default(), Table::alone(0), Table::alone(1_000)] {
             emptied(table);
         }
@@ -264,9 +254,9 @@ mod tests {
         let numbers = 0..100_000;
         numbers.clone().for_each(|number| table.change(&number, || (), |()| ()));
         assert!(numbers.clone().all(|number| table.get(&number).is_some()));
-        let most = table.pages.iter().map(|page| page.iter().count()).max();
-        assert!(table.pages.len() > 10_000 && most < Some(64), "{} pages, {most:?}", table.pages.len());
+        let (buckets, most) = table.index.shape();
+        assert!(buckets > 10_000 && most < 64, "{buckets} buckets, {most}");
         numbers.for_each(|number| assert!(table.remove(&number).is_some()));
-        assert!(table.len() == 0 && table.pages.len() == 1);
+        assert_eq!((table.len(), table.index.shape()), (0, (1, 0)));
     }
 }

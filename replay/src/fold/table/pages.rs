@@ -1,26 +1,24 @@
-//! All pages of a table, shared with its clones or not.
+//! The parts of a table, shared with its clones or not.
 
 use std::sync::Arc;
 
 use imbl::Vector;
 
-use super::page::Page;
-
 /// Pages, in order.
-pub(super) enum Pages<K, V> {
+pub(super) enum Pages<P> {
     /// Nobody else has any of them, so they lie side by side and change in place. A clone copies everything, and is shared.
-    Alone(Vec<Page<K, V>>),
+    Alone(Vec<P>),
     /// Clones have the same pages until they change.
-    Shared(Vector<Arc<Page<K, V>>>),
+    Shared(Vector<Arc<P>>),
 }
 
-impl<K, V> Default for Pages<K, V> {
+impl<P> Default for Pages<P> {
     fn default() -> Self {
         Self::Shared(Vector::new())
     }
 }
 
-impl<K: Clone, V: Clone> Clone for Pages<K, V> {
+impl<P: Clone> Clone for Pages<P> {
     fn clone(&self) -> Self {
         match self {
             Self::Alone(pages) => Self::Shared(pages.iter().cloned().map(Arc::new).collect()),
@@ -29,7 +27,7 @@ impl<K: Clone, V: Clone> Clone for Pages<K, V> {
     }
 }
 
-impl<K, V> Pages<K, V> {
+impl<P> Pages<P> {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Alone(pages) => pages.len(),
@@ -37,14 +35,14 @@ impl<K, V> Pages<K, V> {
         }
     }
 
-    pub(super) fn get(&self, place: usize) -> Option<&Page<K, V>> {
+    pub(super) fn get(&self, place: usize) -> Option<&P> {
         match self {
             Self::Alone(pages) => pages.get(place),
             Self::Shared(pages) => pages.get(place).map(|page| &**page),
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Page<K, V>> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &P> {
         let (alone, shared) = match self {
             Self::Alone(pages) => (Some(pages.iter()), None),
             Self::Shared(pages) => (None, Some(pages.iter().map(|page| &**page))),
@@ -53,22 +51,22 @@ impl<K, V> Pages<K, V> {
     }
 }
 
-impl<K: Clone, V: Clone> Pages<K, V> {
-    pub(super) fn get_mut(&mut self, place: usize) -> Option<&mut Page<K, V>> {
+impl<P: Clone> Pages<P> {
+    pub(super) fn get_mut(&mut self, place: usize) -> Option<&mut P> {
         match self {
             Self::Alone(pages) => pages.get_mut(place),
             Self::Shared(pages) => pages.get_mut(place).map(Arc::make_mut),
         }
     }
 
-    pub(super) fn push(&mut self, page: Page<K, V>) {
+    pub(super) fn push(&mut self, page: P) {
         match self {
             Self::Alone(pages) => pages.push(page),
             Self::Shared(pages) => pages.push_back(Arc::new(page)),
         }
     }
 
-    pub(super) fn pop(&mut self) -> Option<Page<K, V>> {
+    pub(super) fn pop(&mut self) -> Option<P> {
         match self {
             Self::Alone(pages) => pages.pop(),
             Self::Shared(pages) => pages.pop_back().map(Arc::unwrap_or_clone),

@@ -315,7 +315,7 @@ fn a_known_record_is_one_that_the_log_holds_at_or_below_its_anchor() {
         ];
         others.iter().for_each(|other| assert!(!log.holds(other), "{other}"));
         let mut seen = Vec::new();
-        let verified = log.verify_after(*known, &mut |record| {
+        let verified = log.verify_after(*known, &mut |record: &Record| {
             seen.push(record.seq);
             Ok(())
         });
@@ -340,11 +340,11 @@ fn what_is_behind_a_known_record_is_verified_and_what_is_torn_there_is_cut_off()
         next
     };
     let log = reopened(directory.path());
-    let verified = log.verify_after(head, &mut |_| Ok(())).unwrap();
+    let verified = log.verify_after(head, &mut |_: &Record| Ok(())).unwrap();
     let opened = log.accept(&verified).unwrap();
     assert_eq!((opened.cut_off, opened.log.head()), (1, head));
     drop(opened);
     drop(Anchor::create(&layout.anchor(), torn.head()).unwrap());
-    let refused = reopened(directory.path()).verify_after(head, &mut |_| Ok(()));
+    let refused = reopened(directory.path()).verify_after(head, &mut |_: &Record| Ok(()));
     assert!(matches!(refused, Err(OpenError::BelowAnchor { .. })));
 }

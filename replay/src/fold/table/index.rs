@@ -1,0 +1,178 @@
+//! Where in a table the entry of a hash is.
+//!
+//! It grows by one bucket at a time (linear hashing; Litwin, 1980), so that no insertion pays for all entries. A bucket holds
+//! what it takes to grow, so that an entry is looked at only when it is the one that is wanted.
+
+use super::pages::Pages;
+
+/// Slots of a bucket on average, at which the index grows, and at which it shrinks.
+const FULL: usize = 4;
+const SPARSE: usize = 1;
+
+/// Slots that lie in the bucket itself. Few buckets have more.
+const NEAR: usize = 8;
+
+/// An entry: the lower half of its hash, and its place.
+#[derive(Clone, Copy)]
+struct Slot {
+    hash: u32,
+    place: u32,
+}
+
+/// A slot without an entry; no place is as great.
+const VACANT: Slot = Slot { hash: 0, place: u32::MAX };
+
+#[derive(Clone)]
+struct Bucket {
+    near: [Slot; NEAR],
+    far: Box<[Slot]>,
+}
+
+#[derive(Clone, Default)]
+pub(super) struct Index {
+    buckets: Pages<Bucket>,
+    len: usize,
+}
+
+impl Index {
+    /// An index that nobody shares, with buckets for so many entries from the beginning.
+    pub(super) fn alone(entries: usize) -> Self {
+        let buckets = (0..entries.div_ceil(FULL)).map(|_| Bucket::default());
+        Self { buckets: Pages::Alone(buckets.collect()), len: 0 }
+    }
+
+    pub(super) fn share(&mut self) {
+        self.buckets.share();
+    }
+
+    /// Looks at the bucket of a hash, so that it is in the processor's cache when it is wanted. The number means nothing.
+    pub(super) fn touch(&self, hash: u64) -> u32 {
+        let bucket = bucket_of(lower(hash), self.buckets.len()).and_then(|at| self.buckets.get(at));
+        // The two ends of what lies in it, which may be on two lines of the cache.
+        bucket.map_or(0, |bucket| bucket.near[0].hash ^ bucket.near[NEAR - 1].place)
+    }
+
+    /// The place of an entry that may have this hash.
+    pub(super) fn likely(&self, hash: u64) -> Option<usize> {
+        self.find(hash, |place| place < VACANT.place as usize)
+    }
+
+    /// The place of the entry of a hash that is the right one.
+    pub(super) fn find(&self, hash: u64, is_right: impl Fn(usize) -> bool) -> Option<usize> {
+        let hash = lower(hash);
+        let bucket = self.buckets.get(bucket_of(hash, self.buckets.len())?)?;
+        let of_hash = |slot: &&Slot| slot.hash == hash && is_right(slot.place as usize);
+        // Most find nothing, and few buckets have more.
+        let found = bucket.near.iter().find(of_hash).or_else(|| bucket.far.iter().find(of_hash));
+        found.map(|slot| slot.place as usize)
+    }
+
+    /// Adds the entry at a place.
+    pub(super) fn add(&mut self, hash: u64, place: usize) {
+        if self.len >= self.buckets.len() * FULL {
+            self.grow();
+        }
+        let hash = lower(hash);
+        // No memory holds more entries than a slot can tell.
+        let slot = Slot { hash, place: u32::try_from(place).unwrap_or(u32::MAX) };
+        if let Some(bucket) = bucket_of(hash, self.buckets.len()).and_then(|at| self.buckets.get_mut(at)) {
+            bucket.add(slot);
+            self.len += 1;
+        }
+    }
+
+    /// The entry at a place is gone.
+    pub(super) fn remove(&mut self, hash: u64, place: usize) {
+        if let Some(slot) = self.slot_mut(hash, place) {
+            *slot = VACANT;
+            self.len -= 1;
+        }
+        if self.buckets.len() > 1 && self.len < self.buckets.len() * SPARSE {
+            self.shrink();
+        }
+    }
+
+    /// The entry at a place has moved to another.
+    pub(super) fn moved(&mut self, hash: u64, from: usize, to: usize) {
+        if let Some(slot) = self.slot_mut(hash, from) {
+            slot.place = u32::try_from(to).unwrap_or(u32::MAX);
+        }
+    }
+
+    fn slot_mut(&mut self, hash: u64, place: usize) -> Option<&mut Slot> {
+        let bucket = self.buckets.get_mut(bucket_of(lower(hash), self.buckets.len())?)?;
+        let place = u32::try_from(place).ok()?;
+        bucket.near.iter_mut().chain(&mut bucket.far).find(|slot| slot.place == place)
+    }
+
+    /// Adds a bucket, and moves there what belongs there: part of what one other bucket holds.
+    fn grow(&mut self) {
+        let added = self.buckets.len();
+        let mut bucket = Bucket::default();
+        if let Some(split) = self.buckets.get_mut(split_into(added)) {
+            // One more bit of the hashes counts now.
+            let bit = added.checked_ilog2().map_or(0, |bits| 1 << bits);
+            for (slot, free) in split.near.iter_mut().zip(&mut bucket.near) {
+                if slot.hash & bit != 0 {
+                    std::mem::swap(slot, free);
+                }
+            }
+            for slot in std::mem::take(&mut split.far) {
+                if slot.hash & bit == 0 { &mut *split } else { &mut bucket }.add(slot);
+            }
+        }
+        self.buckets.push(bucket);
+    }
+
+    /// Takes the last bucket away; what it holds goes back to the bucket that it came from.
+    fn shrink(&mut self) {
+        let Some(last) = self.buckets.pop() else { return };
+        let Some(into) = self.buckets.get_mut(split_into(self.buckets.len())) else { return };
+        last.slots().for_each(|slot| into.add(slot));
+    }
+}
+
+impl Default for Bucket {
+    fn default() -> Self {
+        Self { near: [VACANT; NEAR], far: Box::default() }
+    }
+}
+
+impl Bucket {
+    fn slots(&self) -> impl Iterator<Item = Slot> {
+        self.near.iter().chain(&self.far).copied().filter(|slot| slot.place != VACANT.place)
+    }
+
+    fn add(&mut self, added: Slot) {
+        let is_vacant = |slot: &&mut Slot| slot.place == VACANT.place;
+        match self.near.iter_mut().find(is_vacant).or_else(|| self.far.iter_mut().find(is_vacant)) {
+            Some(slot) => *slot = added,
+            None => self.far = self.far.iter().copied().chain([added]).collect(),
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "half of it is what is wanted")]
+fn lower(hash: u64) -> u32 {
+    hash as u32
+}
+
+/// The bucket of a hash among so many.
+fn bucket_of(hash: u32, buckets: usize) -> Option<usize> {
+    let ceiling = buckets.checked_next_power_of_two().filter(|_| buckets > 0)?;
+    let low = usize::try_from(hash).ok()? & (ceiling - 1);
+    Some(if low < buckets { low } else { low & (ceiling / 2 - 1) })
+}
+
+/// The bucket that is split when one is added behind so many.
+fn split_into(added: usize) -> usize {
+    added.checked_ilog2().map_or(0, |bits| added - (1 << bits))
+}
+
+#[cfg(test)]
+impl Index {
+    /// How many buckets there are, and how many slots the fullest has.
+    pub(super) fn shape(&self) -> (usize, usize) {
+        (self.buckets.len(), self.buckets.iter().map(|bucket| bucket.slots().count()).max().unwrap_or(0))
+    }
+}

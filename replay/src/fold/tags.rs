@@ -1,0 +1,112 @@
+//! The tags of a repository.
+
+use std::ops::Bound;
+
+use imbl::OrdMap;
+use tagstone_schema::Tag;
+
+use super::table::ahead::Sought;
+use super::table::{Keeping, Table};
+use super::tag::TagState;
+
+/// Live tags by their names.
+#[derive(Debug)]
+pub(super) enum Tags {
+    /// In the order in which they are listed; clones share what does not change.
+    Ordered(OrdMap<Tag, TagState>),
+    /// In no order, while nobody shares them: a fold finds tags by their names, and lists none.
+    Alone(Table<Tag, TagState>),
+}
+
+impl Clone for Tags {
+    fn clone(&self) -> Self {
+        Self::Ordered(self.ordered())
+    }
+}
+
+impl Tags {
+    pub(super) fn kept(keeping: &Keeping) -> Self {
+        match keeping {
+            Keeping::Shared => Self::Ordered(OrdMap::new()),
+            Keeping::Alone => Self::Alone(Table::kept(keeping)),
+        }
+    }
+
+    /// From now on clones share what does not change.
+    pub(super) fn share(&mut self) {
+        if let Self::Alone(_) = self {
+            *self = Self::Ordered(self.ordered());
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Ordered(tags) => tags.len(),
+            Self::Alone(tags) => tags.len(),
+        }
+    }
+
+    pub(super) fn get(&self, tag: &str) -> Option<(&Tag, &TagState)> {
+        match self {
+            Self::Ordered(tags) => tags.get_key_value(tag),
+            Self::Alone(tags) => tags.entry(tag),
+        }
+    }
+
+    pub(super) fn get_mut(&mut self, tag: &Tag) -> Option<&mut TagState> {
+        match self {
+            Self::Ordered(tags) => tags.get_mut(tag),
+            Self::Alone(tags) => tags.get_mut(tag),
+        }
+    }
+
+    /// Adds a tag that is not there, or replaces what it was.
+    pub(super) fn insert(&mut self, tag: Tag, state: TagState) {
+        match self {
+            Self::Ordered(tags) => drop(tags.insert(tag, state)),
+            Self::Alone(tags) => tags.insert(tag, state),
+        }
+    }
+
+    pub(super) fn remove(&mut self, tag: &Tag) {
+        match self {
+            Self::Ordered(tags) => drop(tags.remove(tag)),
+            Self::Alone(tags) => drop(tags.remove(tag)),
+        }
+    }
+
+    /// The tags behind `last` in byte order; `last` need not exist.
+    pub(super) fn after(&self, last: Option<&str>) -> impl Iterator<Item = (&Tag, &TagState)> {
+        let (ordered, sorted) = match self {
+            Self::Ordered(tags) => {
+                let from = last.map_or(Bound::Unbounded, Bound::Excluded);
+                (Some(tags.range::<_, str>((from, Bound::Unbounded))), None)
+            }
+            Self::Alone(tags) => (None, Some(sorted(tags, last))),
+        };
+        ordered.into_iter().flatten().chain(sorted.into_iter().flatten())
+    }
+
+    /// A tag that will be looked up, where that can be done ahead.
+    pub(super) fn sought(&self, tag: &Tag) -> Option<Sought<'_, Tag, TagState>> {
+        match self {
+            Self::Ordered(_) => None,
+            Self::Alone(tags) => Some(Sought::new(tags, tag)),
+        }
+    }
+
+    fn ordered(&self) -> OrdMap<Tag, TagState> {
+        match self {
+            Self::Ordered(tags) => tags.clone(),
+            Self::Alone(tags) => {
+                sorted(tags, None).into_iter().map(|(tag, state)| (tag.clone(), state.clone())).collect()
+            }
+        }
+    }
+}
+
+fn sorted<'a>(tags: &'a Table<Tag, TagState>, last: Option<&str>) -> Vec<(&'a Tag, &'a TagState)> {
+    let mut behind: Vec<_> = tags.iter().filter(|(tag, _)| last.is_none_or(|last| tag.as_str() > last)).collect();
+    behind.sort_unstable_by_key(|(tag, _)| *tag);
+    behind
+}
