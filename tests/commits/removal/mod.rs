@@ -114,11 +114,11 @@ impl Site {
         let mut log = MemoryLog::default();
         begin(&mut log);
         let (bytes, faults) = (FakeBytes::default(), Arc::default());
-        Self::open(log, &bytes, faults, rules, Timestamp(crate::registry::START))
+        Self::open(&log, &bytes, faults, rules, Timestamp(crate::registry::START))
     }
 
     fn open(
-        log: MemoryLog,
+        log: &MemoryLog,
         bytes: &FakeBytes,
         faults: Arc<Mutex<Faults>>,
         rules: CollectRules,
@@ -149,7 +149,7 @@ impl Site {
         let Self { log, bytes, disk, registry, removal, rules, .. } = self;
         drop(removal);
         registry.stop();
-        Self::open(log, &bytes, disk.faults.clone(), rules, now)
+        Self::open(&log, &bytes, disk.faults, rules, now)
     }
 
     /// Ends the writer.

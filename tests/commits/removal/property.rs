@@ -1,6 +1,7 @@
 //! Random registries: a purge and a collection do what the words say, whatever came before, and nothing is left half done.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -151,7 +152,7 @@ impl Life {
             Act::Command(command) => drop(self.site().submit(submission(command.clone()))),
             Act::Purge(of, what) => self.purge(of, what)?,
             Act::Collect => self.collect()?,
-            Act::Pass(seconds) => self.site().let_pass(std::time::Duration::from_secs((*seconds).into())),
+            Act::Pass(seconds) => self.site().let_pass(Duration::from_secs((*seconds).into())),
             Act::Restart => self.restart()?,
             Act::Break(after) => {
                 self.site().disk.faults.lock().unwrap().erase_only = Some(*after);
@@ -200,7 +201,7 @@ impl Life {
     fn purge(&mut self, of: &str, what: &Purged) -> TestCaseResult {
         let before = self.naive.clone();
         let now = self.site().now();
-        let grace_began = Timestamp(now.0 - GRACE.as_micros() as i64);
+        let grace_began = ago(now, GRACE);
         let moment = Moment { tellings: &self.tellings, grace_began, process_began: self.began };
         let expected = purging(&before, &name(of), what, &moment);
         let preview = self.site().preview(of, what.clone());
@@ -220,8 +221,8 @@ impl Life {
             }
         };
         prop_assert_eq!(summary(&preview.unwrap()), summary(&plan), "a dry run says what the run does");
-        prop_assert_eq!(gone(&plan), expected.gone.clone(), "{:?} in {}: {:?}", what, of, plan);
-        prop_assert_eq!(plan.tags.iter().cloned().collect::<BTreeSet<_>>(), expected.tags.clone());
+        prop_assert_eq!(&gone(&plan), &expected.gone, "{:?} in {}: {:?}", what, of, plan);
+        prop_assert_eq!(plan.tags.iter().cloned().collect::<BTreeSet<_>>(), expected.tags);
         let after = self.caught_up();
         let (was, is) = (&before.repositories[&name(of)], &after.repositories[&name(of)]);
         let lost: BTreeSet<_> =
@@ -253,7 +254,7 @@ impl Life {
     fn collect(&mut self) -> TestCaseResult {
         let before = self.naive.clone();
         let now = self.site().now();
-        let ago = |span: std::time::Duration| Timestamp(now.0 - span.as_micros() as i64);
+        let ago = |span| ago(now, span);
         let moment = Moment { tellings: &self.tellings, grace_began: ago(GRACE), process_began: self.began };
         let expected = collecting(&before, self.rules.untagged.map(ago), &moment);
         let seen = self.site().registry.seen().1;
@@ -274,7 +275,7 @@ impl Life {
             (said.manifests_deleted, said.kept_in_grace, said.considered, said.bytes_freed),
             (done.manifests_deleted, done.kept_in_grace, done.considered, done.bytes_freed)
         );
-        prop_assert_eq!(digests(&done), expected.gone.clone());
+        prop_assert_eq!(&digests(&done), &expected.gone);
         let after = self.caught_up();
         let places = |naive: &Naive| -> BTreeSet<_> {
             let all = naive.repositories.iter();
@@ -330,6 +331,10 @@ impl Life {
         prop_assert_eq!(loose, naive.loose.clone().into_iter().collect::<BTreeSet<_>>());
         Ok(())
     }
+}
+
+fn ago(now: Timestamp, span: Duration) -> Timestamp {
+    Timestamp(now.0 - i64::try_from(span.as_micros()).unwrap())
 }
 
 fn gone(plan: &PurgePlan) -> BTreeSet<Digest> {
