@@ -9,14 +9,14 @@ use std::sync::Arc;
 use arc_swap::Guard;
 use serde_json::{Value, json};
 use tagstone_replay::audit::past::Question;
-use tagstone_replay::fold::State;
+use tagstone_replay::fold::{Repository, State};
 use tagstone_schema::{Digest, RepositoryName, Timestamp};
 
 use super::as_of::Named;
 use super::error::{Code, Refusal};
 use super::exchange::Exchange;
 use crate::history::{Past, PointError};
-use crate::registry::{Rejection, Snapshot};
+use crate::registry::{How, Rejection, Snapshot};
 
 /// A repository that is read.
 pub(super) struct Asked<'a> {
@@ -114,6 +114,27 @@ impl<'a> Asked<'a> {
         let mut detail = refusal.detail.clone();
         tell_when(&mut detail, past);
         Refusal { message: format!("{message}, {}", behind(past)), detail, ..refusal }
+    }
+
+    /// Whether content is there also after the client was told of it, which keeps it from collection for a while. Only what nothing
+    /// else keeps (`is_free`) has to be kept like this, and the past promises nothing.
+    pub(super) async fn is_there_for_whoever_is_told(
+        &self,
+        exchange: &Exchange<'_>,
+        digest: &Digest,
+        is_free: fn(&Repository, &Digest) -> bool,
+        is_there: fn(&Repository, &Digest) -> bool,
+    ) -> bool {
+        let holds = |what: fn(&Repository, &Digest) -> bool| {
+            let snapshot = exchange.site.published.load();
+            snapshot.state.repository(self.name.as_str()).is_some_and(|repository| what(repository, digest))
+        };
+        if self.past.is_some() || !holds(is_free) {
+            return true;
+        }
+        exchange.tell(&self.name, digest, How::Found).await;
+        // Looked at once more behind the promise: it may have gone in between.
+        holds(is_there)
     }
 
     /// The refusal of bytes that belong to the repository and are not on this server.

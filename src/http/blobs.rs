@@ -16,7 +16,7 @@ use super::file_body::FileBody;
 use super::manifests::{head, header_value, known};
 use super::range::{Wanted, wanted};
 use crate::content::Opened;
-use crate::registry::{How, Rejection};
+use crate::registry::Rejection;
 
 /// GET and HEAD `/v2/<name>/blobs/<digest>`
 pub(super) async fn get(exchange: &Exchange<'_>, name: &str, digest: &str) -> Answer {
@@ -77,16 +77,9 @@ fn send(
 /// A blob that no manifest names is kept from collection for a while by the client being told of it: it may be about to push one
 /// that does.
 async fn promise(exchange: &Exchange<'_>, asked: &Asked<'_>, digest: &Digest) -> Result<(), Refusal> {
-    let holds = |what: fn(&Repository, &Digest) -> bool| {
-        let snapshot = exchange.site.published.load();
-        snapshot.state.repository(asked.name.as_str()).is_some_and(|repository| what(repository, digest))
-    };
-    if asked.past.is_some() || !holds(|repository, digest| repository.unreferenced_since(digest).is_some()) {
-        return Ok(());
-    }
-    // Looked at once more behind the promise: it may have gone in between.
-    exchange.tell(&asked.name, digest, How::Found).await;
-    if holds(|repository, digest| repository.blob(digest).is_some()) {
+    let is_unreferenced = |repository: &Repository, digest: &Digest| repository.unreferenced_since(digest).is_some();
+    let is_linked = |repository: &Repository, digest: &Digest| repository.blob(digest).is_some();
+    if asked.is_there_for_whoever_is_told(exchange, digest, is_unreferenced, is_linked).await {
         return Ok(());
     }
     Err(Rejection::BlobUnknown { repository: asked.name.clone(), digest: digest.clone() }.into())

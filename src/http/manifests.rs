@@ -16,7 +16,7 @@ use super::error::{Code, Refusal};
 use super::exchange::{Answer, CONTENT_DIGEST, Exchange};
 use super::file_body::{MemoryBody, NoBody};
 use super::site::Site;
-use crate::registry::{How, Rejection};
+use crate::registry::Rejection;
 
 /// Whether the tag can be moved or deleted.
 const TAG_IMMUTABLE: HeaderName = HeaderName::from_static("tagstone-tag-immutable");
@@ -100,17 +100,9 @@ pub(super) async fn get(exchange: &Exchange<'_>, name: &str, reference: &str) ->
 /// A manifest that nothing holds is kept from collection for a while by the client being told of it: it may be about to push an
 /// index that does.
 async fn promise(exchange: &Exchange<'_>, asked: &Asked<'_>, found: &Found) -> Result<(), Refusal> {
-    let holds = |what: fn(&Repository, &Digest) -> bool| {
-        let snapshot = exchange.site.published.load();
-        snapshot.state.repository(asked.name.as_str()).is_some_and(|repository| what(repository, &found.digest))
-    };
     let is_idle = |repository: &Repository, digest: &Digest| repository.idle_since(digest).is_some();
-    if found.tag.is_some() || asked.past.is_some() || !holds(is_idle) {
-        return Ok(());
-    }
-    // Looked at once more behind the promise: it may have gone in between.
-    exchange.tell(&asked.name, &found.digest, How::Found).await;
-    if holds(|repository, digest| repository.manifest(digest).is_some()) {
+    let is_here = |repository: &Repository, digest: &Digest| repository.manifest(digest).is_some();
+    if found.tag.is_some() || asked.is_there_for_whoever_is_told(exchange, &found.digest, is_idle, is_here).await {
         return Ok(());
     }
     Err(Rejection::ManifestUnknown { repository: asked.name.clone(), digest: found.digest.clone() }.into())

@@ -27,6 +27,15 @@ fn restored(bytes: &[u8]) -> Result<State, FrameError> {
     })
 }
 
+/// The bytes are refused for this reason; where it is empty, they are taken.
+fn assert_refused(bytes: &[u8], want: &str) {
+    match restored(bytes) {
+        Ok(_) => assert_eq!(want, ""),
+        Err(FrameError::Damaged(what)) => assert!(!want.is_empty() && what.contains(want), "{want}: {what}"),
+        Err(other) => panic!("{want}: {other:?}"),
+    }
+}
+
 /// What an event does to a state: its effects, and the refusal if it is illegal.
 fn told(state: &mut State, seq: u64, event: &Event) -> String {
     let (time, prev, actor, origin) =
@@ -291,11 +300,7 @@ fn what_no_state_can_hold_is_refused() {
         writing.section(&registry).unwrap();
         writing.section(&Portion::Repositories(portion)).unwrap();
         writing.end().unwrap();
-        match restored(&bytes) {
-            Ok(_) => assert_eq!(want, ""),
-            Err(FrameError::Damaged(what)) => assert!(!want.is_empty() && what.contains(want), "{want}: {what}"),
-            Err(other) => panic!("{want}: {other:?}"),
-        }
+        assert_refused(&bytes, want);
     }
 }
 
@@ -314,11 +319,7 @@ fn loose_content_that_is_held_is_refused() {
         portions(&state, &media_types).for_each(|portion| writing.section(&portion).unwrap());
         writing.section(&Portion::Loose(vec![(digest, Timestamp(1), ContentKind::Blob)])).unwrap();
         writing.end().unwrap();
-        match restored(&bytes) {
-            Ok(_) => assert_eq!(want, ""),
-            Err(FrameError::Damaged(what)) => assert!(!want.is_empty() && what.contains(want), "{want}: {what}"),
-            Err(other) => panic!("{want}: {other:?}"),
-        }
+        assert_refused(&bytes, want);
     }
 }
 
