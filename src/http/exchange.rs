@@ -12,7 +12,7 @@ use super::query::Query;
 use super::route::Route;
 use super::site::Site;
 use crate::access::Caller;
-use crate::registry::{Command, Committed, How, Submission, Told, WriteError};
+use crate::registry::{Command, Committed, How, Reservation, Submission, Told, WriteError};
 
 /// `Docker-Content-Digest`, the digest of what is answered or was stored.
 pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
@@ -80,12 +80,21 @@ impl Exchange<'_> {
         self.site.promises.tell(digest, Told { repository: repository.clone(), at: self.now(), how, times: 1 }).await;
     }
 
-    /// A command with bytes that are stored already, or travel with it; they are not removed before it is committed. What it
-    /// stores may be named by a manifest that follows.
-    pub(super) async fn storing(&self, command: Command, digest: &Digest) -> Submission {
-        let mut submission = self.submission(command);
-        submission.reserved.push(self.site.promises.reserve(digest).await);
-        submission
+    /// Commits content that the client has sent or mounted. A manifest that names it may follow, so it is noted that the client has
+    /// it: only then, since who is refused was promised nothing, and before the content may be removed again.
+    pub(super) async fn store(
+        &self,
+        mut submission: Submission,
+        reservation: Reservation,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<(), WriteError> {
+        // The command is carried out also where the client goes away and this ends.
+        submission.reserved.push(reservation.clone());
+        self.site.writer.submit(submission).await?;
+        self.tell(repository, digest, How::Stored).await;
+        drop(reservation);
+        Ok(())
     }
 
     /// Commits a command without bytes.

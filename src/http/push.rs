@@ -48,7 +48,9 @@ pub(super) async fn put(exchange: &Exchange<'_>, payload: Payload, name: &str, r
         condition,
         sparse: exchange.site.sparse,
     }));
-    let mut submission = exchange.storing(command, &digest).await;
+    let reservation = exchange.site.promises.reserve(&digest).await;
+    let mut submission = exchange.submission(command);
+    submission.reserved.push(reservation.clone());
     submission.contents.push((digest.clone(), bytes));
     let committed = exchange.site.writer.submit(submission).await;
     // The push is over, unless it has to send what is missing. What was refused needs no blobs any more.
@@ -60,6 +62,7 @@ pub(super) async fn put(exchange: &Exchange<'_>, payload: Payload, name: &str, r
         // An index that names it may follow.
         exchange.tell(&repository, &digest, How::Found).await;
     }
+    drop(reservation);
     Ok(created(&repository, reference, &digest, subject.as_ref(), &target))
 }
 

@@ -42,6 +42,7 @@ mod api_prune_run;
 mod api_purge;
 mod api_purge_kept;
 mod api_refusals;
+mod api_removal_promises;
 mod api_removal_reservations;
 mod api_tag;
 mod api_tag_erasure;

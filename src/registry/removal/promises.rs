@@ -207,6 +207,16 @@ pub struct Reservation {
     digest: Digest,
 }
 
+impl Clone for Reservation {
+    /// One more, of the same content.
+    fn clone(&self) -> Self {
+        let (promises, digest) = (self.promises.clone(), self.digest.clone());
+        // It is not doomed, since this one reserves it.
+        promises.entries().entry(digest.clone()).or_default().writing += 1;
+        Self { promises, digest }
+    }
+}
+
 impl Drop for Reservation {
     fn drop(&mut self) {
         let mut entries = self.promises.entries();
