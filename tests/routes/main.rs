@@ -54,6 +54,7 @@ mod api_tags_deletion;
 mod as_of;
 mod as_of_gone;
 mod as_of_points;
+mod as_of_purged;
 mod as_of_random;
 mod base;
 mod blobs;

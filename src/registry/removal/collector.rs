@@ -229,8 +229,9 @@ impl Collector {
         Ok(strange)
     }
 
-    /// Removes what is recorded as removed already.
+    /// Removes what is recorded as removed already. What can be removed is, also where something else cannot.
     fn erase_recorded(&self, contents: &[RemovedContent], collection: &mut Collection) -> Result<(), CollectError> {
+        let mut erased = Ok(());
         for step in contents.chunks(STEP) {
             let pause = Pause::begin();
             let doom = self.parts.promises.doom(step.iter().map(|content| &content.digest), |_| false);
@@ -241,12 +242,14 @@ impl Collector {
             };
             let gone: Vec<_> = step.iter().filter(is_gone).collect();
             let digests: Vec<_> = gone.iter().map(|content| content.digest.clone()).collect();
-            self.parts.bytes.erase(&digests).map_err(CollectError::Bytes)?;
-            gone.into_iter().for_each(|content| collection.remove(content));
+            match self.parts.bytes.erase(&digests) {
+                Ok(()) => gone.into_iter().for_each(|content| collection.remove(content)),
+                Err(error) => erased = erased.and(Err(CollectError::Bytes(error))),
+            }
             drop(doom);
             pause.end();
         }
-        Ok(())
+        erased
     }
 
     /// Deletes the manifests that nothing has held for long. Returns how many, and how many others nothing holds.

@@ -45,7 +45,7 @@ pub enum RemovalError {
     /// It is recorded that the bytes are gone, and they are not yet.
     #[error(
         "the removal is recorded{}, but bytes could not be removed from the disk ({error}); nobody is given them any more, and \
-         the next start removes them",
+         the next collection (`POST /api/v1/collect`) or the next start removes them",
         .seq.map(|seq| format!(" as record {seq}")).unwrap_or_default()
     )]
     Bytes {
