@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use actix_web::http::header::{self, HeaderMap, HeaderName};
 use actix_web::{HttpRequest, HttpResponse};
+use tagstone_schema::actor::ActorKind;
 use tagstone_schema::{Actor, Digest, Origin, RepositoryName, Timestamp};
 
 use super::as_of::lies_in_the_past;
@@ -64,6 +65,17 @@ impl Exchange<'_> {
         self.caller.actor().clone()
     }
 
+    /// Who relies on what he is told: the actor, or an address where that is all that is known.
+    pub(super) fn client(&self) -> Actor {
+        let mut client = self.actor();
+        if client.kind == ActorKind::Anonymous
+            && let Some(address) = self.peer()
+        {
+            client.name = address.to_string();
+        }
+        client
+    }
+
     pub(super) fn origin(&self) -> Origin {
         let address = self.peer().map(|address| address.to_string()).unwrap_or_default();
         let user_agent = self.header(header::USER_AGENT).unwrap_or_default();
@@ -77,7 +89,8 @@ impl Exchange<'_> {
     /// Notes that the client is told that a repository has content. Whether it has is to be asked behind that: it may be removed at
     /// this moment, which is waited for.
     pub(super) async fn tell(&self, repository: &RepositoryName, digest: &Digest, how: How) {
-        self.site.promises.tell(digest, Told { repository: repository.clone(), at: self.now(), how, times: 1 }).await;
+        let by = (how == How::Stored).then(|| self.client());
+        self.site.promises.tell(digest, Told { repository: repository.clone(), at: self.now(), how, by }).await;
     }
 
     /// Commits content that the client has sent or mounted. A manifest that names it may follow, so it is noted that the client has
@@ -99,7 +112,9 @@ impl Exchange<'_> {
 
     /// Commits a command without bytes.
     pub(super) async fn commit(&self, command: Command) -> Result<Committed, WriteError> {
-        self.site.writer.submit(self.submission(command)).await
+        let committed = self.site.writer.submit(self.submission(command)).await?;
+        self.site.promises.let_go(&committed);
+        Ok(committed)
     }
 }
 

@@ -53,9 +53,13 @@ pub(super) async fn put(exchange: &Exchange<'_>, payload: Payload, name: &str, r
     submission.reserved.push(reservation.clone());
     submission.contents.push((digest.clone(), bytes));
     let committed = exchange.site.writer.submit(submission).await;
-    // The push is over, unless it has to send what is missing. What was refused needs no blobs any more.
-    if !matches!(committed, Err(WriteError::Rejected(Rejection::ReferencesMissing { .. }))) {
-        exchange.site.promises.keep(&repository, &references);
+    let promises = &exchange.site.promises;
+    match &committed {
+        Ok(_) => promises.keep(&repository, &exchange.client(), &references),
+        // The push goes on: what is missing is to be sent.
+        Err(WriteError::Rejected(Rejection::ReferencesMissing { .. })) => {}
+        Err(WriteError::Rejected(_)) => promises.refused(&repository, &exchange.client(), &references),
+        Err(_) => {}
     }
     committed?;
     if target.tags.is_empty() && subject.is_none() {

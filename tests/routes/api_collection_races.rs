@@ -11,7 +11,7 @@ use tagstone_schema::media_type::OCI_IMAGE;
 
 use crate::api_purge::purge;
 use crate::registry::{Registry, run};
-use crate::request::{delete, get, head, post, put};
+use crate::request::{Request, delete, get, head, post, put};
 use crate::samples::{REPO, Sample, image, sha256};
 
 const PUSHERS: u64 = 6;
@@ -118,7 +118,11 @@ pub(crate) async fn collected(registry: &Registry) -> Collection {
 #[test]
 fn what_is_pushed_beside_purges_is_whole() {
     run(async {
-        let registry = Rc::new(Registry::with(|settings| settings.content.small_blob_bytes = 4096).await);
+        let registry = Registry::with(|settings| {
+            settings.content.small_blob_bytes = 4096;
+            settings.http.trusted_proxies = vec!["192.0.2.0/24".parse().unwrap()];
+        });
+        let registry = Rc::new(registry.await);
         let tasks = (0..PUSHERS).map(|pusher| {
             let registry = registry.clone();
             actix_web::rt::spawn(async move {
@@ -135,17 +139,19 @@ fn what_is_pushed_beside_purges_is_whole() {
 }
 
 async fn push_and_purge(registry: &Registry, pusher: u64, round: u64) {
+    // Each is a client of its own: what it has sent waits for its own manifest.
+    let by = |request: Request| request.with("x-forwarded-for", format!("198.51.100.{pusher}"));
     let layers = [layer((pusher + round) % 2), layer(2 + round % 2)];
     for bytes in [b"{}".as_slice(), &layers[0], &layers[1]] {
         let upload = post(format!("/v2/{REPO}/blobs/uploads/?digest={}", sha256(bytes))).body(bytes.to_vec());
-        assert_eq!(registry.send_beside_others(upload).await.status, 201);
+        assert_eq!(registry.send_beside_others(by(upload)).await.status, 201);
     }
     let mut document = image(&[&layers[0], &layers[1]]);
     document["annotations"] = json!({"pusher": pusher.to_string()});
     let sample = Sample::new(OCI_IMAGE, &document);
     let tag = format!("tag-{pusher}");
     let pushed = put(format!("/v2/{REPO}/manifests/{tag}")).with("content-type", sample.media_type);
-    let reply = registry.send_beside_others(pushed.body(sample.bytes.clone())).await;
+    let reply = registry.send_beside_others(by(pushed.body(sample.bytes.clone()))).await;
     // What this one has sent counts as linked lately, whoever purges.
     assert_eq!(reply.status, 201, "{}", String::from_utf8_lossy(&reply.body));
     for bytes in &layers {

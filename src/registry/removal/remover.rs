@@ -125,7 +125,8 @@ impl Remover {
 
     fn order(&self, request: &PurgeRequest) -> PurgeOrder {
         let PurgeRequest { repository, what, because, left_behind, .. } = request.clone();
-        PurgeOrder { repository, what, because, grace_began: before(self.clock.now(), self.grace), left_behind }
+        let grace_began = before(self.clock.now(), self.grace);
+        PurgeOrder { repository, what, because, grace_began, left_behind }
     }
 
     /// The plan, for contents that are kept from being written until the dooms are dropped. No plan where the order is refused: the
@@ -191,7 +192,10 @@ impl Remover {
     }
 
     fn submit(&self, request: &PurgeRequest, command: Command) -> Result<Committed, WriteError> {
-        self.writer.submit_blocking(Submission::new(request.actor.clone(), request.origin.clone(), command))
+        let submission = Submission::new(request.actor.clone(), request.origin.clone(), command);
+        let committed = self.writer.submit_blocking(submission)?;
+        self.promises.let_go(&committed);
+        Ok(committed)
     }
 }
 
