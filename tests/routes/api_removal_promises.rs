@@ -123,6 +123,26 @@ fn a_refused_push_is_still_safe_from_collection() {
     });
 }
 
+#[test]
+fn what_clients_were_told_before_a_crash_may_be_anything() {
+    run(async {
+        let registry = Registry::start().await;
+        push_blob(&registry, OTHER, "layer").await;
+        registry.let_pass(2 * DAY);
+        push_image(&registry, REPO, "leaked", &[b"layer"]).await;
+        registry.check(head(blob(OTHER, "layer")), ok(200)).await;
+        let registry = registry.restarted_at_its_time().await;
+        let reply = registry.check(purge("leaked"), ok(200)).await.json();
+        assert_eq!(why(&reply, "layer").as_deref(), Some("recently_linked"), "{reply}");
+        registry.check(get(blob(OTHER, "layer")), ok(200).bytes("layer")).await;
+        // When the grace period is over, all is known that was told in it.
+        push_image(&registry, REPO, "leaked", &[b"layer"]).await;
+        registry.let_pass(2 * DAY);
+        let reply = registry.check(purge("leaked"), ok(200)).await.json();
+        assert!(reply["blobs_removed"].as_array().unwrap().contains(&removed_blob(b"layer")), "{reply}");
+    });
+}
+
 fn trusting(settings: &mut Settings) {
     settings.http.trusted_proxies = vec!["192.0.2.0/24".parse().unwrap()];
 }

@@ -125,7 +125,11 @@ impl Remover {
 
     fn order(&self, request: &PurgeRequest) -> PurgeOrder {
         let PurgeRequest { repository, what, because, left_behind, .. } = request.clone();
-        let grace_began = before(self.clock.now(), self.grace);
+        let mut grace_began = before(self.clock.now(), self.grace);
+        if self.promises.began() > grace_began {
+            // An earlier process may have told other repositories of anything: whatever they link may be about to be named.
+            grace_began = Timestamp(i64::MIN);
+        }
         PurgeOrder { repository, what, because, grace_began, left_behind }
     }
 

@@ -100,12 +100,14 @@ pub(crate) fn purging(naive: &Naive, name: &RepositoryName, what: &Purged, momen
     let mut after = naive.clone();
     let own = after.repositories.get_mut(name)?;
     own.manifests.retain(|digest, _| !deleted.contains(digest));
+    // What was told before the process began is not known.
+    let is_all_promised = moment.process_began > moment.grace_began;
     let is_needed = |digest: &Digest| {
         after.repositories.iter().any(|(_, repository)| {
             repository.has(digest)
                 && (repository.manifests.contains_key(digest) || !repository.parents(digest).is_empty())
         }) || naive.unnamed.iter().any(|((at, linked), since)| {
-            linked == digest && at != name && (*since > moment.grace_began)
+            linked == digest && at != name && (is_all_promised || *since > moment.grace_began)
         })
     };
     // In the repository itself it only counts what was sent, and not what is purged by its own digest.
