@@ -62,12 +62,17 @@ pub(super) async fn put(exchange: &Exchange<'_>, payload: Payload, name: &str, r
         Err(_) => {}
     }
     committed?;
-    if target.tags.is_empty() && subject.is_none() {
-        // An index that names it may follow.
+    if is_idle(exchange, &repository, &digest) {
+        // An index that names it may follow, or the subject that it refers to.
         exchange.tell(&repository, &digest, How::Found).await;
     }
     drop(reservation);
     Ok(created(&repository, reference, &digest, subject.as_ref(), &target))
+}
+
+fn is_idle(exchange: &Exchange<'_>, repository: &RepositoryName, digest: &Digest) -> bool {
+    let snapshot = exchange.site.published.load();
+    snapshot.state.repository(repository.as_str()).is_some_and(|target| target.idle_since(digest).is_some())
 }
 
 fn created(

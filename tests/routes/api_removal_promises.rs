@@ -183,3 +183,21 @@ fn a_manifest_of_one_client_leaves_what_another_has_sent() {
         assert!(reply["blobs_removed"].as_array().unwrap().contains(&removed_blob(b"layer")), "{reply}");
     });
 }
+
+/// Its subject may follow, as an index may follow its children.
+#[test]
+fn a_referrer_may_come_before_its_subject() {
+    run(async {
+        let registry = Registry::with(|settings| settings.collect.untagged = Some(Duration::from_secs(1))).await;
+        registry.let_pass(2 * DAY);
+        push_blob(&registry, REPO, "{}").await;
+        let subject = named_image("the subject");
+        let early = referrer(&subject, "a signature");
+        early.push(&registry, REPO, &early.digest).await;
+        registry.let_pass(DAY / 2);
+        assert_eq!(collect(&registry).await["manifests_deleted"], json!(0));
+        registry.check(get(format!("/v2/{REPO}/manifests/{}", early.digest)), ok(200)).await;
+        registry.let_pass(DAY);
+        assert_eq!(collect(&registry).await["manifests_deleted"], json!(1));
+    });
+}
