@@ -41,6 +41,7 @@ mod api_prune_policies;
 mod api_prune_run;
 mod api_purge;
 mod api_purge_kept;
+mod api_purge_left_behind;
 mod api_refusals;
 mod api_removal_promises;
 mod api_removal_reservations;
