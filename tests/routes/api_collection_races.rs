@@ -4,15 +4,18 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use actix_web::body::to_bytes;
+use actix_web::test::TestRequest;
 use serde_json::json;
 use tagstone::registry::{CollectOrder, Collection};
 use tagstone_schema::Timestamp;
 use tagstone_schema::media_type::OCI_IMAGE;
 
-use crate::api_purge::purge;
+use crate::api_purge::{purge, push_image};
+use crate::as_of::{behind, last};
 use crate::registry::{Registry, run};
 use crate::request::{Request, delete, get, head, post, put};
-use crate::samples::{REPO, Sample, image, sha256};
+use crate::samples::{REPO, Sample, image, noise, sha256};
 
 const PUSHERS: u64 = 6;
 const PUSHES: u64 = 12;
@@ -162,4 +165,56 @@ async fn push_and_purge(registry: &Registry, pusher: u64, round: u64) {
     assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
     let reply = registry.send_beside_others(get(format!("/v2/{REPO}/manifests/{}", sample.digest))).await;
     assert_eq!(reply.status, 404);
+}
+
+/// Asks again and again until there is nothing. What is given is whole, or breaks off; it is never anything else.
+async fn pull_until_gone(registry: &Registry, path: &str, bytes: &[u8]) -> usize {
+    let mut whole = 0;
+    loop {
+        // What is cached is answered without a pause, and nobody else would ever have a turn.
+        actix_web::rt::time::sleep(Duration::from_millis(1)).await;
+        let response = registry.answer(TestRequest::with_uri(path)).await;
+        match response.status().as_u16() {
+            200 => {
+                if let Ok(body) = to_bytes(response.into_body()).await {
+                    assert!(body == bytes, "{path}: {} bytes that are not those of the content", body.len());
+                    whole += 1;
+                }
+            }
+            404 => return whole,
+            status => panic!("{path}: {status}"),
+        }
+    }
+}
+
+#[test]
+fn a_download_beside_a_purge_is_whole_or_there_is_none() {
+    run(async {
+        let registry = Rc::new(Registry::with(|settings| settings.content.small_blob_bytes = 4096).await);
+        let large = noise(400_000).to_vec();
+        let mut whole = 0;
+        for _ in 0..PUSHES {
+            let leaked = push_image(&registry, REPO, "leaked", &[b"small", &large]).await;
+            let (seq, _) = last(&registry).await;
+            let mut pulls = Vec::new();
+            for (path, bytes) in [
+                (format!("blobs/{}", sha256("small")), b"small".to_vec()),
+                (format!("blobs/{}", sha256(&large)), large.clone()),
+                (format!("manifests/{}", leaked.digest), leaked.bytes.to_vec()),
+                ("manifests/leaked".to_owned(), leaked.bytes.to_vec()),
+            ] {
+                for path in [format!("/v2/{REPO}/{path}"), behind(seq, &path)] {
+                    let (registry, bytes) = (registry.clone(), bytes.clone());
+                    pulls.push(actix_web::rt::spawn(async move { pull_until_gone(&registry, &path, &bytes).await }));
+                }
+            }
+            actix_web::rt::time::sleep(Duration::from_millis(5)).await;
+            assert_eq!(registry.send_beside_others(purge("leaked")).await.status, 200);
+            for pull in pulls {
+                whole += pull.await.unwrap();
+            }
+        }
+        assert!(whole > 0);
+        drop(Rc::into_inner(registry).unwrap().records());
+    });
 }
