@@ -168,6 +168,7 @@ pub(super) fn collect(collector: Arc<Collector>, metrics: Arc<Metrics>, interval
     let (mut finishing, mut due) = (Finishing::begin(), Instant::now() + interval);
     Periodic::spawn("collect", Finishing::PAUSE.min(interval), move || {
         finishing.go_on(Instant::now(), || collector.finish_removals());
+        collector.give_back_purged_space();
         if Instant::now() >= due {
             due = Instant::now() + interval;
             collect_now(&collector, &metrics);

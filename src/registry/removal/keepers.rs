@@ -50,7 +50,7 @@ pub(in crate::registry) enum Need {
 }
 
 /// Keepers that are told of one digest; a base layer may have a million.
-const TOLD: usize = 100;
+pub(super) const TOLD: usize = 100;
 
 /// Asks who needs content. What became unreferenced after `grace_began` counts as needed, except in `own`, the repository from
 /// which it is removed on purpose.

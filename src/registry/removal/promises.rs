@@ -194,6 +194,13 @@ impl Promises {
             .is_none_or(|entry| entry.writing == 0 && !entry.is_doomed && !entry.told.iter().any(is_heeded))
     }
 
+    /// The repositories of which clients were told of the digest.
+    pub(super) fn told_in(&self, digest: &Digest, is_heeded: impl Fn(&Told) -> bool) -> BTreeSet<RepositoryName> {
+        let entries = self.entries();
+        let told = entries.get(digest).into_iter().flat_map(|entry| &entry.told);
+        told.filter(|told| is_heeded(told)).map(|told| told.repository.clone()).collect()
+    }
+
     /// Forgets what was told before.
     pub fn forget_before(&self, at: Timestamp) {
         self.entries().retain(|_, entry| {

@@ -12,8 +12,10 @@ use crate::registry::command::Because;
 use crate::registry::decide::{erasure, known, refuse_held, refuse_in_use};
 use crate::registry::rejection::Rejection;
 
-/// Tags that a record names. Where more end, that follows from the end of their manifest.
+/// Tags that a record names, and the bytes of their names: the record has to hold the manifests too. Where more end, that follows from the
+/// end of their manifest.
 const NAMED_TAGS: usize = 500;
+const NAMED_TAG_BYTES: usize = limits::RECORD_BYTES / 4;
 
 /// An order to remove content and its bytes at once.
 #[derive(Clone, Debug)]
@@ -240,7 +242,8 @@ impl PurgePlan {
         }
         candidates.extend(going.iter().map(|digest| (digest.clone(), ContentKind::Manifest)));
         self.tags = ended.iter().map(|ended| ended.tag.clone()).collect();
-        if (1..=NAMED_TAGS).contains(&ended.len()) {
+        let name_bytes: usize = self.tags.iter().map(|tag| tag.as_str().len()).sum();
+        if (1..=NAMED_TAGS).contains(&ended.len()) && name_bytes <= NAMED_TAG_BYTES {
             let (repository, cause) = (repository.clone(), DeletionCause::Purge);
             self.changes.push(Event::TagsDeleted { repository, tags: ended, cause });
         }
