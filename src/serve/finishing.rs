@@ -49,7 +49,8 @@ mod tests {
         let mut finishing = Finishing::begin();
         let start = Instant::now();
         let failed = || Err(CollectError::Bytes(io::Error::other("the disk refuses it")));
-        let cases: [(u64, fn() -> Result<bool, CollectError>, bool); 8] = [
+        type Attempt = fn() -> Result<bool, CollectError>;
+        let cases: [(u64, Attempt, bool); 8] = [
             (0, || Ok(false), true),
             (1, failed, true),
             (2, || Ok(true), false),
