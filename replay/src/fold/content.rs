@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use imbl::OrdSet;
-use tagstone_schema::event::ContentKind;
-use tagstone_schema::{Digest, RepositoryName, Tag, Timestamp};
+use tagstone_schema::{Digest, Tag, Timestamp};
 
 use super::manifest::Manifest;
 use super::tag::TagSet;
@@ -29,7 +28,12 @@ impl Content {
 
     /// Whether there is nothing to be known.
     pub(super) fn is_empty(&self) -> bool {
-        self.blob.is_none() && self.manifest.is_none() && matches!(self.parents, Parents::None { .. })
+        !self.is_held() && matches!(self.parents, Parents::None { .. })
+    }
+
+    /// Whether the repository holds it, as a blob or as a manifest.
+    pub(super) fn is_held(&self) -> bool {
+        self.blob.is_some() || self.manifest.is_some()
     }
 
     /// Links the blob; the size that was there before, if it is linked already.
@@ -123,60 +127,6 @@ impl Parents {
         };
         if is_empty {
             *self = Self::None { since: at };
-        }
-    }
-}
-
-/// Content that no repository holds, and whose bytes were not removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Loose {
-    /// When the last one let it go.
-    pub since: Timestamp,
-    /// What it was there.
-    pub kind: ContentKind,
-}
-
-/// The repositories that hold content, as a blob or as a manifest: mostly one, of the layers under many images thousands.
-#[derive(Clone, Debug)]
-pub(super) enum Holders {
-    /// None since then; its bytes have not been removed.
-    None(Loose),
-    One(RepositoryName),
-    Many(Arc<OrdSet<RepositoryName>>),
-}
-
-impl Holders {
-    /// Their names in byte order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &RepositoryName> {
-        let (one, many) = match self {
-            Self::None(_) => (None, None),
-            Self::One(name) => (Some(name), None),
-            Self::Many(names) => (None, Some(names.iter())),
-        };
-        one.into_iter().chain(many.into_iter().flatten())
-    }
-
-    pub(super) fn insert(&mut self, name: &RepositoryName) {
-        match self {
-            Self::None(_) => *self = Self::One(name.clone()),
-            Self::One(only) if only == name => {}
-            Self::One(only) => *self = Self::Many(Arc::new([only.clone(), name.clone()].into_iter().collect())),
-            Self::Many(names) => drop(Arc::make_mut(names).insert(name.clone())),
-        }
-    }
-
-    pub(super) fn remove(&mut self, name: &RepositoryName, loose: Loose) {
-        let is_empty = match self {
-            Self::None(_) => return,
-            Self::One(only) => only == name,
-            Self::Many(names) => {
-                let names = Arc::make_mut(names);
-                names.remove(name);
-                names.is_empty()
-            }
-        };
-        if is_empty {
-            *self = Self::None(loose);
         }
     }
 }
