@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use imbl::OrdSet;
 use tagstone_schema::{Digest, Tag, Timestamp};
 
-use super::manifest::Manifest;
+use super::manifest::{ByDigest, Manifest};
+use super::table::Table;
 use super::tag::TagSet;
 
 /// Everything that a repository knows of a digest. One entry holds all of it: a push links, references and pushes the
@@ -81,18 +81,18 @@ pub(super) enum Parents {
         since: Timestamp,
     },
     One(Arc<Manifest>),
-    Many(Arc<OrdSet<Digest>>),
+    Many(Arc<Table<ByDigest, ()>>),
 }
 
 impl Parents {
-    /// The digests of the manifests, in order.
+    /// The digests of the manifests, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Digest> {
         let (one, many) = match self {
             Self::None { .. } => (None, None),
             Self::One(manifest) => (Some(&manifest.digest), None),
-            Self::Many(digests) => (None, Some(digests.iter())),
+            Self::Many(manifests) => (None, Some(manifests.iter())),
         };
-        one.into_iter().chain(many.into_iter().flatten())
+        one.into_iter().chain(many.into_iter().flatten().map(|(manifest, ())| manifest.digest()))
     }
 
     /// How many there are.
@@ -100,7 +100,7 @@ impl Parents {
         match self {
             Self::None { .. } => 0,
             Self::One(_) => 1,
-            Self::Many(digests) => digests.len(),
+            Self::Many(manifests) => manifests.len(),
         }
     }
 
@@ -108,10 +108,12 @@ impl Parents {
         match self {
             Self::None { .. } => *self = Self::One(manifest.clone()),
             Self::One(only) => {
-                let both = [only.digest.clone(), manifest.digest.clone()];
-                *self = Self::Many(Arc::new(both.into_iter().collect()));
+                let mut both = Table::default();
+                both.insert(ByDigest(only.clone()), ());
+                both.insert(ByDigest(manifest.clone()), ());
+                *self = Self::Many(Arc::new(both));
             }
-            Self::Many(digests) => drop(Arc::make_mut(digests).insert(manifest.digest.clone())),
+            Self::Many(manifests) => Arc::make_mut(manifests).insert(ByDigest(manifest.clone()), ()),
         }
     }
 
@@ -119,10 +121,10 @@ impl Parents {
         let is_empty = match self {
             Self::None { .. } => return,
             Self::One(only) => only.digest == *digest,
-            Self::Many(digests) => {
-                let digests = Arc::make_mut(digests);
-                digests.remove(digest);
-                digests.is_empty()
+            Self::Many(manifests) => {
+                let manifests = Arc::make_mut(manifests);
+                manifests.remove(digest);
+                manifests.len() == 0
             }
         };
         if is_empty {

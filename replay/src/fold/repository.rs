@@ -161,7 +161,7 @@ impl Repository {
         self.held(digest).map(|held| &held.tags)
     }
 
-    /// The manifests that name a blob or child manifest, in order of digests.
+    /// The manifests that name a blob or child manifest, in no order.
     pub fn referenced_by<'a>(&'a self, digest: &Digest) -> impl Iterator<Item = &'a Digest> {
         self.contents.get(digest).into_iter().flat_map(|content| content.parents.iter())
     }
