@@ -243,7 +243,7 @@ impl Repository {
 
 fn refuse_referenced(target: &Repository, repository: &RepositoryName, digest: &Digest) -> Result<(), Illegality> {
     // A manifest that names itself cannot exist, so any entry is another manifest.
-    match target.referenced_by(digest).next() {
+    match target.referenced_by(digest).min() {
         Some(by) => {
             Err(Illegality::StillReferenced { repository: repository.clone(), digest: digest.clone(), by: by.clone() })
         }

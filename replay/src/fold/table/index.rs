@@ -11,8 +11,9 @@ use super::pages::Pages;
 const FULL: usize = 4;
 const SPARSE: usize = 1;
 
-/// Slots that lie in the bucket itself. Few buckets have more.
-const NEAR: usize = 8;
+/// Slots that lie in the bucket itself: with the way to those that do not, as many as fit into a line of a processor's cache. Few
+/// buckets have more.
+const NEAR: usize = 7;
 
 /// An entry: the lower half of its hash, and its place.
 #[derive(Clone, Copy)]
@@ -27,8 +28,12 @@ const VACANT: Slot = Slot { hash: 0, place: u32::MAX };
 #[derive(Clone)]
 struct Bucket {
     near: [Slot; NEAR],
-    far: Box<[Slot]>,
+    far: Far,
 }
+
+/// The slots for which there is no room in the bucket itself: seldom any.
+#[expect(clippy::box_collection, reason = "a pointer takes no more than a slot, a list takes three")]
+type Far = Option<Box<Vec<Slot>>>;
 
 #[derive(Clone, Default)]
 pub(in crate::fold) struct Index {
@@ -55,8 +60,7 @@ impl Index {
     /// Looks at the bucket of a hash, so that it is in the processor's cache when it is wanted. The number means nothing.
     pub(in crate::fold) fn touch(&self, hash: u64) -> u32 {
         let bucket = bucket_of(lower(hash), self.buckets.len()).and_then(|at| self.buckets.get(at));
-        // The two ends of what lies in it, which may be on two lines of the cache.
-        bucket.map_or(0, |bucket| bucket.near[0].hash ^ bucket.near[NEAR - 1].place)
+        bucket.map_or(0, |bucket| bucket.near[0].hash)
     }
 
     /// The place of an entry that may have this hash.
@@ -70,7 +74,7 @@ impl Index {
         let bucket = self.buckets.get(bucket_of(hash, self.buckets.len())?)?;
         let of_hash = |slot: &&Slot| slot.hash == hash && is_right(slot.place as usize);
         // Most find nothing, and few buckets have more.
-        let found = bucket.near.iter().find(of_hash).or_else(|| bucket.far.iter().find(of_hash));
+        let found = bucket.near.iter().find(of_hash).or_else(|| bucket.far.iter().flat_map(|far| &**far).find(of_hash));
         found.map(|slot| slot.place as usize)
     }
 
@@ -109,7 +113,7 @@ impl Index {
     fn slot_mut(&mut self, hash: u64, place: usize) -> Option<&mut Slot> {
         let (hash, place) = (lower(hash), u32::try_from(place).ok()?);
         let bucket = self.buckets.get_mut(bucket_of(hash, self.buckets.len())?)?;
-        bucket.near.iter_mut().chain(&mut bucket.far).find(|slot| slot.hash == hash && slot.place == place)
+        bucket.slots_mut().find(|slot| slot.hash == hash && slot.place == place)
     }
 
     /// Adds a bucket, and moves there what belongs there: part of what one other bucket holds.
@@ -124,7 +128,7 @@ impl Index {
                     std::mem::swap(slot, free);
                 }
             }
-            for slot in std::mem::take(&mut split.far) {
+            for slot in split.far.take().into_iter().flat_map(|far| *far) {
                 if slot.hash & bit == 0 { &mut *split } else { &mut bucket }.add(slot);
             }
         }
@@ -141,20 +145,25 @@ impl Index {
 
 impl Default for Bucket {
     fn default() -> Self {
-        Self { near: [VACANT; NEAR], far: Box::default() }
+        Self { near: [VACANT; NEAR], far: None }
     }
 }
 
 impl Bucket {
     fn slots(&self) -> impl Iterator<Item = Slot> {
-        self.near.iter().chain(&self.far).copied().filter(|slot| slot.place != VACANT.place)
+        let far = self.far.iter().flat_map(|far| &**far);
+        self.near.iter().chain(far).copied().filter(|slot| slot.place != VACANT.place)
+    }
+
+    /// All slots, vacant ones too.
+    fn slots_mut(&mut self) -> impl Iterator<Item = &mut Slot> {
+        self.near.iter_mut().chain(self.far.iter_mut().flat_map(|far| &mut **far))
     }
 
     fn add(&mut self, added: Slot) {
-        let is_vacant = |slot: &&mut Slot| slot.place == VACANT.place;
-        match self.near.iter_mut().find(is_vacant).or_else(|| self.far.iter_mut().find(is_vacant)) {
-            Some(slot) => *slot = added,
-            None => self.far = self.far.iter().copied().chain([added]).collect(),
+        let vacant = self.slots_mut().find(|slot| slot.place == VACANT.place);
+        if vacant.map(|slot| *slot = added).is_none() {
+            self.far.get_or_insert_default().push(added);
         }
     }
 }
