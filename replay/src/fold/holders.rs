@@ -205,7 +205,12 @@ impl State {
     }
 
     /// A repository no longer holds a digest; if it was the last, nobody does since then.
-    pub(super) fn forget_holder(&mut self, digest: &Digest, repository: (RepositoryNumber, &RepositoryName), loose: Loose) {
+    pub(super) fn forget_holder(
+        &mut self,
+        digest: &Digest,
+        repository: (RepositoryNumber, &RepositoryName),
+        loose: Loose,
+    ) {
         let (number, name) = repository;
         let Some(names) = self.holders.shared.get_mut(digest) else {
             self.holders.loose.insert(digest.clone(), loose);
