@@ -40,7 +40,7 @@ pub(super) async fn list(exchange: &Exchange<'_>, name: &str, tag: &str) -> Answ
                 digest: digest.clone(),
                 limit: page.size,
             };
-            exchange.site.history.of_tag(wanted, exchange.site.published.snapshot()).await?
+            exchange.site.history.of_tag(wanted).await?
         }
         Err(_) => Default::default(),
     };

@@ -1,5 +1,6 @@
 //! The part of the index that is in memory: what happened last.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::path::Path;
@@ -10,16 +11,18 @@ use tagstone_schema::Seq;
 use super::IndexError;
 use super::run::{About, Run, codec};
 use super::run_writer::RunWriter;
+use super::turns::TagKey;
 use crate::audit::query::Order;
 use crate::audit::term::{TermKey, TermKeys};
-use crate::audit::{Derived, Place, Unfolded};
+use crate::audit::{Derived, Folded, Place, Stretch, TagChange, TagEntry};
 
-/// Postings of consecutive records.
+/// Postings and turns of consecutive records.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     /// By term; the places of each are in order.
     postings: HashMap<TermKey, Places, BuildHasherDefault<KeyHasher>>,
     derived: BTreeMap<Seq, Derived>,
+    turns: BTreeMap<(TagKey, Place), TagEntry>,
     count: usize,
 }
 
@@ -67,11 +70,19 @@ impl Hasher for KeyHasher {
 
 impl Memory {
     /// Adds the record that follows the last one.
-    pub(super) fn add(&mut self, unfolded: &Unfolded, keys: &mut TermKeys) {
+    pub(super) fn add(&mut self, folded: &Folded, seed: u64, keys: &mut TermKeys) {
+        let (unfolded, mut manifests) = (&folded.unfolded, folded.manifests.iter());
         for event in unfolded.events() {
             let place = event.place();
             self.post(TermKey::EVERY, place);
             event.terms(|term| self.post(keys.key(term), place));
+            if let Some(turned) = event.turned()
+                && let Some(manifest) = manifests.next()
+            {
+                let change = if turned.to.is_some() { TagChange::Created } else { TagChange::Deleted };
+                let key = TagKey::new(seed, turned.repository, turned.tag);
+                self.turns.insert((key, place), TagEntry::new(place, event.record.time, change, manifest));
+            }
         }
         if !unfolded.derived.is_empty() {
             self.derived.insert(unfolded.record.seq, unfolded.derived.clone());
@@ -102,6 +113,26 @@ impl Memory {
         nearest(self.postings.get(&key)?.as_slice(), from, order)
     }
 
+    /// The first turns of a tag in a stretch, or the last ones, in ascending order.
+    pub(super) fn turns(&self, key: TagKey, stretch: &Stretch, order: Order, most: usize) -> Vec<TagEntry> {
+        if stretch.first > stretch.last {
+            return Vec::new();
+        }
+        let all = self.turns.range((key, stretch.first)..=(key, stretch.last)).map(|(_, turn)| turn);
+        let order_of = |turn: &&TagEntry| stretch.order_of(turn.place, turn.time);
+        let before = |turn: &&TagEntry| order_of(turn) == Ordering::Less;
+        let behind = |turn: &&TagEntry| order_of(turn) == Ordering::Greater;
+        let within = |turn: &&TagEntry| order_of(turn) == Ordering::Equal;
+        match order {
+            Order::Ascending => all.skip_while(before).take_while(within).take(most).cloned().collect(),
+            Order::Descending => {
+                let mut last: Vec<_> = all.rev().skip_while(behind).take_while(within).take(most).cloned().collect();
+                last.reverse();
+                last
+            }
+        }
+    }
+
     /// Makes a run of it.
     pub(super) fn write(&self, directory: &Path, about: About) -> Result<Run, IndexError> {
         let mut writer = RunWriter::new(directory, about)?;
@@ -113,6 +144,9 @@ impl Memory {
         for (seq, derived) in &self.derived {
             let bytes = codec().serialize(derived).map_err(IndexError::of("writing"))?;
             writer.push_derived(*seq, &bytes)?;
+        }
+        for ((key, _), turn) in &self.turns {
+            writer.push_turn(*key, turn)?;
         }
         writer.finish()
     }
