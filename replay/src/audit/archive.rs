@@ -97,7 +97,7 @@ impl Archive {
     }
 
     /// What changed where a tag points, in a stretch of its life. No record is read for it.
-    pub fn turns<'a>(
+    pub(super) fn turns<'a>(
         &'a self,
         repository: &RepositoryName,
         tag: &Tag,

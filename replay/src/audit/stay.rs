@@ -87,6 +87,11 @@ impl Archive {
     /// Whether a tag had pointed at a digest in an earlier stay.
     pub fn is_reversion(&self, repository: &RepositoryName, stay: &Stay) -> Result<bool, ArchiveError> {
         let moves = Term::Move(repository.as_str(), stay.tag.as_str(), &stay.digest);
+        let first = self.places_of(moves, Place::first_of(0), Order::Ascending).next().transpose()?;
+        if first.is_none_or(|first| first >= stay.start) {
+            return Ok(false);
+        }
+        // Another term may share the key. Mostly nothing stands before, and no record has to be read to know that.
         let first = self.events_of(moves, Place::first_of(0), Order::Ascending).next().transpose()?;
         Ok(first.is_some_and(|first| first.place() < stay.start))
     }
