@@ -20,31 +20,34 @@ use crate::audit::{Derived, Folded, Place, Stretch, TagChange, TagEntry};
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     /// By term; the places of each are in order.
-    postings: HashMap<TermKey, Places, BuildHasherDefault<KeyHasher>>,
+    postings: HashMap<TermKey, Listed<Place>, BuildHasherDefault<KeyHasher>>,
     derived: BTreeMap<Seq, Derived>,
-    turns: BTreeMap<(TagKey, Place), TagEntry>,
+    /// By tag; the turns of each are in order.
+    turns: HashMap<TagKey, Listed<TagEntry>, BuildHasherDefault<KeyHasher>>,
     count: usize,
 }
 
-/// Places of a term; most terms have only one.
+/// What there is of a term or a tag, in order; most have only one.
 #[derive(Debug)]
-enum Places {
-    One(Place),
-    Many(Vec<Place>),
+enum Listed<T> {
+    One(T),
+    Many(Vec<T>),
 }
 
-impl Places {
-    fn as_slice(&self) -> &[Place] {
+impl<T> Listed<T> {
+    fn as_slice(&self) -> &[T] {
         match self {
-            Self::One(place) => std::slice::from_ref(place),
-            Self::Many(places) => places,
+            Self::One(first) => std::slice::from_ref(first),
+            Self::Many(all) => all,
         }
     }
 
-    fn push(&mut self, place: Place) {
-        match self {
-            Self::One(first) => *self = Self::Many(vec![*first, place]),
-            Self::Many(places) => places.push(place),
+    fn push(&mut self, next: T) {
+        if let Self::Many(all) = self {
+            return all.push(next);
+        }
+        if let Self::One(first) = std::mem::replace(self, Self::Many(Vec::new())) {
+            *self = Self::Many(vec![first, next]);
         }
     }
 }
@@ -81,7 +84,11 @@ impl Memory {
             {
                 let change = if turned.to.is_some() { TagChange::Created } else { TagChange::Deleted };
                 let key = TagKey::new(seed, turned.repository, turned.tag);
-                self.turns.insert((key, place), TagEntry::new(place, event.record.time, change, manifest));
+                let turn = TagEntry::new(place, event.record.time, change, manifest);
+                match self.turns.get_mut(&key) {
+                    Some(turns) => turns.push(turn),
+                    None => drop(self.turns.insert(key, Listed::One(turn))),
+                }
             }
         }
         if !unfolded.derived.is_empty() {
@@ -94,7 +101,7 @@ impl Memory {
             // An event may tell a term twice.
             Some(places) if places.as_slice().last() == Some(&place) => return,
             Some(places) => places.push(place),
-            None => drop(self.postings.insert(key, Places::One(place))),
+            None => drop(self.postings.insert(key, Listed::One(place))),
         }
         self.count += 1;
     }
@@ -115,21 +122,13 @@ impl Memory {
 
     /// The first turns of a tag in a stretch, or the last ones, in ascending order.
     pub(super) fn turns(&self, key: TagKey, stretch: &Stretch, order: Order, most: usize) -> Vec<TagEntry> {
-        if stretch.first > stretch.last {
-            return Vec::new();
-        }
-        let all = self.turns.range((key, stretch.first)..=(key, stretch.last)).map(|(_, turn)| turn);
-        let order_of = |turn: &&TagEntry| stretch.order_of(turn.place, turn.time);
-        let before = |turn: &&TagEntry| order_of(turn) == Ordering::Less;
-        let behind = |turn: &&TagEntry| order_of(turn) == Ordering::Greater;
-        let within = |turn: &&TagEntry| order_of(turn) == Ordering::Equal;
+        let turns = self.turns.get(&key).map_or(&[][..], Listed::as_slice);
+        let order_of = |turn: &TagEntry| stretch.order_of(turn.place, turn.time);
+        let behind = &turns[turns.partition_point(|turn| order_of(turn) == Ordering::Less)..];
+        let within = &behind[..behind.partition_point(|turn| order_of(turn) == Ordering::Equal)];
         match order {
-            Order::Ascending => all.skip_while(before).take_while(within).take(most).cloned().collect(),
-            Order::Descending => {
-                let mut last: Vec<_> = all.rev().skip_while(behind).take_while(within).take(most).cloned().collect();
-                last.reverse();
-                last
-            }
+            Order::Ascending => within[..within.len().min(most)].to_vec(),
+            Order::Descending => within[within.len().saturating_sub(most)..].to_vec(),
         }
     }
 
@@ -145,8 +144,10 @@ impl Memory {
             let bytes = codec().serialize(derived).map_err(IndexError::of("writing"))?;
             writer.push_derived(*seq, &bytes)?;
         }
-        for ((key, _), turn) in &self.turns {
-            writer.push_turn(*key, turn)?;
+        let mut turns: Vec<_> = self.turns.iter().collect();
+        turns.sort_unstable_by_key(|(key, _)| **key);
+        for (key, turns) in turns {
+            turns.as_slice().iter().try_for_each(|turn| writer.push_turn(*key, turn))?;
         }
         writer.finish()
     }
