@@ -161,7 +161,9 @@ proptest! {
                 prop_assert_eq!(&archive.stay(&repository, &tag, stay.start, last).unwrap(), stay);
                 let unended = Stay { end: None, ..stay.clone() };
                 prop_assert_eq!(archive.stay(&repository, &tag, stay.start, stay.start).unwrap(), unended);
-                prop_assert!(archive.stay(&repository, &tag, stay.start.next(), last).is_err());
+                // A record may move it twice in these histories.
+                let behind = archive.stay(&repository, &tag, stay.start.next(), last);
+                prop_assert!(behind.map_or(true, |other| other.start == stay.start.next()));
                 let before = rows[..at].iter().any(|(_, digest, _)| *digest == stay.digest);
                 prop_assert_eq!(archive.is_reversion(&repository, stay).unwrap(), before);
                 prop_assert_eq!((stay.size, stay.media_type.as_str()), (3, tagstone_schema::media_type::OCI_INDEX));

@@ -189,9 +189,13 @@ fn a_tag_that_turns_all_the_time_is_told_from_memory_from_a_run_and_from_a_merge
     let large = Limits { postings: usize::MAX, ..Limits::default() };
     let directory = tempfile::tempdir().unwrap();
     let index = AuditIndex::open_with(directory.path(), large).unwrap();
+    known.add_to(&index, all / 2).unwrap();
+    let before = index.view();
     known.add_to(&index, all).unwrap();
+    known.compare_turns(&before, all / 2).unwrap();
     known.compare_turns(&index.view(), all).unwrap();
     index.flush().unwrap();
+    known.compare_turns(&before, all / 2).unwrap();
     let blocks =
         |index: &AuditIndex| index.parts().runs.iter().map(|run| run.turn_blocks(|_| true)).collect::<Vec<_>>();
     assert!(matches!(blocks(&index)[..], [blocks] if blocks > 12), "{:?}", blocks(&index));
