@@ -32,12 +32,19 @@ fn digest(which: u8) -> Digest {
     if which.is_multiple_of(3) { Digest::sha512([which; 64]) } else { Digest::sha256([which; 32]) }
 }
 
+/// A tag, seq and index.
+type At = (u128, u64, u32);
+
+/// Whether it was moved, digest, size and media type.
+type What = (bool, u8, u64, u8);
+
 /// Turns of a few tags, in order.
 fn turns() -> impl Strategy<Value = Vec<(TagKey, TagEntry)>> {
     let what = (any::<bool>(), 0u8..5, prop_oneof![Just(7), any::<u64>()], 0u8..4);
     let turns = proptest::collection::btree_map((0u128..4, 5u64..900, 0u32..12), what, 1..120);
     turns.prop_map(|turns| {
-        let turn = |((key, seq, index), (moved, which, size, type_of)): ((u128, u64, u32), (bool, u8, u64, u8))| {
+        let turn = |(at, what): (At, What)| {
+            let ((key, seq, index), (moved, which, size, type_of)) = (at, what);
             let change = if moved { TagChange::Created } else { TagChange::Deleted };
             let (place, time) = (Place { seq, index }, Timestamp(seq.cast_signed() * 1_000 - 77_000));
             let (digest, media_type) = (digest(which), media_type(type_of));
