@@ -20,6 +20,8 @@ use crate::samples::{REPO, Sample, image, noise, sha256};
 const PUSHERS: u64 = 6;
 const PUSHES: u64 = 12;
 const GRACE: Duration = Duration::from_secs(1_000);
+/// Pulls of the same content at a time, so that some of them are between the look at the state and the bytes when these go.
+const PULLS: usize = 8;
 
 /// Bytes that pushers share, so that what one lets go another is told of.
 fn layer(number: u64) -> Vec<u8> {
@@ -203,7 +205,8 @@ fn a_download_beside_a_purge_is_whole_or_there_is_none() {
                 (format!("manifests/{}", leaked.digest), leaked.bytes.to_vec()),
                 ("manifests/leaked".to_owned(), leaked.bytes.to_vec()),
             ] {
-                for path in [format!("/v2/{REPO}/{path}"), behind(seq, &path)] {
+                let now = format!("/v2/{REPO}/{path}");
+                for path in [vec![now; PULLS], vec![behind(seq, &path)]].concat() {
                     let (registry, bytes) = (registry.clone(), bytes.clone());
                     pulls.push(actix_web::rt::spawn(async move { pull_until_gone(&registry, &path, &bytes).await }));
                 }
