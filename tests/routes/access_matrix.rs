@@ -121,8 +121,8 @@ struct Known {
 /// Issues an access token to a user; its secret and its id.
 async fn token(registry: &Registry, user: &str, actions: &[Action], lifetime: &str) -> (String, String) {
     let scopes = json!([{"repositories": "acme/app", "actions": actions}]);
-    let body = json!({"label": "a token", "scopes": scopes, "expires": lifetime});
-    let request = post("/api/v1/tokens").body(body.to_string()).with("authorization", authorization(user));
+    let body = json!({"label": "a token", "scopes": scopes, "expires": lifetime, "subject": user});
+    let request = post("/api/v1/tokens").body(body.to_string()).with("authorization", authorization("root"));
     let issued = registry.check(request, ok(201)).await.json();
     let text = |name: &str| issued[name].as_str().unwrap().to_owned();
     (text("secret"), text("id"))
