@@ -21,6 +21,7 @@ mod rules;
 mod secret;
 mod signatures;
 mod tokens;
+mod waiting;
 
 pub use caller::{Caller, Grant};
 pub use failures::network_of;
