@@ -89,8 +89,8 @@ fn scopes(route: Route<'_>, demand: Demand<'_>, request: &HttpRequest) -> Vec<St
     let demanded = match demand {
         Demand::Pull(name) => repository(name, "pull"),
         // Whoever pushes asks what is there already.
-        Demand::Push(name) => repository(name, "pull,push"),
-        Demand::Delete(name) => repository(name, "delete"),
+        Demand::Push(name) | Demand::PullAndPush(name) => repository(name, "pull,push"),
+        Demand::PullAndDelete(name) => repository(name, "pull,delete"),
         Demand::Administrator => catalog(),
         Demand::Entry if matches!(route, Route::Catalog) => catalog(),
         Demand::Nothing | Demand::Entry | Demand::User => None,

@@ -39,7 +39,7 @@ fn a_challenge_says_what_a_token_has_to_be_for() {
                 case(get("/v2/acme/app/manifests/v1"), asked(",scope=\"repository:acme/app:pull\"")),
                 case(get("/v2/as-of/seq-1/acme/app/manifests/v1"), asked(",scope=\"repository:acme/app:pull\"")),
                 case(put("/v2/acme/app/manifests/v1").body("{}"), asked(",scope=\"repository:acme/app:pull,push\"")),
-                case(delete("/v2/acme/app/manifests/v1"), asked(",scope=\"repository:acme/app:delete\"")),
+                case(delete("/v2/acme/app/manifests/v1"), asked(",scope=\"repository:acme/app:pull,delete\"")),
                 case(post("/v2/a/blobs/uploads/"), asked(",scope=\"repository:a:pull,push\"")),
                 case(
                     post("/v2/a/blobs/uploads/?mount=sha256:x&from=b/c"),

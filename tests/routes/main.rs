@@ -18,6 +18,7 @@ mod request;
 mod samples;
 
 mod access_bearer;
+mod access_blind;
 mod access_filters;
 mod access_login_tokens;
 mod access_logins;

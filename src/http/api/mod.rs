@@ -51,6 +51,8 @@ pub(super) use events::OpenStreams;
 pub(super) use log_head::Fingerprints;
 pub(super) use policies::LongQuestions;
 pub(super) use route::ApiRoute;
+#[cfg(test)]
+pub(super) use route::ScopePath;
 
 use super::error::Refusal;
 use super::exchange::Exchange;
