@@ -9,6 +9,7 @@ use tagstone_schema::event::Action;
 
 use super::challenge::{TokenError, unauthorized};
 use super::demand::Demand;
+use super::denied;
 use super::dispatch::is_probe;
 use super::error::{Code, Refusal};
 use super::exchange::Exchange;
@@ -86,6 +87,7 @@ pub(super) fn forbidden(exchange: &Exchange<'_>, demand: Demand<'_>, what: &str)
         return challenge(TokenError::InsufficientScope, &message);
     }
     if caller.is_known() {
+        denied::gather(exchange, demand);
         return Refusal::new(StatusCode::FORBIDDEN, Code::Denied, format!("{name} may not {what}"));
     }
     challenge(TokenError::None, &format!("credentials are needed to {what}"))

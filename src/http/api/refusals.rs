@@ -44,7 +44,7 @@ struct RefusedAttempt {
     /// What the tag was to point at, or what was to be deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     digest: Option<String>,
-    /// `TAG_IMMUTABLE`, `TAG_SPENT` or `IN_USE`.
+    /// `TAG_IMMUTABLE`, `TAG_SPENT`, `IN_USE` or `ACCESS_DENIED`.
     reason: &'static str,
     count: u64,
 }
