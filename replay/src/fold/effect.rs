@@ -43,6 +43,13 @@ pub enum Effect<'a> {
         /// Where it holds, or was to hold.
         scope: &'a Scope,
     },
+    /// An access token is about to be revoked, by an event that does not say whose it is.
+    TokenConcerned {
+        /// The user on whose behalf it acts.
+        user: &'a str,
+        /// What it is called.
+        label: &'a str,
+    },
 }
 
 /// Where a tag pointed, and since when.

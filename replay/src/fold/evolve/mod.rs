@@ -207,6 +207,9 @@ impl State {
                 Ok(())
             }
             Event::TokenRevoked { token } => {
+                if let Some(known) = self.tokens.get(token) {
+                    observe(Effect::TokenConcerned { user: &known.subject, label: &known.label });
+                }
                 let was_valid = self.tokens.revoke(*token, at);
                 was_valid.then_some(()).ok_or(Illegality::TokenNotValid { token: *token })
             }
