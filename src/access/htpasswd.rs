@@ -107,7 +107,7 @@ impl Users {
 }
 
 /// Whether a name means something else than a user.
-pub(super) fn is_reserved(name: &str) -> bool {
+pub fn is_reserved(name: &str) -> bool {
     RESERVED.contains(&name)
 }
 

@@ -94,6 +94,9 @@ fn a_token_is_issued_shown_once_and_revoked() {
             events["events"].as_array().unwrap().iter().map(|event| event["kind"].as_str().unwrap()).collect();
         assert_eq!(kinds, ["token_revoked", "token_issued"]);
         assert_eq!(events["events"][1]["token"], *id);
+        let revoked = &events["events"][0];
+        assert_eq!((&revoked["token"], &revoked["user"]), (&json!(id), &json!("writer")), "{revoked}");
+        assert_eq!(revoked["label"], "CI");
         assert!(!events.to_string().contains(secret), "the secret is nowhere");
         let secret = secret.to_owned();
         let kept =
@@ -130,6 +133,7 @@ fn what_cannot_be_issued() {
             (changed("scopes", json!(long)), "4096 bytes"),
             (scope(json!({"repositories": "[", "actions": ["pull"]})), "`scopes[0].repositories`"),
             (scope(json!({"repositories": "", "actions": ["pull"]})), "`scopes[0].repositories`"),
+            (scope(json!({"repositories": "/acme", "actions": ["pull"]})), "no repository can be called"),
             (scope(json!({"repositories": "a", "actions": []})), "`scopes[0].actions`"),
             (scope(json!({"repositories": "a", "actions": ["admin"]})), "actions"),
             (scope(json!({"repositories": "a", "actions": ["pull"], "x": 1})), "unknown field `x`"),

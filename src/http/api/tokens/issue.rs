@@ -155,8 +155,11 @@ fn scopes(wanted: &[ScopeForm]) -> Result<Vec<TokenScope>, ApiRefusal> {
         )));
     }
     let scope = |(number, scope): (usize, &ScopeForm)| {
-        RepositoryGlob::parse(&scope.repositories)
-            .map_err(|error| ApiRefusal::invalid_request(format!("`scopes[{number}].repositories`: {error}")))?;
+        let wrong = |why: String| ApiRefusal::invalid_request(format!("`scopes[{number}].repositories`: {why}"));
+        let glob = RepositoryGlob::parse(&scope.repositories).map_err(|error| wrong(error.to_string()))?;
+        if let Some(why) = glob.why_nothing() {
+            return Err(wrong(format!("no repository can be called {:?}: {why}", glob.as_str())));
+        }
         if scope.actions.is_empty() {
             return Err(ApiRefusal::invalid_request(format!(
                 "`scopes[{number}].actions` is empty; give some of `pull`, `push`, `delete`"
