@@ -72,6 +72,7 @@ impl From<&RefusedEntry> for RefusedAttempt {
 #[expect(dead_code, reason = "they are documented here, and read by ApiPage")]
 struct Parameters {
     /// The most entries of the answer.
+    #[param(minimum = 1)]
     n: Option<u64>,
     /// `next` of the page before.
     next: Option<String>,
