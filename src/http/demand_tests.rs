@@ -110,43 +110,43 @@ fn the_documented_matrix_is_the_one_in_force() {
 /// Every shape of a kind of route, with the parts that [`filled`] puts into paths. The match has no arm for the rest, so a variant that
 /// is not listed does not compile.
 macro_rules! shapes {
-    ($of:ident: $($variant:ident { $($part:tt: $with:expr),* })*) => {{
+    ($of:ident: $($variant:ident { $($parts:tt)* })*) => {{
         #[expect(dead_code, reason = "it is there to be compiled")]
         fn each_is_listed(route: $of<'_>) {
             match route { $($of::$variant { .. } => {})* }
         }
-        vec![$($of::$variant { $($part: $with),* }),*]
+        vec![$($of::$variant { $($parts)* }),*]
     }};
 }
 
 fn api_shapes(scope: ScopePath<'static>) -> Vec<ApiRoute<'static>> {
     let (name, tag, id) = ("acme/app", "v1", "1");
     shapes! { ApiRoute:
-        ImmutabilityPolicies { scope: scope }
-        ImmutabilityPreview { scope: scope }
-        ImmutabilityPolicy { scope: scope, id: id }
-        ImmutabilityActivation { scope: scope, id: id }
-        PrunePolicies { scope: scope }
-        PrunePolicy { scope: scope, id: id }
-        PruneActivation { scope: scope, id: id }
-        PruneRun { scope: scope, id: id }
-        Tags { name: name }
-        TagsDeletion { name: name }
-        Tag { name: name, tag: tag }
-        TagWhy { name: name, tag: tag }
-        TagErasure { name: name, tag: tag }
-        Purge { name: name }
-        TagRestore { name: name, tag: tag }
-        TagExpiry { name: name, tag: tag }
-        Repository { name: name }
+        ImmutabilityPolicies { scope }
+        ImmutabilityPreview { scope }
+        ImmutabilityPolicy { scope, id }
+        ImmutabilityActivation { scope, id }
+        PrunePolicies { scope }
+        PrunePolicy { scope, id }
+        PruneActivation { scope, id }
+        PruneRun { scope, id }
+        Tags { name }
+        TagsDeletion { name }
+        Tag { name, tag }
+        TagWhy { name, tag }
+        TagErasure { name, tag }
+        Purge { name }
+        TagRestore { name, tag }
+        TagExpiry { name, tag }
+        Repository { name }
         Collection {}
         Events {}
         EventStream {}
-        RepositoryLogs { name: name }
+        RepositoryLogs { name }
         OrganizationLogs { namespace: "acme" }
         Refusals {}
         Tokens {}
-        Token { id: id }
+        Token { id }
         LogHead {}
         LogRecords {}
         WhoAmI {}
@@ -179,14 +179,14 @@ fn all_shapes() -> Vec<Route<'static>> {
         Catalog {}
         ExtensionList {}
         Discover { name: Some(name) }
-        Blob { name: name, digest: digest }
-        Uploads { name: name }
-        Upload { name: name, id: id }
-        Manifest { name: name, reference: "v1" }
-        TagList { name: name }
-        TagTable { name: name }
-        TagHistory { name: name, tag: "v1" }
-        Referrers { name: name, digest: digest }
+        Blob { name, digest }
+        Uploads { name }
+        Upload { name, id }
+        Manifest { name, reference: "v1" }
+        TagList { name }
+        TagTable { name }
+        TagHistory { name, tag: "v1" }
+        Referrers { name, digest }
         Health {}
         Ready {}
         Metrics {}

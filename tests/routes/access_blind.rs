@@ -71,7 +71,7 @@ fn a_refused_push_tells_nothing_of_what_stands() {
             (push(REPO, "v1", &new), 409, "DENIED", Some("TAG_IMMUTABLE")),
             (push(REPO, "free", &new).with("if-none-match", "*"), 412, "DENIED", Some("PRECONDITION_FAILED")),
             (
-                push(REPO, "free", &new).with("if-match", &format!("\"{}\"", new.digest)),
+                push(REPO, "free", &new).with("if-match", format!("\"{}\"", new.digest)),
                 412,
                 "DENIED",
                 Some("PRECONDITION_FAILED"),

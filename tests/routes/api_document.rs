@@ -225,7 +225,9 @@ fn a_page_has_as_many_entries_as_the_document_says() {
             let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
             let Some(n) = parameters.iter().find(|parameter| parameter["name"] == "n") else { continue };
             assert_eq!(n["schema"]["minimum"], 1, "{shown}");
-            registry.check(asked("GET", &format!("{}?n=0", filled(path))), refused(400, "invalid_request", "n=0")).await;
+            registry
+                .check(asked("GET", &format!("{}?n=0", filled(path))), refused(400, "invalid_request", "n=0"))
+                .await;
             lists += 1;
         }
         assert!(lists >= 4, "{lists}");
