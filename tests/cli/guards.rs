@@ -71,7 +71,7 @@ fn rules_that_mean_nothing_are_refused() {
     let rule = |subject: &str, repositories: &str| {
         let rule =
             format!("[[access]]\nsubject = \"{subject}\"\nrepositories = {repositories}\nactions = [\"pull\"]\n");
-        let file = SettingsFile::new(&format!("[auth]\nhtpasswd = \"users\"\n{rule}"));
+        let file = SettingsFile::new(format!("[auth]\nhtpasswd = \"users\"\n{rule}"));
         fs::write(file.path().with_file_name("users"), user("alice")).unwrap();
         file
     };
@@ -97,7 +97,7 @@ fn rules_that_mean_nothing_are_refused() {
 fn rules_that_are_hardly_meant_are_told() {
     let rules = "[[access]]\nsubject = \"*\"\nrepositories = [\"acme/**\"]\nactions = [\"pull\"]\n\
         [[access]]\nsubject = \"bob\"\nrepositories = [\"acme/**\"]\nactions = [\"push\"]\n";
-    let file = SettingsFile::new(&format!("[auth]\nhtpasswd = \"users\"\nadmins = [\"root\"]\n{rules}"));
+    let file = SettingsFile::new(format!("[auth]\nhtpasswd = \"users\"\nadmins = [\"root\"]\n{rules}"));
     fs::write(file.path().with_file_name("users"), user("alice")).unwrap();
     let checked = run(&["config", "check", &file.name()]);
     assert_eq!(checked.code, Some(0), "{}", checked.stderr);
