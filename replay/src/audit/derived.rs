@@ -34,7 +34,7 @@ impl Derived {
         let event = u32::try_from(event).unwrap_or(u32::MAX);
         match effect {
             Effect::TagEnded { tag, was, cause: EndCause::ManifestDeleted | EndCause::RepositoryDeleted, .. } => {
-                self.ends.push((event, EndedTag { tag: (*tag).clone(), was: was.digest.clone() }));
+                self.ends.push((event, EndedTag { tag: (*tag).clone(), was: was.manifest.digest.clone() }));
             }
             Effect::PolicyConcerned { scope, .. } => self.scopes.push((event, (*scope).clone())),
             Effect::TokenConcerned { user, label } => {

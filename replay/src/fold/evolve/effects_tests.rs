@@ -5,7 +5,7 @@ use crate::fold::{Effect, EndCause, Stood};
 use tagstone_schema::{Actor, Head, Origin, Record};
 
 fn shown(effect: Effect<'_>) -> String {
-    let stood = |stood: Stood<'_>| format!("{}@{}", stood.digest.raw()[0], stood.since.seq);
+    let stood = |stood: Stood<'_>| format!("{}@{}", stood.manifest.digest.raw()[0], stood.since.seq);
     match effect {
         Effect::TagMoved { repository, tag, from, to } => {
             format!("{repository}:{tag} {} -> {}", from.map_or("none".to_owned(), stood), to.digest.raw()[0])
