@@ -69,7 +69,7 @@ impl Effect<'_> {
         match self {
             Self::TagMoved { to, .. } => Some(to),
             Self::TagEnded { was, .. } => Some(was.manifest),
-            Self::PolicyConcerned { .. } => None,
+            Self::PolicyConcerned { .. } | Self::TokenConcerned { .. } => None,
         }
     }
 }
