@@ -40,6 +40,9 @@ impl ConfigCommand {
                         settings.listen
                     );
                 }
+                for doubt in Guards::doubts(&settings) {
+                    let _ = writeln!(said, "note: {doubt}");
+                }
                 if let Err(error) = Guards::read(&settings, Sources::default()) {
                     let _ = writeln!(said, "note: `tagstone serve` does not start with this: {error}");
                 }

@@ -25,7 +25,7 @@ mod unfolded;
 
 pub use archive::{Archive, ArchiveError};
 pub use deed::Deed;
-pub use derived::Derived;
+pub use derived::{Derived, RevokedToken};
 pub use event::{AuditEvent, TagEnd, What};
 pub use filter::{ActorName, Filter, FilterError};
 pub use folded::Folded;

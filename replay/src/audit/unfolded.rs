@@ -63,7 +63,10 @@ impl Unfolded {
             Event::TagsDeleted { repository, tags, cause } => {
                 tags.get(nth).map(|ended| end(repository, ended, cause.into()))
             }
-            _ if nth == 0 => Some(What::Written { event, scope: self.scope(at, event) }),
+            _ if nth == 0 => {
+                let (scope, revoked) = (self.scope(at, event), self.derived.token(at));
+                Some(What::Written { event, scope, revoked })
+            }
             Event::TagErased { repository, tag, was, reason } => {
                 let (cause, reason) = (EndCause::Erased, Some(&**reason));
                 Some(What::TagEnded(TagEnd { repository, tag, was, cause, reason }))

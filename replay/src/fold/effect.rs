@@ -45,6 +45,13 @@ pub enum Effect<'a> {
         /// Where it holds, or was to hold.
         scope: &'a Scope,
     },
+    /// An access token is about to be revoked, by an event that does not say whose it is.
+    TokenConcerned {
+        /// The user on whose behalf it acts.
+        user: &'a str,
+        /// What it is called.
+        label: &'a str,
+    },
 }
 
 /// Where a tag pointed, and since when.
@@ -62,7 +69,7 @@ impl Effect<'_> {
         match self {
             Self::TagMoved { to, .. } => Some(to),
             Self::TagEnded { was, .. } => Some(was.manifest),
-            Self::PolicyConcerned { .. } => None,
+            Self::PolicyConcerned { .. } | Self::TokenConcerned { .. } => None,
         }
     }
 }

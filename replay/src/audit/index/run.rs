@@ -27,7 +27,7 @@ use crate::audit::term::TermKey;
 use crate::audit::{Derived, Place, TagEntry};
 
 /// What every run begins and ends with. The last byte is the version of all that stands between, and of the terms.
-pub(super) const MAGIC: [u8; 8] = *b"tagaudi\x02";
+pub(super) const MAGIC: [u8; 8] = *b"tagaudi\x03";
 
 /// Bytes behind the footer.
 pub(super) const TAIL_BYTES: u64 = 24;

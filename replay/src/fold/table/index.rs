@@ -31,8 +31,7 @@ struct Bucket {
     far: Far,
 }
 
-/// The slots for which there is no room in the bucket itself: seldom any.
-#[expect(clippy::box_collection, reason = "a pointer takes no more than a slot, a list takes three")]
+/// The slots for which there is no room in the bucket itself: seldom any. A pointer takes no more than a slot, a list takes three.
 type Far = Option<Box<Vec<Slot>>>;
 
 #[derive(Clone, Default)]
