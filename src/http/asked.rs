@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arc_swap::Guard;
 use serde_json::{Value, json};
-use tagstone_replay::audit::past::Question;
+use tagstone_replay::audit::past::{Question, Removal};
 use tagstone_replay::fold::{Repository, State};
 use tagstone_schema::{Digest, RepositoryName, Timestamp};
 
@@ -139,8 +139,8 @@ impl<'a> Asked<'a> {
 
     /// The refusal of bytes that belong to the repository and are not on this server.
     pub(super) async fn absent(&self, exchange: &Exchange<'_>, kind: Kind, digest: &Digest) -> Refusal {
-        let (what, repository) = (kind.name(), &self.name);
         let Some(past) = &self.past else {
+            let (what, repository) = (kind.name(), &self.name);
             let message = format!(
                 "{what} {digest} belongs to repository {repository}, but its bytes are not on this server (restored \
                  without its content?); pushing it again brings it back"
@@ -148,10 +148,36 @@ impl<'a> Asked<'a> {
             return Refusal::not_found(kind.unknown(), message);
         };
         let head = exchange.site.published.load().head;
-        let removal = match past.removal(digest, head).await {
-            Ok(removal) => removal,
-            Err(error) => return error.into(),
+        match past.removal(digest, head).await {
+            Ok(removal) => self.gone(kind, digest, past, removal.as_ref()),
+            Err(error) => error.into(),
+        }
+    }
+
+    /// Refuses bytes of the past that were removed since, also where they lie there still: a removal that was cut off, or that the disk
+    /// refused, is finished later.
+    pub(super) async fn refuse_removed(
+        &self,
+        exchange: &Exchange<'_>,
+        kind: Kind,
+        digest: &Digest,
+    ) -> Result<(), Refusal> {
+        let Some(past) = &self.past else { return Ok(()) };
+        let head = {
+            let snapshot = exchange.site.published.load();
+            if snapshot.state.knows(digest) {
+                return Ok(());
+            }
+            snapshot.head
         };
+        match past.removal(digest, head).await? {
+            Some(removal) => Err(self.gone(kind, digest, past, Some(&removal))),
+            None => Ok(()),
+        }
+    }
+
+    fn gone(&self, kind: Kind, digest: &Digest, past: &Past, removal: Option<&Removal>) -> Refusal {
+        let (what, repository) = (kind.name(), &self.name);
         let (why, mut detail) = match removal {
             Some(removal) => {
                 let (how, reason, given) = match &removal.reason {

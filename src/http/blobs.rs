@@ -24,6 +24,7 @@ pub(super) async fn get(exchange: &Exchange<'_>, name: &str, digest: &str) -> An
     let digest: Digest = digest.parse()?;
     let size = linked(&*asked.state(exchange, || Question::Digest(digest.clone())).await?, &asked, &digest)?;
     promise(exchange, &asked, &digest).await?;
+    asked.refuse_removed(exchange, Kind::Blob, &digest).await?;
     let text = digest.to_string();
     let mut response = HttpResponse::Ok();
     response.insert_header((CONTENT_DIGEST, header_value(&text)));

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use actix_web::http::header::{self, HeaderMap, HeaderName};
 use actix_web::{HttpRequest, HttpResponse};
+use tagstone_schema::actor::ActorKind;
 use tagstone_schema::{Actor, Digest, Origin, RepositoryName, Timestamp};
 
 use super::as_of::lies_in_the_past;
@@ -12,7 +13,7 @@ use super::query::Query;
 use super::route::Route;
 use super::site::Site;
 use crate::access::Caller;
-use crate::registry::{Command, Committed, How, Submission, Told, WriteError};
+use crate::registry::{Command, Committed, How, Reservation, Submission, Told, WriteError};
 
 /// `Docker-Content-Digest`, the digest of what is answered or was stored.
 pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
@@ -64,6 +65,17 @@ impl Exchange<'_> {
         self.caller.actor().clone()
     }
 
+    /// Who relies on what he is told: the actor, or an address where that is all that is known.
+    pub(super) fn client(&self) -> Actor {
+        let mut client = self.actor();
+        if client.kind == ActorKind::Anonymous
+            && let Some(address) = self.peer()
+        {
+            client.name = address.to_string();
+        }
+        client
+    }
+
     pub(super) fn origin(&self) -> Origin {
         let address = self.peer().map(|address| address.to_string()).unwrap_or_default();
         let user_agent = self.header(header::USER_AGENT).unwrap_or_default();
@@ -77,20 +89,32 @@ impl Exchange<'_> {
     /// Notes that the client is told that a repository has content. Whether it has is to be asked behind that: it may be removed at
     /// this moment, which is waited for.
     pub(super) async fn tell(&self, repository: &RepositoryName, digest: &Digest, how: How) {
-        self.site.promises.tell(digest, Told { repository: repository.clone(), at: self.now(), how, times: 1 }).await;
+        let by = (how == How::Stored).then(|| self.client());
+        self.site.promises.tell(digest, Told { repository: repository.clone(), at: self.now(), how, by }).await;
     }
 
-    /// A command with bytes that are stored already, or travel with it; they are not removed before it is committed. What it
-    /// stores may be named by a manifest that follows.
-    pub(super) async fn storing(&self, command: Command, digest: &Digest) -> Submission {
-        let mut submission = self.submission(command);
-        submission.reserved.push(self.site.promises.reserve(digest).await);
-        submission
+    /// Commits content that the client has sent or mounted. A manifest that names it may follow, so it is noted that the client has
+    /// it: only then, since who is refused was promised nothing, and before the content may be removed again.
+    pub(super) async fn store(
+        &self,
+        mut submission: Submission,
+        reservation: Reservation,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<(), WriteError> {
+        // The command is carried out also where the client goes away and this ends.
+        submission.reserved.push(reservation.clone());
+        self.site.writer.submit(submission).await?;
+        self.tell(repository, digest, How::Stored).await;
+        drop(reservation);
+        Ok(())
     }
 
     /// Commits a command without bytes.
     pub(super) async fn commit(&self, command: Command) -> Result<Committed, WriteError> {
-        self.site.writer.submit(self.submission(command)).await
+        let committed = self.site.writer.submit(self.submission(command)).await?;
+        self.site.promises.let_go(&committed);
+        Ok(committed)
     }
 }
 

@@ -67,6 +67,7 @@ pub(super) async fn get(exchange: &Exchange<'_>, name: &str, reference: &str) ->
     let asked = Asked::of(exchange, name).await?;
     let found = find(&*asked.state(exchange, || question(reference)).await?, &asked, reference)?;
     promise(exchange, &asked, &found).await?;
+    asked.refuse_removed(exchange, Kind::Manifest, &found.digest).await?;
     let digest = found.digest.to_string();
     let mut response = HttpResponse::Ok();
     response.insert_header((CONTENT_DIGEST, header_value(&digest)));

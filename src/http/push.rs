@@ -50,19 +50,31 @@ pub(super) async fn put(exchange: &Exchange<'_>, payload: Payload, name: &str, r
         condition,
         sparse: exchange.site.sparse,
     }));
-    let mut submission = exchange.storing(command, &digest).await;
+    let reservation = exchange.site.promises.reserve(&digest).await;
+    let mut submission = exchange.submission(command);
+    submission.reserved.push(reservation.clone());
     submission.contents.push((digest.clone(), bytes));
     let committed = exchange.site.writer.submit(submission).await;
-    // The push is over, unless it has to send what is missing. What was refused needs no blobs any more.
-    if !matches!(committed, Err(WriteError::Rejected(Rejection::ReferencesMissing { .. }))) {
-        exchange.site.promises.keep(&repository, &references);
+    let promises = &exchange.site.promises;
+    match &committed {
+        Ok(_) => promises.keep(&repository, &exchange.client(), &references),
+        // The push goes on: what is missing is to be sent.
+        Err(WriteError::Rejected(Rejection::ReferencesMissing { .. })) => {}
+        Err(WriteError::Rejected(_)) => promises.refused(&repository, &exchange.client(), &references),
+        Err(_) => {}
     }
     committed.map_err(|error| refusal(exchange, &repository, error))?;
-    if target.tags.is_empty() && subject.is_none() {
-        // An index that names it may follow.
+    if is_idle(exchange, &repository, &digest) {
+        // An index that names it may follow, or the subject that it refers to.
         exchange.tell(&repository, &digest, How::Found).await;
     }
+    drop(reservation);
     Ok(created(&repository, reference, &digest, subject.as_ref(), &target))
+}
+
+fn is_idle(exchange: &Exchange<'_>, repository: &RepositoryName, digest: &Digest) -> bool {
+    let snapshot = exchange.site.published.load();
+    snapshot.state.repository(repository.as_str()).is_some_and(|target| target.idle_since(digest).is_some())
 }
 
 /// Why a push was refused. Whoever may push and not pull is told that and the reason, but not what stands there.

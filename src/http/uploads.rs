@@ -18,7 +18,7 @@ use super::range::{chunk, progress};
 use super::receive::{blocking, receive};
 use crate::content::{Claim, FinishError, Finished, OpenFor, Session, UploadId, small};
 use crate::limit::Limit;
-use crate::registry::{Command, How, WriteError};
+use crate::registry::{Command, WriteError};
 
 const UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
 
@@ -45,33 +45,39 @@ pub(super) async fn start(exchange: &Exchange<'_>, payload: Payload, name: &str)
     Ok(response.finish())
 }
 
-/// Links a blob of another repository: of `from`, or of any that has it. Where that cannot be, the client uploads it.
+/// Links a blob of another repository: of `from`, or of any that has it. Where that cannot be, the client uploads it, and was promised
+/// nothing: otherwise anybody could keep any digest from being purged.
 async fn mount(
     exchange: &Exchange<'_>,
     repository: &RepositoryName,
     digest: &Digest,
     from: Option<&str>,
 ) -> Result<bool, Refusal> {
-    let source = {
-        let snapshot = exchange.site.published.load();
-        // What the client may not pull is not there for it, whether it names the repository or not.
-        let visible = |repository: &RepositoryName| exchange.caller.may(Action::Pull, repository.as_str());
-        match from {
-            Some(from) => from.parse().ok().filter(visible),
-            None => snapshot.state.blob_holders(digest).find(|holder| visible(holder)).cloned(),
-        }
-    };
-    let Some(from) = source else { return Ok(false) };
+    let Some(from) = source(exchange, digest, from) else { return Ok(false) };
+    let reservation = exchange.site.promises.reserve(digest).await;
     let (content, wanted) = (exchange.site.content.clone(), digest.clone());
     if !blocking(move || Ok::<_, std::io::Error>(content.contains(&wanted))).await? {
         return Ok(false);
     }
-    exchange.tell(repository, digest, How::Stored).await;
     let command = Command::MountBlob { repository: repository.clone(), digest: digest.clone(), from };
-    match exchange.site.writer.submit(exchange.submission(command)).await {
-        Ok(_) => Ok(true),
+    match exchange.store(exchange.submission(command), reservation, repository, digest).await {
+        Ok(()) => Ok(true),
         Err(WriteError::Rejected(_)) => Ok(false),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// The repository that a blob is mounted from, if it has it. What the client may not pull is not there for it, whether it names the
+/// repository or not.
+fn source(exchange: &Exchange<'_>, digest: &Digest, from: Option<&str>) -> Option<RepositoryName> {
+    let snapshot = exchange.site.published.load();
+    let visible = |repository: &RepositoryName| exchange.caller.may(Action::Pull, repository.as_str());
+    match from {
+        Some(from) => {
+            let from: RepositoryName = from.parse().ok().filter(visible)?;
+            snapshot.state.repository(from.as_str())?.blob(digest).map(|_| from)
+        }
+        None => snapshot.state.blob_holders(digest).find(|holder| visible(holder)).cloned(),
     }
 }
 
@@ -170,10 +176,10 @@ async fn small_blob(exchange: &Exchange<'_>, payload: Payload, repository: &Repo
     small::verify(&bytes, digest)?;
     let size = bytes.len() as u64;
     let command = Command::LinkBlob { repository: repository.clone(), digest: digest.clone(), size };
-    let mut submission = exchange.storing(command, digest).await;
-    exchange.tell(repository, digest, How::Stored).await;
+    let reservation = exchange.site.promises.reserve(digest).await;
+    let mut submission = exchange.submission(command);
     submission.contents.push((digest.clone(), bytes));
-    exchange.site.writer.submit(submission).await?;
+    exchange.store(submission, reservation, repository, digest).await?;
     Ok(created(repository, digest))
 }
 
@@ -184,21 +190,17 @@ async fn close(exchange: &Exchange<'_>, claim: Claim, repository: &RepositoryNam
     let expected = digest.clone();
     let finished = tokio::task::spawn_blocking(move || claim.finish(&expected)).await;
     let finished = finished.map_err(|error| FinishError::Io(std::io::Error::other(error))).flatten()?;
-    // Only of what it has really sent: a note for each digest that somebody makes up would be kept for the whole grace period.
-    exchange.tell(repository, digest, How::Stored).await;
     let link = |size| Command::LinkBlob { repository: repository.clone(), digest: digest.clone(), size };
     match finished {
         Finished::File { size } => {
             let mut submission = exchange.submission(link(size));
-            submission.reserved.push(reservation);
             submission.renamed.push(digest.clone());
-            exchange.site.writer.submit(submission).await?;
+            exchange.store(submission, reservation, repository, digest).await?;
         }
         Finished::Small { bytes, session } => {
             let mut submission = exchange.submission(link(bytes.len() as u64));
-            submission.reserved.push(reservation);
             submission.contents.push((digest.clone(), bytes));
-            exchange.site.writer.submit(submission).await?;
+            exchange.store(submission, reservation, repository, digest).await?;
             discard(session).await;
         }
     }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tagstone_schema::{Actor, Id, Origin, Timestamp};
 
 use super::checkpoint::Checkpoints;
+use super::finishing::Finishing;
 use super::guards::Guards;
 use super::verification::Verifying;
 use crate::content::ContentStore;
@@ -162,20 +163,12 @@ fn prune_by(pruner: &Pruner, metrics: &Metrics, policy: Id) -> Result<(), ()> {
     Ok(())
 }
 
-/// How long after a start it is tried again to finish removals, where history cannot be asked yet.
-const FINISH_PAUSE: Duration = Duration::from_secs(1);
-
 /// Finishes the removals that a process before has begun, then removes now and then what nothing refers to.
 pub(super) fn collect(collector: Arc<Collector>, metrics: Arc<Metrics>, interval: Duration) -> io::Result<Periodic> {
-    let (mut is_finished, mut due) = (false, Instant::now() + interval);
-    Periodic::spawn("collect", FINISH_PAUSE.min(interval), move || {
-        if !is_finished {
-            is_finished = collector.finish_removals().unwrap_or_else(|error| {
-                tracing::error!(%error, "removals that were begun by an earlier process cannot be finished");
-                // A collection tries it again.
-                true
-            });
-        }
+    let (mut finishing, mut due) = (Finishing::begin(), Instant::now() + interval);
+    Periodic::spawn("collect", Finishing::PAUSE.min(interval), move || {
+        finishing.go_on(Instant::now(), || collector.finish_removals());
+        collector.give_back_purged_space();
         if Instant::now() >= due {
             due = Instant::now() + interval;
             collect_now(&collector, &metrics);

@@ -2,6 +2,7 @@
 
 mod background;
 mod checkpoint;
+mod finishing;
 mod guards;
 mod presence;
 mod start;

@@ -4,19 +4,24 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use actix_web::body::to_bytes;
+use actix_web::test::TestRequest;
 use serde_json::json;
 use tagstone::registry::{CollectOrder, Collection};
 use tagstone_schema::Timestamp;
 use tagstone_schema::media_type::OCI_IMAGE;
 
-use crate::api_purge::purge;
+use crate::api_purge::{purge, push_image};
+use crate::as_of::{behind, last};
 use crate::registry::{Registry, run};
-use crate::request::{delete, get, head, post, put};
-use crate::samples::{REPO, Sample, image, sha256};
+use crate::request::{Request, delete, get, head, post, put};
+use crate::samples::{REPO, Sample, image, noise, sha256};
 
 const PUSHERS: u64 = 6;
 const PUSHES: u64 = 12;
 const GRACE: Duration = Duration::from_secs(1_000);
+/// Pulls of the same content at a time, so that some of them are between the look at the state and the bytes when these go.
+const PULLS: usize = 8;
 
 /// Bytes that pushers share, so that what one lets go another is told of.
 fn layer(number: u64) -> Vec<u8> {
@@ -118,7 +123,11 @@ pub(crate) async fn collected(registry: &Registry) -> Collection {
 #[test]
 fn what_is_pushed_beside_purges_is_whole() {
     run(async {
-        let registry = Rc::new(Registry::with(|settings| settings.content.small_blob_bytes = 4096).await);
+        let registry = Registry::with(|settings| {
+            settings.content.small_blob_bytes = 4096;
+            settings.http.trusted_proxies = vec!["192.0.2.0/24".parse().unwrap()];
+        });
+        let registry = Rc::new(registry.await);
         let tasks = (0..PUSHERS).map(|pusher| {
             let registry = registry.clone();
             actix_web::rt::spawn(async move {
@@ -135,17 +144,19 @@ fn what_is_pushed_beside_purges_is_whole() {
 }
 
 async fn push_and_purge(registry: &Registry, pusher: u64, round: u64) {
+    // Each is a client of its own: what it has sent waits for its own manifest.
+    let by = |request: Request| request.with("x-forwarded-for", format!("198.51.100.{pusher}"));
     let layers = [layer((pusher + round) % 2), layer(2 + round % 2)];
     for bytes in [b"{}".as_slice(), &layers[0], &layers[1]] {
         let upload = post(format!("/v2/{REPO}/blobs/uploads/?digest={}", sha256(bytes))).body(bytes.to_vec());
-        assert_eq!(registry.send_beside_others(upload).await.status, 201);
+        assert_eq!(registry.send_beside_others(by(upload)).await.status, 201);
     }
     let mut document = image(&[&layers[0], &layers[1]]);
     document["annotations"] = json!({"pusher": pusher.to_string()});
     let sample = Sample::new(OCI_IMAGE, &document);
     let tag = format!("tag-{pusher}");
     let pushed = put(format!("/v2/{REPO}/manifests/{tag}")).with("content-type", sample.media_type);
-    let reply = registry.send_beside_others(pushed.body(sample.bytes.clone())).await;
+    let reply = registry.send_beside_others(by(pushed.body(sample.bytes.clone()))).await;
     // What this one has sent counts as linked lately, whoever purges.
     assert_eq!(reply.status, 201, "{}", String::from_utf8_lossy(&reply.body));
     for bytes in &layers {
@@ -156,4 +167,57 @@ async fn push_and_purge(registry: &Registry, pusher: u64, round: u64) {
     assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
     let reply = registry.send_beside_others(get(format!("/v2/{REPO}/manifests/{}", sample.digest))).await;
     assert_eq!(reply.status, 404);
+}
+
+/// Asks again and again until there is nothing. What is given is whole, or breaks off; it is never anything else.
+async fn pull_until_gone(registry: &Registry, path: &str, bytes: &[u8]) -> usize {
+    let mut whole = 0;
+    loop {
+        // What is cached is answered without a pause, and nobody else would ever have a turn.
+        actix_web::rt::time::sleep(Duration::from_millis(1)).await;
+        let response = registry.answer(TestRequest::with_uri(path)).await;
+        match response.status().as_u16() {
+            200 => {
+                if let Ok(body) = to_bytes(response.into_body()).await {
+                    assert!(body == bytes, "{path}: {} bytes that are not those of the content", body.len());
+                    whole += 1;
+                }
+            }
+            404 => return whole,
+            status => panic!("{path}: {status}"),
+        }
+    }
+}
+
+#[test]
+fn a_download_beside_a_purge_is_whole_or_there_is_none() {
+    run(async {
+        let registry = Rc::new(Registry::with(|settings| settings.content.small_blob_bytes = 4096).await);
+        let large = noise(400_000).to_vec();
+        let mut whole = 0;
+        for _ in 0..PUSHES {
+            let leaked = push_image(&registry, REPO, "leaked", &[b"small", &large]).await;
+            let (seq, _) = last(&registry).await;
+            let mut pulls = Vec::new();
+            for (path, bytes) in [
+                (format!("blobs/{}", sha256("small")), b"small".to_vec()),
+                (format!("blobs/{}", sha256(&large)), large.clone()),
+                (format!("manifests/{}", leaked.digest), leaked.bytes.to_vec()),
+                ("manifests/leaked".to_owned(), leaked.bytes.to_vec()),
+            ] {
+                let now = format!("/v2/{REPO}/{path}");
+                for path in [vec![now; PULLS], vec![behind(seq, &path)]].concat() {
+                    let (registry, bytes) = (registry.clone(), bytes.clone());
+                    pulls.push(actix_web::rt::spawn(async move { pull_until_gone(&registry, &path, &bytes).await }));
+                }
+            }
+            actix_web::rt::time::sleep(Duration::from_millis(5)).await;
+            assert_eq!(registry.send_beside_others(purge("leaked")).await.status, 200);
+            for pull in pulls {
+                whole += pull.await.unwrap();
+            }
+        }
+        assert!(whole > 0);
+        drop(Rc::into_inner(registry).unwrap().records());
+    });
 }

@@ -80,20 +80,21 @@ fn what_a_client_was_told_it_has_stays_for_the_grace_period() {
         push_blob(&registry, OTHER, "layer").await;
         registry.let_pass(2 * DAY);
         for (told, stays) in [
-            (head(blob(REPO)), false),
-            (get(blob(REPO)), false),
-            (head(blob(OTHER)), true),
-            (get(blob(OTHER)), true),
-            (post(format!("/v2/{REPO}/blobs/uploads/?digest={}", sha256("layer"))).body("layer"), true),
-            (post(format!("/v2/{REPO}/blobs/uploads/?mount={}&from={OTHER}", sha256("layer"))), true),
+            (head(blob(REPO)), None),
+            (get(blob(REPO)), None),
+            (head(blob(OTHER)), Some(OTHER)),
+            (get(blob(OTHER)), Some(OTHER)),
+            (post(format!("/v2/{REPO}/blobs/uploads/?digest={}", sha256("layer"))).body("layer"), Some(REPO)),
+            (post(format!("/v2/{REPO}/blobs/uploads/?mount={}&from={OTHER}", sha256("layer"))), Some(REPO)),
         ] {
             let leaked = push_image(&registry, REPO, "leaked", &[b"layer", told.to_string().as_bytes()]).await;
             let shown = told.to_string();
             assert!(registry.send(told).await.status < 300, "{shown}");
             let dry = json!({"reference": "leaked", "reason": "a leak", "dry_run": true});
             let reply = registry.check(purge_in(REPO, &dry), ok(200)).await.json();
-            let entry = json!({"digest": sha256("layer"), "why": "being_pushed", "by": []});
-            assert_eq!(kept(&reply, b"layer"), stays.then_some(&entry), "{shown}: {reply}");
+            let by = |repository| json!([{"repository": repository}]);
+            let entry = stays.map(|of| json!({"digest": sha256("layer"), "why": "being_pushed", "by": by(of)}));
+            assert_eq!(kept(&reply, b"layer"), entry.as_ref(), "{shown}: {reply}");
             // A manifest that names it has followed.
             let followed = push_image(&registry, REPO, "leaked", &[b"layer", b"followed"]).await;
             for image in [leaked, followed] {
@@ -176,5 +177,34 @@ fn a_purge_may_need_several_records() {
         assert!(registry.standing().seq > before + 1);
         assert!(!lies_on_disk(registry.data(), b"layer number") && !lies_on_disk(registry.data(), &leaked.bytes));
         drop(registry.records());
+    });
+}
+
+/// After a restore of the log alone.
+#[test]
+fn bytes_that_were_not_there_are_not_told_as_freed() {
+    run(async {
+        let registry = Registry::start().await;
+        push_blob(&registry, OTHER, "by itself").await;
+        push_image(&registry, REPO, "leaked", &[b"layer"]).await;
+        registry.let_pass(2 * DAY);
+        let registry = registry.without_segments().await;
+        registry.let_pass(4 * DAY);
+        push_blob(&registry, REPO, "layer").await;
+        let dry = json!({"reference": "leaked", "reason": "a leak", "dry_run": true});
+        let said = registry.check(purge_in(REPO, &dry), ok(200)).await.json();
+        let reply = registry.check(purge("leaked"), ok(200)).await.json();
+        for reply in [said, reply] {
+            assert_eq!((&reply["bytes_freed"], &reply["tags_removed"]), (&json!(0), &json!(["leaked"])), "{reply}");
+            assert_eq!((&reply["manifests_removed"], &reply["blobs_removed"]), (&json!([]), &json!([])), "{reply}");
+            assert_eq!(kept(&reply, b"layer").unwrap()["why"], json!("being_pushed"));
+        }
+        for (body, is_there) in [(json!({"dry_run": true}), 200), (json!({}), 404)] {
+            let reply = registry.check(post("/api/v1/collect").body(body.to_string()), ok(200)).await.json();
+            assert_eq!((&reply["bytes_freed"], &reply["removed_count"]), (&json!(0), &json!(0)), "{reply}");
+            let linked =
+                registry.state().repository(OTHER).unwrap().blob(&sha256("by itself").parse().unwrap()).is_some();
+            assert_eq!(linked, is_there == 200);
+        }
     });
 }

@@ -156,10 +156,7 @@ async fn request(
     what: Purged,
     because: Because,
 ) -> Result<PurgeRequest, ApiRefusal> {
-    let left_behind = match &what {
-        Purged::Digest(digest) => left_behind::of(exchange, &repository, digest).await?,
-        Purged::Tag(_) | Purged::Erased(_) => Vec::new(),
-    };
+    let left_behind = left_behind::of(exchange, &repository, &what).await?;
     Ok(PurgeRequest { repository, what, because, left_behind, actor: exchange.actor(), origin: exchange.origin() })
 }
 

@@ -207,7 +207,7 @@ impl Pruner {
         let in_force = rules.in_force.ok_or(Rejection::PolicyUnknown { policy: rules.policy, retired: None })?;
         let prune = PruneTags { policy: rules.policy, in_force, run: report.run, found: found.clone() };
         let command = Command::PruneTags(Box::new(prune));
-        let Committed { seq, events } =
+        let Committed { seq, events, .. } =
             self.writer.submit_blocking(Submission::new(order.actor.clone(), order.origin.clone(), command))?;
         report.seq = seq.or(report.seq);
         let mut gone: HashSet<(RepositoryName, Tag)> = HashSet::new();

@@ -1,5 +1,6 @@
 //! Collection: what nothing refers to goes, after a while, in the background or on demand.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -71,6 +72,10 @@ pub struct Collector {
     /// The last record when the process began. What an earlier one has begun to remove is recorded there or before.
     began: Head,
     now: Mutex<Now>,
+    /// Whether anything was purged whose space was not given back.
+    purged: Arc<AtomicBool>,
+    /// One at a time gives back space.
+    giving_back: Mutex<()>,
     stop: Stop,
 }
 
@@ -102,10 +107,18 @@ struct Strange {
 }
 
 impl Collector {
-    /// With rules of its own.
-    pub fn new(parts: CollectParts, rules: CollectRules) -> Self {
+    /// With rules of its own. Whoever purges sets `purged`.
+    pub fn new(parts: CollectParts, rules: CollectRules, purged: Arc<AtomicBool>) -> Self {
         let began = parts.published.load().head;
-        Self { parts, rules, began, now: Mutex::default(), stop: Stop::default() }
+        Self {
+            parts,
+            rules,
+            began,
+            now: Mutex::default(),
+            purged,
+            giving_back: Mutex::default(),
+            stop: Stop::default(),
+        }
     }
 
     /// What ends the collections of this collector.
@@ -189,14 +202,23 @@ impl Collector {
         collection.kept_in_grace = kept;
         collection.considered = kept + collection.removed.count + collection.manifests_deleted;
         self.parts.promises.forget_before(self.limits().grace_began);
-        if order.way == Way::Delete && collection.removed.count > 0 {
+        if order.way == Way::Delete {
+            // Also where it has found nothing: what was purged since the last one has left room as well.
             self.give_back_space();
         }
         Ok(())
     }
 
+    /// Gives back the space of what was purged since this was called last. A purge does not wait for that.
+    pub fn give_back_purged_space(&self) {
+        if self.purged.swap(false, Ordering::Relaxed) {
+            self.give_back_space();
+        }
+    }
+
     /// What was to be removed is gone already; damaged content beside it, which stays as evidence, is no reason to call that a failure.
     fn give_back_space(&self) {
+        let _alone = self.giving_back.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = self.parts.bytes.compact() {
             tracing::warn!(%error, "the space of removed content could not be given back everywhere");
         }
@@ -229,8 +251,9 @@ impl Collector {
         Ok(strange)
     }
 
-    /// Removes what is recorded as removed already.
+    /// Removes what is recorded as removed already. What can be removed is, also where something else cannot.
     fn erase_recorded(&self, contents: &[RemovedContent], collection: &mut Collection) -> Result<(), CollectError> {
+        let mut erased = Ok(());
         for step in contents.chunks(STEP) {
             let pause = Pause::begin();
             let doom = self.parts.promises.doom(step.iter().map(|content| &content.digest), |_| false);
@@ -241,12 +264,14 @@ impl Collector {
             };
             let gone: Vec<_> = step.iter().filter(is_gone).collect();
             let digests: Vec<_> = gone.iter().map(|content| content.digest.clone()).collect();
-            self.parts.bytes.erase(&digests).map_err(CollectError::Bytes)?;
-            gone.into_iter().for_each(|content| collection.remove(content));
+            match self.parts.bytes.erase(&digests) {
+                Ok(()) => gone.into_iter().for_each(|content| collection.remove(content)),
+                Err(error) => erased = erased.and(Err(CollectError::Bytes(error))),
+            }
             drop(doom);
             pause.end();
         }
-        Ok(())
+        erased
     }
 
     /// Deletes the manifests that nothing has held for long. Returns how many, and how many others nothing holds.
@@ -298,12 +323,15 @@ impl Collector {
                 }
                 collection.seq = seq.or(collection.seq);
                 let gone = removed(&events);
+                // What is not there, as after a restore of the log alone, is let go of and frees nothing.
+                let is_freed = |content: &&RemovedContent| {
+                    gone.contains(&content.digest) && self.parts.bytes.find(&content.digest).is_some()
+                };
+                let freed: Vec<_> = left.iter().filter(is_freed).cloned().collect();
                 if order.way == Way::Delete {
                     self.parts.bytes.erase(&gone).map_err(CollectError::Bytes)?;
                 }
-                left.iter()
-                    .filter(|content| gone.contains(&content.digest))
-                    .for_each(|content| collection.remove(content));
+                freed.iter().for_each(|content| collection.remove(content));
                 left.retain(|content| !gone.contains(&content.digest));
             }
             drop(doom);

@@ -7,7 +7,7 @@ use tagstone_replay::pattern::referrer_tags;
 use tagstone_schema::{Digest, RepositoryName};
 
 use super::keepers::{Keeper, WhyKept};
-use super::purge::Kept;
+use super::purge::{Kept, LeftByDigest};
 
 /// Manifests that one purge takes at most: about as many as fit into one record.
 const MANIFESTS: usize = 1_000;
@@ -17,6 +17,8 @@ pub(super) struct Going<'a> {
     repository: &'a RepositoryName,
     target: &'a Repository,
     protection: &'a Protection<'a>,
+    /// What was deleted before and has left bytes.
+    left: &'a LeftByDigest<'a>,
     /// Each behind all that name it, so that they can be deleted in this order.
     order: Vec<Digest>,
     going: BTreeSet<Digest>,
@@ -24,15 +26,17 @@ pub(super) struct Going<'a> {
 }
 
 impl<'a> Going<'a> {
-    /// Begins with the manifest that is purged.
+    /// Begins with the manifest that is purged. It may be one that was deleted before: what only it used and what refers to it may be
+    /// here.
     pub(super) fn with(
         first: &Digest,
+        left: &'a LeftByDigest<'a>,
         repository: &'a RepositoryName,
         target: &'a Repository,
         protection: &'a Protection<'a>,
     ) -> Self {
         let (order, going) = (vec![first.clone()], BTreeSet::from([first.clone()]));
-        Self { repository, target, protection, order, going, considered: BTreeSet::new() }
+        Self { repository, target, protection, left, order, going, considered: BTreeSet::new() }
     }
 
     /// Finds all. None if they are too many for one purge.
@@ -60,14 +64,16 @@ impl<'a> Going<'a> {
     /// The children of an index, what names the digest as its subject, and what the tags point at that clients without referrers
     /// write for it.
     fn tied_to(&self, digest: &Digest) -> Vec<Digest> {
-        let here = |digest: &Digest| self.target.manifest(digest).is_some();
+        let here = |digest: &Digest| self.target.manifest(digest).is_some() || self.is_left(digest);
         let children = self.target.manifest(digest).filter(|manifest| manifest.is_index());
         let children =
             children.into_iter().flat_map(|index| index.references.iter().filter(|child| here(child)).cloned());
+        let left = self.left.get(digest).into_iter().flat_map(|left| &left.children);
+        let left = left.filter(|child| here(child)).cloned();
         let referrers = self.target.referrers(digest, None).map(|referrer| referrer.digest.clone());
         let by_tag = referrer_tags(digest).into_iter().filter_map(|tag| self.target.tag(&tag));
         let by_tag = by_tag.map(|tag| tag.digest().clone());
-        children.chain(referrers).chain(by_tag).collect()
+        children.chain(left).chain(referrers).chain(by_tag).collect()
     }
 
     /// What keeps a manifest, as far as is known now. Each tie is asked for by itself, whichever it was that led here.
@@ -75,7 +81,9 @@ impl<'a> Going<'a> {
         if self.target.referenced_by(digest).any(|parent| !self.going.contains(parent)) {
             return Some(WhyKept::Referenced);
         }
-        let Some(manifest) = self.target.manifest(digest) else { return Some(WhyKept::Tagged) };
+        let Some(manifest) = self.target.manifest(digest) else {
+            return (!self.is_left(digest)).then_some(WhyKept::Tagged);
+        };
         let tags: Vec<_> = self.target.tags_on(digest).into_iter().flat_map(|tags| tags.iter()).collect();
         if tags.is_empty() {
             return None;
@@ -84,6 +92,11 @@ impl<'a> Going<'a> {
         let goes =
             |tag: &&tagstone_schema::Tag| !self.is_protected(tag) && (is_referrer || self.is_for_going(tag.as_str()));
         (!tags.iter().all(goes)).then_some(WhyKept::Tagged)
+    }
+
+    /// Whether it is a manifest that was deleted before.
+    fn is_left(&self, digest: &Digest) -> bool {
+        self.left.get(digest).is_some_and(|left| left.media_type.is_some())
     }
 
     fn is_protected(&self, tag: &tagstone_schema::Tag) -> bool {
@@ -102,6 +115,11 @@ impl<'a> Going<'a> {
         parents.sort_unstable_by(|one, other| one.manifest.cmp(&other.manifest));
         let (why, by) =
             if parents.is_empty() { (WhyKept::Tagged, vec![by(digest)]) } else { (WhyKept::Referenced, parents) };
-        self.target.manifest(digest).map(|_| Kept { digest: digest.clone(), why, by, more: 0 })
+        (self.target.manifest(digest).is_some() || self.is_left(digest)).then(|| Kept {
+            digest: digest.clone(),
+            why,
+            by,
+            more: 0,
+        })
     }
 }

@@ -50,7 +50,7 @@ pub(in crate::registry) enum Need {
 }
 
 /// Keepers that are told of one digest; a base layer may have a million.
-const TOLD: usize = 100;
+pub(super) const TOLD: usize = 100;
 
 /// Asks who needs content. What became unreferenced after `grace_began` counts as needed, except in `own`, the repository from
 /// which it is removed on purpose.
@@ -90,11 +90,19 @@ pub(in crate::registry) fn need(
         recent.truncate(TOLD);
         return Need::Kept { why: WhyKept::RecentlyLinked, by: recent, more };
     }
-    match state.loose(digest) {
-        // What a purge has just let go of is free at once.
-        Some(loose) if own.is_none() && loose.since > grace_began => {
-            Need::Kept { why: WhyKept::RecentlyLinked, by: Vec::new(), more: 0 }
-        }
-        _ => Need::Nobody { links, size },
+    let Some(loose) = state.loose(digest) else { return Need::Nobody { links, size } };
+    match own {
+        None if loose.since > grace_began => Need::Kept { why: WhyKept::RecentlyLinked, by: Vec::new(), more: 0 },
+        None => Need::Nobody { links, size },
+        // What a purge has just let go of is free at once; what was deleted before stays with an index that names it still.
+        Some(own) => named_still(state, digest, own).unwrap_or(Need::Nobody { links, size }),
     }
+}
+
+fn named_still(state: &State, digest: &Digest, own: &RepositoryName) -> Option<Need> {
+    let repository = state.repository(own.as_str())?;
+    let named = |manifest: &Digest| Keeper { repository: own.clone(), manifest: Some(manifest.clone()) };
+    let by: Vec<_> = repository.referenced_by(digest).take(TOLD).map(named).collect();
+    let more = repository.reference_count(digest) - by.len();
+    (!by.is_empty()).then_some(Need::Kept { why: WhyKept::Referenced, by, more })
 }

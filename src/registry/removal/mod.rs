@@ -17,6 +17,7 @@ mod stage;
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tagstone_schema::event::RemovedContent;
 use tagstone_schema::{Digest, Head, Timestamp};
@@ -45,7 +46,7 @@ pub struct Removal {
 impl Removal {
     /// Over one registry.
     pub fn new(parts: CollectParts, rules: CollectRules) -> Self {
-        let promises = parts.promises.clone();
+        let (promises, purged) = (parts.promises.clone(), Arc::<AtomicBool>::default());
         let remover = Remover::new(
             parts.published.clone(),
             parts.clock.clone(),
@@ -53,8 +54,9 @@ impl Removal {
             parts.bytes.clone(),
             promises.clone(),
             rules.grace,
+            purged.clone(),
         );
-        Self { promises, remover: Arc::new(remover), collector: Arc::new(Collector::new(parts, rules)) }
+        Self { promises, remover: Arc::new(remover), collector: Arc::new(Collector::new(parts, rules, purged)) }
     }
 }
 

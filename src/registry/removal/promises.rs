@@ -10,8 +10,10 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tagstone_schema::{Digest, RepositoryName, Timestamp};
+use tagstone_schema::{Actor, Digest, Event, RepositoryName, Timestamp};
 use tokio::sync::Notify;
+
+use crate::registry::writer::Committed;
 
 /// What is promised and what is being written, by digest.
 #[derive(Debug)]
@@ -38,14 +40,15 @@ pub struct Told {
     pub at: Timestamp,
     /// By what.
     pub how: How,
-    /// How often, since a manifest named it.
-    pub times: u32,
+    /// Who, where it was stored: an anonymous client by its address. Of those who only ask it does not matter.
+    pub by: Option<Actor>,
 }
 
 /// How a client was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
-    /// It asked, and the content was there.
+    /// It asked, and the content was there; or it has stored the content for a push that was refused. Only a purge of the repository
+    /// does not heed that: otherwise whoever looks at a leak would keep it alive.
     Found,
     /// It sent or mounted the content, and that was accepted.
     Stored,
@@ -111,16 +114,45 @@ impl Promises {
         }
     }
 
-    /// A manifest of the repository names these now. Who has only asked is content with that; of those who have sent something, one
-    /// is: each of the others has a manifest of its own to come.
-    pub fn keep<'a>(&self, repository: &RepositoryName, digests: impl IntoIterator<Item = &'a Digest>) {
+    /// A manifest that `by` has pushed to the repository names these now. Who has only asked is content with that, and so is who pushed
+    /// it, however often he has stored them; each other one who has stored something has a manifest of his own to come.
+    pub fn keep<'a>(&self, repository: &RepositoryName, by: &Actor, digests: impl IntoIterator<Item = &'a Digest>) {
+        let is_over = |told: &Told| told.how == How::Found || told.by.as_ref() == Some(by);
+        self.change_each(digests, |entry| entry.told.retain(|told| told.repository != *repository || !is_over(told)));
+    }
+
+    /// A manifest of `by` that names these was refused. He may push another: so what he has stored counts as found from now on.
+    pub fn refused<'a>(&self, repository: &RepositoryName, by: &Actor, digests: impl IntoIterator<Item = &'a Digest>) {
+        let own = |told: &mut Told| told.repository == *repository && told.by.as_ref() == Some(by);
+        self.change_each(digests, |entry| {
+            let stored: Vec<_> = entry.told.extract_if(.., own).collect();
+            stored.into_iter().for_each(|told| entry.tell(&Told { how: How::Found, by: None, ..told }));
+        });
+    }
+
+    /// What was let go by a commit, nobody can rely on in that repository who was told of it before. To be called behind every commit that
+    /// may have let go of content.
+    pub fn let_go(&self, committed: &Committed) {
+        let Some(at) = committed.time else { return };
+        for event in &committed.events {
+            match event {
+                Event::BlobUnlinked { repository, digest } | Event::ManifestDeleted { repository, digest } => {
+                    self.change_each([digest], |entry| entry.let_go(repository, at));
+                }
+                Event::RepositoryDeleted { repository } => self.entries().retain(|_, entry| {
+                    entry.let_go(repository, at);
+                    !entry.is_empty()
+                }),
+                _ => {}
+            }
+        }
+    }
+
+    fn change_each<'a>(&self, digests: impl IntoIterator<Item = &'a Digest>, change: impl Fn(&mut Entry)) {
         let mut entries = self.entries();
         for digest in digests {
             if let Some(entry) = entries.get_mut(digest) {
-                for told in entry.told.iter_mut().filter(|told| told.repository == *repository) {
-                    told.times = if told.how == How::Stored { told.times.saturating_sub(1) } else { 0 };
-                }
-                entry.told.retain(|told| told.times > 0);
+                change(entry);
                 forget_empty(&mut entries, digest);
             }
         }
@@ -162,6 +194,13 @@ impl Promises {
             .is_none_or(|entry| entry.writing == 0 && !entry.is_doomed && !entry.told.iter().any(is_heeded))
     }
 
+    /// The repositories of which clients were told of the digest.
+    pub(super) fn told_in(&self, digest: &Digest, is_heeded: impl Fn(&Told) -> bool) -> BTreeSet<RepositoryName> {
+        let entries = self.entries();
+        let told = entries.get(digest).into_iter().flat_map(|entry| &entry.told);
+        told.filter(|told| is_heeded(told)).map(|told| told.repository.clone()).collect()
+    }
+
     /// Forgets what was told before.
     pub fn forget_before(&self, at: Timestamp) {
         self.entries().retain(|_, entry| {
@@ -178,14 +217,16 @@ impl Promises {
 
 impl Entry {
     fn tell(&mut self, told: &Told) {
-        let is_same = |other: &&mut Told| (&other.repository, other.how) == (&told.repository, told.how);
+        let is_same =
+            |other: &&mut Told| (&other.repository, other.how, &other.by) == (&told.repository, told.how, &told.by);
         match self.told.iter_mut().find(is_same) {
-            Some(known) => {
-                known.at = known.at.max(told.at);
-                known.times = known.times.saturating_add(told.times);
-            }
+            Some(known) => known.at = known.at.max(told.at),
             None => self.told.push(told.clone()),
         }
+    }
+
+    fn let_go(&mut self, repository: &RepositoryName, at: Timestamp) {
+        self.told.retain(|told| told.repository != *repository || told.at > at);
     }
 
     fn is_empty(&self) -> bool {
@@ -205,6 +246,16 @@ fn forget_empty(entries: &mut HashMap<Digest, Entry>, digest: &Digest) {
 pub struct Reservation {
     promises: Arc<Promises>,
     digest: Digest,
+}
+
+impl Clone for Reservation {
+    /// One more, of the same content.
+    fn clone(&self) -> Self {
+        let (promises, digest) = (self.promises.clone(), self.digest.clone());
+        // It is not doomed, since this one reserves it.
+        promises.entries().entry(digest.clone()).or_default().writing += 1;
+        Self { promises, digest }
+    }
 }
 
 impl Drop for Reservation {

@@ -11,7 +11,12 @@ fn digest(n: u8) -> Digest {
 }
 
 fn told(repository: &str, at: i64, how: How) -> Told {
-    Told { repository: repository.parse().unwrap(), at: Timestamp(at), how, times: 1 }
+    let by = (how == How::Stored).then(|| client("one"));
+    Told { repository: repository.parse().unwrap(), at: Timestamp(at), how, by }
+}
+
+fn client(name: &str) -> Actor {
+    Actor { name: name.to_owned(), ..Actor::anonymous() }
 }
 
 fn doomed(promises: &Arc<Promises>, numbers: &[u8], is_heeded: impl Fn(&Told) -> bool) -> (Doom, Vec<u8>) {
@@ -74,13 +79,45 @@ fn what_was_told_is_heeded_as_long_as_it_has_to_be() {
         assert_eq!(promises.is_free(&digest(1), is_heeded), is_free, "{name}");
         assert_eq!(doomed(&promises, &[1], is_heeded).1.len(), usize::from(is_free), "{name}");
     }
-    promises.keep(&b, [&digest(1), &digest(9)]);
+    now(promises.tell(&digest(1), Told { by: Some(client("other")), ..told("b", 15, How::Stored) })).unwrap();
+    promises.keep(&b, &client("one"), [&digest(1), &digest(9)]);
     assert!(!promises.is_free(&digest(1), |told| told.repository == b), "another has sent it too");
-    promises.keep(&b, [&digest(1)]);
+    promises.refused(&b, &client("one"), [&digest(1)]);
+    assert!(!promises.is_free(&digest(1), |told| told.how == How::Stored), "that was refused to somebody else");
+    promises.refused(&b, &client("other"), [&digest(1), &digest(9)]);
+    assert!(promises.is_free(&digest(1), |told| told.how == How::Stored));
+    assert!(!promises.is_free(&digest(1), |told| told.repository == b), "it may be pushed again");
+    promises.keep(&b, &client("one"), [&digest(1)]);
     assert!(promises.is_free(&digest(1), |told| told.repository == b));
     assert!(!promises.is_free(&digest(1), |_| true), "another repository was told as well");
     promises.forget_before(Timestamp(10));
     assert!(!promises.is_free(&digest(1), |_| true));
     promises.forget_before(Timestamp(11));
     assert!(promises.is_free(&digest(1), |_| true) && promises.entries().is_empty());
+}
+
+#[test]
+fn what_a_commit_lets_go_was_promised_in_vain() {
+    let (a, b): (RepositoryName, RepositoryName) = ("a".parse().unwrap(), "b".parse().unwrap());
+    let (repository, one) = (a.clone(), digest(1));
+    let cases: [(Event, &[u8]); 4] = [
+        (Event::BlobUnlinked { repository: a.clone(), digest: one.clone() }, &[1]),
+        (Event::ManifestDeleted { repository: a.clone(), digest: one }, &[1]),
+        (Event::RepositoryDeleted { repository: a }, &[1, 2]),
+        (Event::RepositoryDeleted { repository: b }, &[]),
+    ];
+    for (event, let_go) in cases {
+        let promises = Promises::begin(Timestamp(0));
+        // The third was stored again behind the commit.
+        for (n, at) in [(1, 10), (2, 9), (3, 11)] {
+            now(promises.tell(&digest(n), told("a", at, How::Stored))).unwrap();
+        }
+        let committed = Committed { seq: Some(1), time: Some(Timestamp(10)), events: vec![event.clone()] };
+        promises.let_go(&committed);
+        for n in 1..=3 {
+            let is_free = promises.is_free(&digest(n), |told| told.repository == repository);
+            assert_eq!(is_free, let_go.contains(&n), "{event:?}: {n}");
+        }
+        assert_eq!(promises.entries().len(), 3 - let_go.len());
+    }
 }

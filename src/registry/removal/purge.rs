@@ -12,8 +12,10 @@ use crate::registry::command::Because;
 use crate::registry::decide::{erasure, known, refuse_held, refuse_in_use};
 use crate::registry::rejection::Rejection;
 
-/// Tags that a record names. Where more end, that follows from the end of their manifest.
+/// Tags that a record names, and the bytes of their names: the record has to hold the manifests too. Where more end, that follows from the
+/// end of their manifest.
 const NAMED_TAGS: usize = 500;
+const NAMED_TAG_BYTES: usize = limits::RECORD_BYTES / 4;
 
 /// An order to remove content and its bytes at once.
 #[derive(Clone, Debug)]
@@ -26,7 +28,7 @@ pub struct PurgeOrder {
     pub because: Because,
     /// A blob that another repository got after this counts as referenced there.
     pub grace_began: Timestamp,
-    /// Where what is meant was deleted before: what it has left, itself among it.
+    /// What was deleted before and has left bytes: what is meant, if it was, or what it names.
     pub left_behind: Vec<LeftBehind>,
 }
 
@@ -37,7 +39,14 @@ pub struct LeftBehind {
     pub content: RemovedContent,
     /// What it says of itself, if it is a manifest.
     pub media_type: Option<MediaType>,
+    /// All that it names.
+    pub names: Vec<Digest>,
+    /// Those of them that are manifests, if it is an index.
+    pub children: Vec<Digest>,
 }
+
+/// What was left behind, to be found.
+pub(super) type LeftByDigest<'a> = BTreeMap<&'a Digest, &'a LeftBehind>;
 
 /// What a purge may take: what clients were not told that they have.
 #[derive(Clone, Copy)]
@@ -122,19 +131,23 @@ impl PurgePlan {
             refuse_held(&after, target, &order.repository, &subject)?;
             refuse_in_use(target, &order.repository, &subject)?;
         }
-        let left = order.left_behind.iter().map(|left| (left.content.digest.clone(), left.content.content));
-        let mut candidates: BTreeMap<_, _> = left.collect();
-        candidates.entry(subject.clone()).or_insert(ContentKind::Blob);
-        plan.manifests.extend(order.left_behind.iter().filter_map(LeftBehind::manifest));
-        if let Some(target) = after.repository(order.repository.as_str())
-            && target.manifest(&subject).is_some()
-        {
-            candidates = plan.delete_manifests(&after, target, order, &subject)?;
-            let erased = usize::from(plan.erased.is_some());
-            plan.changes.iter().skip(erased).for_each(|change| happens(&mut after, change));
+        let left: LeftByDigest<'_> = order.left_behind.iter().map(|left| (&left.content.digest, left)).collect();
+        let is_left = left.get(&subject).is_some_and(|left| left.media_type.is_some());
+        let mut candidates = BTreeMap::from([(subject.clone(), ContentKind::Blob)]);
+        match after.repository(order.repository.as_str()) {
+            Some(target) if is_left || target.manifest(&subject).is_some() => {
+                candidates.extend(plan.delete_manifests(&after, target, order, &left, &subject)?);
+                let erased = usize::from(plan.erased.is_some());
+                plan.changes.iter().skip(erased).for_each(|change| happens(&mut after, change));
+            }
+            Some(_) => {}
+            None => {
+                plan.manifests.extend(order.left_behind.iter().filter_map(LeftBehind::manifest));
+                candidates.extend(order.left_behind.iter().map(LeftBehind::candidate));
+            }
         }
         for (digest, kind) in candidates {
-            plan.judge(&after, order, free, digest, kind);
+            plan.judge(&after, order, free, &left, digest, kind);
         }
         Ok(plan)
     }
@@ -196,15 +209,24 @@ impl PurgePlan {
         after: &State,
         target: &Repository,
         order: &PurgeOrder,
+        left: &LeftByDigest<'_>,
         subject: &Digest,
     ) -> Result<BTreeMap<Digest, ContentKind>, Rejection> {
         let repository = &order.repository;
         let protection = after.protection(repository);
-        let going = Going::with(subject, repository, target, &protection).found();
-        let (going, kept) = going.ok_or(Rejection::TooLarge { limit: limits::RECORD_BYTES })?;
+        let going = Going::with(subject, left, repository, target, &protection).found();
+        let (mut going, kept) = going.ok_or(Rejection::TooLarge { limit: limits::RECORD_BYTES })?;
         self.kept = kept;
         let mut ended = Vec::new();
         let mut candidates = BTreeMap::new();
+        for left in going.iter().filter_map(|digest| left.get(digest)) {
+            self.manifests.extend(left.manifest());
+            candidates.extend([left.candidate()]);
+        }
+        let blobs = going.iter().filter_map(|digest| left.get(digest)).flat_map(|manifest| &manifest.names);
+        let blobs = blobs.filter_map(|blob| left.get(blob)).filter(|blob| blob.media_type.is_none());
+        candidates.extend(blobs.map(|blob| blob.candidate()));
+        going.retain(|digest| target.manifest(digest).is_some());
         for digest in &going {
             let tags = target.tags_on(digest).into_iter().flat_map(|tags| tags.iter());
             ended.extend(tags.map(|tag| EndedTag { tag: tag.clone(), was: digest.clone() }));
@@ -220,7 +242,8 @@ impl PurgePlan {
         }
         candidates.extend(going.iter().map(|digest| (digest.clone(), ContentKind::Manifest)));
         self.tags = ended.iter().map(|ended| ended.tag.clone()).collect();
-        if (1..=NAMED_TAGS).contains(&ended.len()) {
+        let name_bytes: usize = self.tags.iter().map(|tag| tag.as_str().len()).sum();
+        if (1..=NAMED_TAGS).contains(&ended.len()) && name_bytes <= NAMED_TAG_BYTES {
             let (repository, cause) = (repository.clone(), DeletionCause::Purge);
             self.changes.push(Event::TagsDeleted { repository, tags: ended, cause });
         }
@@ -230,14 +253,21 @@ impl PurgePlan {
     }
 
     /// Looks at one content in the state in which the manifests are gone.
-    fn judge(&mut self, after: &State, order: &PurgeOrder, free: Free<'_>, digest: Digest, kind: ContentKind) {
+    fn judge(
+        &mut self,
+        after: &State,
+        order: &PurgeOrder,
+        free: Free<'_>,
+        left: &LeftByDigest<'_>,
+        digest: Digest,
+        kind: ContentKind,
+    ) {
         let own = after.repository(order.repository.as_str());
         let is_idle_link = own.is_some_and(|own| own.unreferenced_since(&digest).is_some());
         let (why, by, more) = match need(after, &digest, Some(&order.repository), order.grace_began) {
             Need::Nobody { links, size } if (free.to_remove)(&digest) => {
                 let manifest = self.manifests.iter().find(|manifest| manifest.digest == digest);
-                let mut left = order.left_behind.iter().map(|left| &left.content);
-                let left = left.find(|left| left.digest == digest).map(|left| left.size);
+                let left = left.get(&digest).map(|left| left.content.size);
                 // What no repository holds, and never was a manifest here, is not there to be removed.
                 let Some(size) = manifest.map(|manifest| manifest.size).or(size).or(left) else { return };
                 if kind == ContentKind::Blob {
@@ -262,6 +292,10 @@ impl LeftBehind {
     fn manifest(&self) -> Option<GoneManifest> {
         let RemovedContent { digest, size, .. } = self.content.clone();
         self.media_type.clone().map(|media_type| GoneManifest { digest, size, media_type })
+    }
+
+    fn candidate(&self) -> (Digest, ContentKind) {
+        (self.content.digest.clone(), self.content.content)
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tagstone_replay::log::directory::sync_directory;
-use tagstone_schema::{Digest, RepositoryName, Timestamp};
+use tagstone_schema::{Actor, Digest, RepositoryName, Timestamp};
 
 use super::promises::{How, Promises, Told};
 
@@ -28,7 +28,7 @@ struct RememberedTold {
     repository: RepositoryName,
     at: i64,
     stored: bool,
-    times: u32,
+    by: Option<Actor>,
 }
 
 const VERSION: u32 = 1;
@@ -40,7 +40,7 @@ pub fn remember(promises: &Promises, path: &Path) -> io::Result<()> {
         repository: told.repository,
         at: told.at.0,
         stored: told.how == How::Stored,
-        times: told.times,
+        by: told.by,
     });
     let remembered = Remembered { version: VERSION, began: promises.began().0, told: told.collect() };
     let fresh = path.with_extension("new");
@@ -71,7 +71,7 @@ pub fn recall(path: &Path, now: Timestamp) -> Arc<Promises> {
     // A clock that was put back must not make things older than they are.
     let told = remembered.told.into_iter().map(|told| {
         let how = if told.stored { How::Stored } else { How::Found };
-        (told.digest, Told { repository: told.repository, at: Timestamp(told.at), how, times: told.times })
+        (told.digest, Told { repository: told.repository, at: Timestamp(told.at), how, by: told.by })
     });
     Promises::go_on(Timestamp(remembered.began), told)
 }
@@ -95,7 +95,8 @@ mod tests {
         let path = directory.path().join("promises");
         let promises = Promises::begin(Timestamp(5));
         let told = |n: u8, at: i64, how: How| {
-            let told = Told { repository: "a/b".parse().unwrap(), at: Timestamp(at), how, times: 2 };
+            let by = (how == How::Stored).then(Actor::anonymous);
+            let told = Told { repository: "a/b".parse().unwrap(), at: Timestamp(at), how, by };
             promises.note(&Digest::sha256([n; 32]), &told);
         };
         told(1, 20, How::Stored);

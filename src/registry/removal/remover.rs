@@ -1,15 +1,18 @@
 //! Purging: worked out, recorded, and the bytes removed, while everything else goes on.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tagstone_schema::event::RemovedContent;
 use tagstone_schema::{Actor, Digest, Event, Origin, RepositoryName, Seq, Timestamp};
 
+use super::keepers::TOLD;
 use super::promises::{Doom, How, Promises, Told};
 use super::purge::{Free, PurgeOrder, PurgePlan, Purged};
-use super::{Kept, LeftBehind, StoredBytes, WhyKept};
+use super::{Keeper, Kept, LeftBehind, StoredBytes, WhyKept};
 use crate::registry::clock::Clock;
 use crate::registry::command::{Because, Command, DropCause, DropContents, Purge, Submission};
 use crate::registry::published::Published;
@@ -45,7 +48,7 @@ pub enum RemovalError {
     /// It is recorded that the bytes are gone, and they are not yet.
     #[error(
         "the removal is recorded{}, but bytes could not be removed from the disk ({error}); nobody is given them any more, and \
-         the next start removes them",
+         the next collection (`POST /api/v1/collect`) or the next start removes them",
         .seq.map(|seq| format!(" as record {seq}")).unwrap_or_default()
     )]
     Bytes {
@@ -70,11 +73,12 @@ pub struct Remover {
     bytes: Arc<dyn StoredBytes>,
     promises: Arc<Promises>,
     grace: Duration,
+    purged: Arc<AtomicBool>,
 }
 
 impl Remover {
     /// Over the state that readers see, the writer and the bytes. A blob that a repository got within `grace` counts as referenced
-    /// there.
+    /// there. What was removed leaves room behind, which somebody else gives back when he finds `purged`.
     pub fn new(
         published: Published,
         clock: Arc<dyn Clock>,
@@ -82,8 +86,9 @@ impl Remover {
         bytes: Arc<dyn StoredBytes>,
         promises: Arc<Promises>,
         grace: Duration,
+        purged: Arc<AtomicBool>,
     ) -> Self {
-        Self { published, clock, writer, bytes, promises, grace }
+        Self { published, clock, writer, bytes, promises, grace, purged }
     }
 
     /// Works out what a purge would do.
@@ -96,7 +101,10 @@ impl Remover {
             to_remove: &|digest| self.promises.is_free(digest, |told| heed.for_bytes(digest, told)),
             to_unlink: &|digest| self.promises.is_free(digest, |told| heed.for_link(digest, told)),
         };
-        PurgePlan::of(&snapshot.state, &order, free)
+        let mut plan = PurgePlan::of(&snapshot.state, &order, free)?;
+        plan.tell_pushers(|digest| self.promises.told_in(digest, |told| heed.for_bytes(digest, told)));
+        plan.tell_only_what_is_there(|digest| self.bytes.find(digest).is_some());
+        Ok(plan)
     }
 
     /// Purges. When this returns, no request is given the bytes, and they are off the disk. It takes its time, and must not be
@@ -125,7 +133,12 @@ impl Remover {
 
     fn order(&self, request: &PurgeRequest) -> PurgeOrder {
         let PurgeRequest { repository, what, because, left_behind, .. } = request.clone();
-        PurgeOrder { repository, what, because, grace_began: before(self.clock.now(), self.grace), left_behind }
+        let mut grace_began = before(self.clock.now(), self.grace);
+        if self.promises.began() > grace_began {
+            // An earlier process may have told other repositories of anything: whatever they link may be about to be named.
+            grace_began = Timestamp(i64::MIN);
+        }
+        PurgeOrder { repository, what, because, grace_began, left_behind }
     }
 
     /// The plan, for contents that are kept from being written until the dooms are dropped. No plan where the order is refused: the
@@ -149,7 +162,11 @@ impl Remover {
                 to_unlink: &|digest| dooms.links.digests().contains(digest),
             },
         );
-        (dooms, plan.ok())
+        let mut plan = plan.ok();
+        if let Some(plan) = &mut plan {
+            plan.tell_pushers(|digest| self.promises.told_in(digest, |told| heed.for_bytes(digest, told)));
+        }
+        (dooms, plan)
     }
 
     fn finish(
@@ -182,16 +199,22 @@ impl Remover {
             }
         }
         plan.keep_but(&gone);
+        plan.tell_only_what_is_there(|digest| self.bytes.find(digest).is_some());
         self.bytes.erase(&gone).map_err(|error| {
             tracing::error!(%error, repository = %order.repository, "purged bytes could not be removed");
             RemovalError::Bytes { seq, error }
         })?;
         drop(dooms);
-        Ok((plan, seq))
+        self.purged.store(true, Ordering::Relaxed);
+        // Where there was nothing to record, everything is as the newest record says.
+        Ok((plan, seq.or_else(|| Some(self.published.load().head.seq))))
     }
 
     fn submit(&self, request: &PurgeRequest, command: Command) -> Result<Committed, WriteError> {
-        self.writer.submit_blocking(Submission::new(request.actor.clone(), request.origin.clone(), command))
+        let submission = Submission::new(request.actor.clone(), request.origin.clone(), command);
+        let committed = self.writer.submit_blocking(submission)?;
+        self.promises.let_go(&committed);
+        Ok(committed)
     }
 }
 
@@ -241,6 +264,22 @@ pub(super) fn before(now: Timestamp, span: Duration) -> Timestamp {
 }
 
 impl PurgePlan {
+    /// Says where clients were told of what stays because of them.
+    fn tell_pushers(&mut self, told_in: impl Fn(&Digest) -> BTreeSet<RepositoryName>) {
+        for kept in self.kept.iter_mut().filter(|kept| kept.why == WhyKept::BeingPushed && kept.by.is_empty()) {
+            let mut by = told_in(&kept.digest).into_iter().map(|repository| Keeper { repository, manifest: None });
+            kept.by = by.by_ref().take(TOLD).collect();
+            kept.more = by.count();
+        }
+    }
+
+    /// What is not there, as after a restore of the log alone, is recorded as removed and frees nothing.
+    fn tell_only_what_is_there(&mut self, is_there: impl Fn(&Digest) -> bool) {
+        self.contents.retain(|(content, _)| is_there(&content.digest));
+        self.manifests.retain(|manifest| is_there(&manifest.digest));
+        self.blobs.retain(|(blob, _)| is_there(blob));
+    }
+
     /// What was not removed after all is told as kept.
     fn keep_but(&mut self, gone: &[Digest]) {
         let (gone, kept): (Vec<_>, Vec<_>) =

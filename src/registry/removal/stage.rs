@@ -43,6 +43,7 @@ impl<'a> Stage<'a> {
             Self::Real { parts, order, snapshot } => {
                 let submission = Submission::new(order.actor.clone(), order.origin.clone(), command);
                 let committed = parts.writer.submit_blocking(submission)?;
+                parts.promises.let_go(&committed);
                 *snapshot = parts.published.snapshot();
                 Ok((committed.events, committed.seq))
             }

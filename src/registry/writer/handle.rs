@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tagstone_schema::{Event, Seq};
+use tagstone_schema::{Event, Seq, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::registry::command::Submission;
@@ -15,6 +15,8 @@ use crate::registry::rejection::Rejection;
 pub struct Committed {
     /// The record, or none where nothing had to be changed.
     pub seq: Option<Seq>,
+    /// The time of the record.
+    pub time: Option<Timestamp>,
     /// What happened; nothing where nothing had to be changed.
     pub events: Vec<Event>,
 }

@@ -77,7 +77,7 @@ impl Plan {
         self.state.apply(&record).map_err(|illegal| illegal.to_string())?;
         self.head = encoded.head();
         self.records.push(encoded);
-        Ok(Ok(Committed { seq: Some(record.seq), events: record.events }))
+        Ok(Ok(Committed { seq: Some(record.seq), time: Some(record.time), events: record.events }))
     }
 
     pub(super) fn answer(self, batch: &mut Vec<Waiting>) {

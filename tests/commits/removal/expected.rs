@@ -18,25 +18,38 @@ pub(crate) struct Telling {
     pub(crate) repository: RepositoryName,
     pub(crate) at: Timestamp,
     pub(crate) how: How,
+    /// Who has sent or mounted it.
+    pub(crate) by: &'static str,
 }
 
 impl Tellings {
-    /// A manifest that names these was pushed.
-    pub(crate) fn keep(&mut self, repository: &RepositoryName, digests: &[Digest]) {
-        for digest in digests {
-            let of = |telling: &Telling| telling.digest == *digest && telling.repository == *repository;
-            self.0.retain(|telling| !(of(telling) && telling.how == How::Found));
-            if let Some(first) = self.0.iter().position(of) {
-                self.0.remove(first);
+    /// A manifest that names these was pushed by somebody: what the others have sent is still to be named.
+    pub(crate) fn keep(&mut self, repository: &RepositoryName, by: &str, digests: &[Digest]) {
+        let of = |telling: &Telling| digests.contains(&telling.digest) && telling.repository == *repository;
+        self.0.retain(|telling| !(of(telling) && (telling.how == How::Found || telling.by == by)));
+    }
+
+    /// A manifest that names these was refused: what was sent for it is as if it had been asked for.
+    pub(crate) fn refused(&mut self, repository: &RepositoryName, by: &str, digests: &[Digest]) {
+        for telling in &mut self.0 {
+            if digests.contains(&telling.digest) && telling.repository == *repository && telling.by == by {
+                telling.how = How::Found;
             }
         }
+    }
+
+    /// Nobody can rely on what a repository does not have.
+    pub(crate) fn let_go(&mut self, naive: &Naive) {
+        let has = |telling: &Telling| naive.repositories.get(&telling.repository)?.has(&telling.digest).then_some(());
+        self.0.retain(|telling| has(telling).is_some());
     }
 
     /// A collection forgets what is over. Answers of one kind in one repository are over together, with the last of them.
     pub(crate) fn forget_before(&mut self, at: Timestamp) {
         let all = self.0.clone();
         let is_same = |one: &Telling, other: &Telling| {
-            (&one.digest, &one.repository, one.how) == (&other.digest, &other.repository, other.how)
+            let sent_by = |telling: &Telling| (telling.how, Some(telling.by).filter(|_| telling.how == How::Stored));
+            (&one.digest, &one.repository, sent_by(one)) == (&other.digest, &other.repository, sent_by(other))
         };
         self.0.retain(|telling| all.iter().any(|other| is_same(telling, other) && other.at >= at));
     }
@@ -87,14 +100,15 @@ pub(crate) fn purging(naive: &Naive, name: &RepositoryName, what: &Purged, momen
     let mut after = naive.clone();
     let own = after.repositories.get_mut(name)?;
     own.manifests.retain(|digest, _| !deleted.contains(digest));
+    // What was told before the process began is not known.
+    let is_all_promised = moment.process_began > moment.grace_began;
     let is_needed = |digest: &Digest| {
         after.repositories.iter().any(|(_, repository)| {
             repository.has(digest)
                 && (repository.manifests.contains_key(digest) || !repository.parents(digest).is_empty())
-        }) || naive
-            .unnamed
-            .iter()
-            .any(|((at, linked), since)| linked == digest && at != name && *since > moment.grace_began)
+        }) || naive.unnamed.iter().any(|((at, linked), since)| {
+            linked == digest && at != name && (is_all_promised || *since > moment.grace_began)
+        })
     };
     // In the repository itself it only counts what was sent, and not what is purged by its own digest.
     let sent = |digest: &Digest| {

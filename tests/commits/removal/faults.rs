@@ -42,3 +42,24 @@ fn no_bytes_go_without_their_record() {
         }
     }
 }
+
+#[test]
+fn space_is_given_back_by_every_collection_and_behind_purges() {
+    let site = Site::new(CollectRules { grace: Duration::ZERO, untagged: None });
+    let compacted = |site: &Site| site.disk.faults.lock().unwrap().compacted;
+    for one in [link("a", "blob 1"), push("a", "image 1", &["blob 1"], &["t"])] {
+        assert!(matches!(site.submit(one), Answer::Committed(_)));
+    }
+    site.removal.collector.give_back_purged_space();
+    assert_eq!(compacted(&site), 0, "nothing was purged");
+    site.purge("a", Purged::Tag(tag("t"))).unwrap();
+    assert_eq!(compacted(&site), 0, "a purge does not wait for it");
+    site.removal.collector.give_back_purged_space();
+    assert_eq!(compacted(&site), 1);
+    site.removal.collector.give_back_purged_space();
+    site.collect(Way::Dry).unwrap();
+    assert_eq!(compacted(&site), 1);
+    assert_eq!(site.collect(Way::Delete).unwrap().removed.count, 0);
+    assert_eq!(compacted(&site), 2);
+    site.end();
+}

@@ -39,6 +39,8 @@ struct Faults {
     erase_only: Option<usize>,
     /// What was put there by nobody, with the time.
     orphans: Vec<(Digest, Timestamp)>,
+    /// How often space was given back.
+    compacted: usize,
     erased: BTreeSet<Digest>,
 }
 
@@ -71,6 +73,7 @@ impl StoredBytes for Disk {
     fn arrange(&self, _: &mut [RemovedContent]) {}
 
     fn compact(&self) -> io::Result<()> {
+        self.faults.lock().unwrap().compacted += 1;
         Ok(())
     }
 }
@@ -168,11 +171,16 @@ impl Site {
     }
 
     pub(crate) fn submit(&self, submission: Submission) -> Answer {
-        self.registry.submit(submission)
+        let committed = block_on(self.registry.handle.submit(submission));
+        if let Ok(committed) = &committed {
+            self.removal.promises.let_go(committed);
+        }
+        committed.into()
     }
 
-    fn tell(&self, repository: &str, digest: &Digest, how: How) {
-        let told = Told { repository: name(repository), at: self.now(), how, times: 1 };
+    fn tell(&self, repository: &str, digest: &Digest, how: How, by: &str) {
+        let by = (how == How::Stored).then(|| client(by));
+        let told = Told { repository: name(repository), at: self.now(), how, by };
         block_on(self.removal.promises.tell(digest, told));
     }
 
@@ -194,4 +202,8 @@ impl Site {
         let order = CollectOrder { way, ..CollectOrder::of_the_registry() };
         self.removal.collector.run(&order)
     }
+}
+
+fn client(name: &str) -> Actor {
+    Actor { name: name.to_owned(), ..Actor::anonymous() }
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestCaseResult;
 use tagstone::registry::{
-    CollectRules, Command, Condition, CreatePolicy, How, PurgePlan, Purged, PutManifest, RemovalError, Way,
+    CollectRules, Command, Condition, CreatePolicy, How, PurgePlan, Purged, PutManifest, Rejection, RemovalError, Way,
 };
 use tagstone_replay::fold::snapshot;
 use tagstone_replay::pattern::referrer_tags;
@@ -17,11 +17,12 @@ use tagstone_schema::{Digest, Id, Timestamp};
 
 use super::expected::{Moment, Telling, Tellings, collecting, purging};
 use super::naive::Naive;
-use super::{GRACE, Site, UNTAGGED, recorded_as_removed};
+use super::{GRACE, Site, UNTAGGED, client, recorded_as_removed};
 use crate::commands::{self, digest_of, immutable, name, submission, tag};
 use crate::registry::{Answer, told_by};
 
 const REPOSITORIES: [&str; 3] = ["a", "a/b", "c"];
+const CLIENTS: [&str; 2] = ["one", "other"];
 const BLOBS: [&str; 4] = ["blob 1", "blob 2", "blob 3", "blob 4"];
 const IMAGES: [(&str, &[&str]); 5] = [
     ("image 1", &["blob 1"]),
@@ -45,10 +46,10 @@ const REFERRERS: [(&str, &[&str], &str); 3] = [
 
 #[derive(Clone, Debug)]
 enum Act {
-    Link(&'static str, &'static str),
-    Mount(&'static str, &'static str, &'static str),
+    Link(&'static str, &'static str, &'static str),
+    Mount(&'static str, &'static str, &'static str, &'static str),
     Ask(&'static str, &'static str),
-    Push(&'static str, usize, Vec<String>),
+    Push(&'static str, usize, Vec<String>, &'static str),
     Command(Command),
     Purge(&'static str, Purged),
     Collect,
@@ -75,6 +76,7 @@ fn tags() -> Vec<String> {
 fn act() -> impl Strategy<Value = Act> {
     let repository = || select(&REPOSITORIES[..]);
     let blob = || select(&BLOBS[..]);
+    let by = || select(&CLIENTS[..]);
     let named = || select(tags());
     let digest = || select([manifests(), BLOBS.to_vec()].concat()).prop_map(digest_of);
     let what = prop_oneof![
@@ -91,10 +93,10 @@ fn act() -> impl Strategy<Value = Act> {
     let locks = (repository(), named(), any::<bool>())
         .prop_map(|(of, named, lock)| if lock { commands::lock(of, &named) } else { commands::unlock(of, &named) });
     prop_oneof![
-        8 => (repository(), blob()).prop_map(|(of, blob)| Act::Link(of, blob)),
-        3 => (repository(), blob(), repository()).prop_map(|(of, blob, from)| Act::Mount(of, blob, from)),
+        8 => (repository(), blob(), by()).prop_map(|(of, blob, by)| Act::Link(of, blob, by)),
+        3 => (repository(), blob(), repository(), by()).prop_map(|(of, blob, from, by)| Act::Mount(of, blob, from, by)),
         3 => (repository(), blob()).prop_map(|(of, blob)| Act::Ask(of, blob)),
-        20 => (repository(), 0..manifests().len(), proptest::collection::vec(named(), 0..3)).prop_map(|(of, manifest, tags)| Act::Push(of, manifest, tags)),
+        20 => (repository(), 0..manifests().len(), proptest::collection::vec(named(), 0..3), by()).prop_map(|(of, manifest, tags, by)| Act::Push(of, manifest, tags, by)),
         4 => commands.prop_map(Act::Command),
         1 => locks.prop_map(|submission| Act::Command(submission.command)),
         8 => (repository(), what).prop_map(|(of, what)| Act::Purge(of, what)),
@@ -132,23 +134,23 @@ impl Life {
 
     fn play(&mut self, act: &Act) -> TestCaseResult {
         match act {
-            Act::Link(of, blob) => {
-                self.tell(of, blob, How::Stored);
+            Act::Link(of, blob, by) => {
                 self.site().submit(commands::link(of, blob));
+                self.tell(of, blob, How::Stored, by);
             }
-            Act::Mount(of, blob, from) => {
+            Act::Mount(of, blob, from, by) => {
                 if self.naive.repositories.get(&name(from)).is_some_and(|from| from.blobs.contains(&digest_of(blob))) {
-                    self.tell(of, blob, How::Stored);
                     let (repository, digest, from) = (name(of), digest_of(blob), name(from));
                     self.site().submit(submission(Command::MountBlob { repository, digest, from }));
+                    self.tell(of, blob, How::Stored, by);
                 }
             }
             Act::Ask(of, blob) => {
                 if self.naive.unnamed.contains_key(&(name(of), digest_of(blob))) {
-                    self.tell(of, blob, How::Found);
+                    self.tell(of, blob, How::Found, "");
                 }
             }
-            Act::Push(of, manifest, tags) => self.push(of, manifests()[*manifest], tags),
+            Act::Push(of, manifest, tags, by) => self.push(of, manifests()[*manifest], tags, by),
             Act::Command(command) => drop(self.site().submit(submission(command.clone()))),
             Act::Purge(of, what) => self.purge(of, what)?,
             Act::Collect => self.collect()?,
@@ -168,14 +170,14 @@ impl Life {
         naive
     }
 
-    fn tell(&mut self, of: &str, blob: &str, how: How) {
+    fn tell(&mut self, of: &str, blob: &str, how: How, by: &'static str) {
         let digest = digest_of(blob);
-        self.site().tell(of, &digest, how);
+        self.site().tell(of, &digest, how, by);
         let at = self.site().now();
-        self.tellings.0.push(Telling { digest, repository: name(of), at, how });
+        self.tellings.0.push(Telling { digest, repository: name(of), at, how, by });
     }
 
-    fn push(&mut self, of: &str, manifest: &str, tags: &[String]) {
+    fn push(&mut self, of: &str, manifest: &str, tags: &[String], by: &str) {
         let image = IMAGES.iter().find(|(name, _)| *name == manifest).map(|(_, blobs)| (*blobs, None, false));
         let index = INDEXES.iter().find(|(name, _)| *name == manifest).map(|(_, children)| (*children, None, true));
         let referrer =
@@ -192,9 +194,16 @@ impl Life {
         let digests: Vec<_> = references.iter().map(|of| digest_of(of)).collect();
         let mut submission = commands::put(put);
         submission.contents.push((digest_of(manifest), manifest.to_owned().into()));
-        if !matches!(self.site().submit(submission), Answer::Rejected(_)) {
-            self.site().removal.promises.keep(&name(of), &digests);
-            self.tellings.keep(&name(of), &digests);
+        match self.site().submit(submission) {
+            Answer::Rejected(Rejection::ReferencesMissing { .. }) => {}
+            Answer::Rejected(_) => {
+                self.site().removal.promises.refused(&name(of), &client(by), &digests);
+                self.tellings.refused(&name(of), by, &digests);
+            }
+            _ => {
+                self.site().removal.promises.keep(&name(of), &client(by), &digests);
+                self.tellings.keep(&name(of), by, &digests);
+            }
         }
     }
 
@@ -320,6 +329,7 @@ impl Life {
     /// What holds at any time.
     fn check(&mut self) -> TestCaseResult {
         self.naive = self.caught_up();
+        self.tellings.let_go(&self.naive);
         let (site, naive) = (self.site(), &self.naive);
         prop_assert_eq!(site.registry.seen().1, told_by(&site.log).1);
         let kept = site.bytes.kept();
