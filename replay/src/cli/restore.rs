@@ -64,6 +64,7 @@ impl Restore {
             restored.look(&step);
         });
         drop(progress);
+        let replayed = replayed?;
         let finding = said_problems(&replayed);
         if finding == Finding::Violated {
             drop(restored);

@@ -6,7 +6,9 @@ use clap::Args;
 use serde::Serialize;
 use tagstone_replay::content::ContentReader;
 use tagstone_replay::fold::Fingerprint;
-use tagstone_replay::source::{Concerns, KeptState, Linked, OpenSource, Problem, Replay, check_contents, replay};
+use tagstone_replay::source::{
+    Concerns, KeptState, Linked, OpenSource, Problem, Replay, Unread, check_contents, replay,
+};
 use tagstone_schema::{Digest, Head, Position, Seq};
 
 use super::invocation::Invocation;
@@ -69,7 +71,7 @@ impl Verify {
     pub(super) fn run(&self, asked: &Invocation) -> Result<Finding, Unable> {
         let source = asked.open_any(&self.source)?;
         let check = if self.blobs { Some(content_check(&source)?) } else { None };
-        let (mut replayed, linked) = self.replay(&source);
+        let (mut replayed, linked) = self.replay(&source)?;
         if let Some(mut check) = check {
             let mut progress = Progress::over("blobs and manifests");
             let problems = check_contents(&replayed.state, &linked, |digest, size| {
@@ -101,7 +103,7 @@ impl Verify {
     }
 
     /// Replays the source, with what the options need to know on the way.
-    fn replay(&self, source: &OpenSource) -> (Replay, Linked) {
+    fn replay(&self, source: &OpenSource) -> Result<(Replay, Linked), Unread> {
         let (mut kept, unread) = match source.layout().map(KeptState::read).transpose() {
             Ok(kept) => (kept.flatten(), None),
             Err(error) => (None, Some(format!("{error}; a start ignores it"))),
@@ -123,14 +125,14 @@ impl Verify {
                 *found = format!("it has the hash {}", step.head.hash);
                 *holds = position.hash == step.head.hash;
             }
-        });
+        })?;
         replayed.notes.extend(unread);
         replayed.problems.extend(kept.and_then(|kept| kept.problem()));
         if let Some((Position { seq, hash }, found, false)) = expected {
             let what = format!("record {seq} was expected to have the hash {hash}, but {found}");
             replayed.problems.push(Problem::of_log(seq, what));
         }
-        (replayed, linked)
+        Ok((replayed, linked))
     }
 }
 

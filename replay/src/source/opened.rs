@@ -66,6 +66,11 @@ pub enum SourceError {
     Part(Head),
 }
 
+/// Whether what a person named is a running registry, by its URL.
+pub fn is_registry(given: &str) -> bool {
+    given.contains("://")
+}
+
 /// Opens a source without credentials beside those that may stand in a URL.
 pub fn open(given: &str) -> Result<OpenSource, SourceError> {
     open_whole(given, &Asking::default())
@@ -82,7 +87,7 @@ pub fn open_whole(given: &str, asking: &Asking) -> Result<OpenSource, SourceErro
 
 /// Opens a source that may also be a part of a log, in which no state can be told.
 pub fn open_any(given: &str, asking: &Asking) -> Result<OpenSource, SourceError> {
-    if given.contains("://") {
+    if is_registry(given) {
         return Ok(OpenSource::Registry(RunningRegistry::open(given, asking)?));
     }
     let path = Path::new(given);
@@ -133,5 +138,9 @@ impl Source for OpenSource {
 
     fn damage(&self) -> Option<String> {
         self.inner().damage()
+    }
+
+    fn unread(&self) -> Option<String> {
+        self.inner().unread()
     }
 }
