@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use tagstone_replay::content::Layout;
 use tagstone_replay::log::OpenError;
-use tagstone_replay::log::directory::{DirectoryLock, LockError, create_directory};
+use tagstone_replay::log::directory::{DirectoryLock, LockError, create_private_directory};
 
 use crate::content::ContentStore;
 use crate::free_space::FreeSpace;
@@ -63,7 +63,7 @@ pub enum ServeError {
 /// Serves until a signal says to stop.
 pub fn serve(settings: &Settings, guards: &Guards) -> Result<(), ServeError> {
     let layout = Layout::new(&settings.data);
-    create_directory(layout.root())?;
+    create_private_directory(layout.root())?;
     let _lock = DirectoryLock::take(&layout.lock())?;
     let (recovering, guarding) = (settings.clone(), guards.clone());
     let listening = listening(settings, guards)?;

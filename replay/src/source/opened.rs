@@ -37,9 +37,12 @@ pub enum SourceError {
     /// Neither a directory nor a file, such as a pipe: it could not be read twice.
     #[error("{} is neither a data directory, nor a file", .0.display())]
     NotFile(PathBuf),
-    /// A server has it, or the lock cannot be read.
+    /// A server has it.
+    #[error("{0}. A registry that runs is read by its URL, as in http://127.0.0.1:5000")]
+    Running(LockError),
+    /// The lock cannot be read.
     #[error(transparent)]
-    Lock(#[from] LockError),
+    Lock(LockError),
     /// The log cannot be copied aside.
     #[error(transparent)]
     Copy(CopyError),
