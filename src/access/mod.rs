@@ -22,6 +22,7 @@ mod secret;
 mod signatures;
 mod tokens;
 
+pub use basic::user_given;
 pub use caller::{Caller, Grant};
 pub use failures::network_of;
 pub use gate::{Challenges, Gate, Known, NotAdmitted, whole_seconds};

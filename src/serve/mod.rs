@@ -83,6 +83,7 @@ fn recover(layout: &Layout, settings: &Settings, guards: &Guards) -> Result<(Sit
     let registry = Opened::open(layout, settings)?;
     let metrics = Metrics::new(&http::ROUTE_LABELS)?;
     metrics.observe_head(registry.log.head());
+    guards.certificates.iter().for_each(|certificates| metrics.show_certificates(certificates.clone()));
     let content = Arc::new(registry.content);
     let (published, newer) = Published::followed(registry.snapshot);
     let (records, known) = (registry.history.records.clone(), registry.known);

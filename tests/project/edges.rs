@@ -25,6 +25,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("bcrypt", &["src/access/", "tests/"]),
     ("jsonwebtoken", &["src/access/"]),
     ("ring", &["src/access/", "src/tls/", "tests/"]),
+    ("x509_parser", &["src/tls/"]),
     ("tokio", &["src/", "tests/", "benches/"]),
     ("tagstone", &["src/", "tests/", "benches/", "fuzz/"]),
     ("tagstone_replay", &["src/", "tests/", "benches/", "replay/"]),
