@@ -193,7 +193,11 @@ fn a_lost_or_foreign_anchor_stops_the_start_until_an_operator_names_the_head() {
         assert!(try_open(directory.path()).is_err(), "{what}: looking alone accepts nothing");
         recover(&layout, Some(Position { seq: head.seq, hash: head.hash })).unwrap();
         assert_eq!(open(directory.path()).head(), head, "{what}");
+        assert_eq!(recover(&layout, None).unwrap(), Recovered { head, holds_anchor: true }, "nothing is wrong");
     }
+    // Nothing is wrong either where a process died between the record and the anchor.
+    drop(Anchor::create(&layout.anchor(), Head::default()).unwrap());
+    assert!(recover(&layout, None).unwrap().holds_anchor);
 }
 
 #[test]
