@@ -2,7 +2,7 @@
 # Run:   docker run --rm -p 127.0.0.1:5000:5000 -v tagstone-data:/var/lib/tagstone tagstone:local
 
 FROM rust:1-slim-bookworm AS builder
-# `blake3` compiles C and assembler. The slim image has the linker and compiler of the toolchain; make sure of it.
+# `blake3` and `mimalloc` compile C and assembler. The slim image has the linker and compiler of the toolchain; make sure of it.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends gcc libc6-dev \
     && rm -rf /var/lib/apt/lists/*

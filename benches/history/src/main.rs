@@ -24,6 +24,10 @@ use std::process::ExitCode;
 use tagstone_compare::number::rounded;
 use tagstone_compare::{ending, machine, process};
 
+/// The same as in the programs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Repositories of the history.
 const REPOSITORIES: u64 = 1_000;
 

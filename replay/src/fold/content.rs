@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use imbl::OrdSet;
-use tagstone_schema::event::ContentKind;
-use tagstone_schema::{Digest, RepositoryName, Tag, Timestamp};
+use tagstone_schema::{Digest, Tag, Timestamp};
 
-use super::manifest::Manifest;
+use super::manifest::{ByDigest, Manifest};
+use super::table::Table;
 use super::tag::TagSet;
 
 /// Everything that a repository knows of a digest. One entry holds all of it: a push links, references and pushes the
@@ -29,7 +28,12 @@ impl Content {
 
     /// Whether there is nothing to be known.
     pub(super) fn is_empty(&self) -> bool {
-        self.blob.is_none() && self.manifest.is_none() && matches!(self.parents, Parents::None { .. })
+        !self.is_held() && matches!(self.parents, Parents::None { .. })
+    }
+
+    /// Whether the repository holds it, as a blob or as a manifest.
+    pub(super) fn is_held(&self) -> bool {
+        self.blob.is_some() || self.manifest.is_some()
     }
 
     /// Links the blob; the size that was there before, if it is linked already.
@@ -77,18 +81,18 @@ pub(super) enum Parents {
         since: Timestamp,
     },
     One(Arc<Manifest>),
-    Many(Arc<OrdSet<Digest>>),
+    Many(Arc<Table<ByDigest, ()>>),
 }
 
 impl Parents {
-    /// The digests of the manifests, in order.
+    /// The digests of the manifests, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Digest> {
         let (one, many) = match self {
             Self::None { .. } => (None, None),
             Self::One(manifest) => (Some(&manifest.digest), None),
-            Self::Many(digests) => (None, Some(digests.iter())),
+            Self::Many(manifests) => (None, Some(manifests.iter())),
         };
-        one.into_iter().chain(many.into_iter().flatten())
+        one.into_iter().chain(many.into_iter().flatten().map(|(manifest, ())| manifest.digest()))
     }
 
     /// How many there are.
@@ -96,7 +100,7 @@ impl Parents {
         match self {
             Self::None { .. } => 0,
             Self::One(_) => 1,
-            Self::Many(digests) => digests.len(),
+            Self::Many(manifests) => manifests.len(),
         }
     }
 
@@ -104,10 +108,12 @@ impl Parents {
         match self {
             Self::None { .. } => *self = Self::One(manifest.clone()),
             Self::One(only) => {
-                let both = [only.digest.clone(), manifest.digest.clone()];
-                *self = Self::Many(Arc::new(both.into_iter().collect()));
+                let mut both = Table::default();
+                both.insert(ByDigest(only.clone()), ());
+                both.insert(ByDigest(manifest.clone()), ());
+                *self = Self::Many(Arc::new(both));
             }
-            Self::Many(digests) => drop(Arc::make_mut(digests).insert(manifest.digest.clone())),
+            Self::Many(manifests) => Arc::make_mut(manifests).insert(ByDigest(manifest.clone()), ()),
         }
     }
 
@@ -115,68 +121,14 @@ impl Parents {
         let is_empty = match self {
             Self::None { .. } => return,
             Self::One(only) => only.digest == *digest,
-            Self::Many(digests) => {
-                let digests = Arc::make_mut(digests);
-                digests.remove(digest);
-                digests.is_empty()
+            Self::Many(manifests) => {
+                let manifests = Arc::make_mut(manifests);
+                manifests.remove(digest);
+                manifests.len() == 0
             }
         };
         if is_empty {
             *self = Self::None { since: at };
-        }
-    }
-}
-
-/// Content that no repository holds, and whose bytes were not removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Loose {
-    /// When the last one let it go.
-    pub since: Timestamp,
-    /// What it was there.
-    pub kind: ContentKind,
-}
-
-/// The repositories that hold content, as a blob or as a manifest: mostly one, of the layers under many images thousands.
-#[derive(Clone, Debug)]
-pub(super) enum Holders {
-    /// None since then; its bytes have not been removed.
-    None(Loose),
-    One(RepositoryName),
-    Many(Arc<OrdSet<RepositoryName>>),
-}
-
-impl Holders {
-    /// Their names in byte order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &RepositoryName> {
-        let (one, many) = match self {
-            Self::None(_) => (None, None),
-            Self::One(name) => (Some(name), None),
-            Self::Many(names) => (None, Some(names.iter())),
-        };
-        one.into_iter().chain(many.into_iter().flatten())
-    }
-
-    pub(super) fn insert(&mut self, name: &RepositoryName) {
-        match self {
-            Self::None(_) => *self = Self::One(name.clone()),
-            Self::One(only) if only == name => {}
-            Self::One(only) => *self = Self::Many(Arc::new([only.clone(), name.clone()].into_iter().collect())),
-            Self::Many(names) => drop(Arc::make_mut(names).insert(name.clone())),
-        }
-    }
-
-    pub(super) fn remove(&mut self, name: &RepositoryName, loose: Loose) {
-        let is_empty = match self {
-            Self::None(_) => return,
-            Self::One(only) => only == name,
-            Self::Many(names) => {
-                let names = Arc::make_mut(names);
-                names.remove(name);
-                names.is_empty()
-            }
-        };
-        if is_empty {
-            *self = Self::None(loose);
         }
     }
 }

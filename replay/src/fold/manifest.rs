@@ -1,5 +1,9 @@
 //! A manifest, as the fold knows it: what its bytes say is read from the store, what decisions need is here.
 
+use std::borrow::Borrow;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
 use tagstone_schema::media_type::ManifestKind;
 use tagstone_schema::{Digest, MediaType, References};
 
@@ -28,5 +32,35 @@ impl Manifest {
     /// Whether its references are manifests (an index), not blobs.
     pub fn is_index(&self) -> bool {
         self.media_type.manifest_kind() == Some(ManifestKind::Index)
+    }
+}
+
+/// A manifest that is found by its digest.
+#[derive(Clone, Debug)]
+pub(super) struct ByDigest(pub(super) Arc<Manifest>);
+
+impl ByDigest {
+    pub(super) fn digest(&self) -> &Digest {
+        &self.0.digest
+    }
+}
+
+impl PartialEq for ByDigest {
+    fn eq(&self, other: &Self) -> bool {
+        self.digest() == other.digest()
+    }
+}
+
+impl Eq for ByDigest {}
+
+impl Hash for ByDigest {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.digest().hash(state);
+    }
+}
+
+impl Borrow<Digest> for ByDigest {
+    fn borrow(&self) -> &Digest {
+        self.digest()
     }
 }

@@ -9,9 +9,11 @@ mod evolve;
 mod expiry;
 mod fingerprint;
 mod foresight;
+mod holders;
 mod immutability;
 mod live;
 mod manifest;
+mod numbers;
 mod policy;
 #[cfg(test)]
 pub(crate) mod properties;
@@ -24,10 +26,10 @@ mod tags;
 mod token;
 mod unreferenced;
 
-pub use content::Loose;
 pub use effect::{Effect, EndCause, Stood};
 pub use evolve::{IllegalEvent, Illegality};
 pub use fingerprint::Fingerprint;
+pub use holders::Loose;
 #[cfg(test)]
 pub(crate) use immutability::tests::property::legal_events;
 pub use immutability::{Demand, Preview, Protection, Reason, Spent, Why, WhyReason};

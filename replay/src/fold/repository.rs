@@ -8,6 +8,7 @@ use tagstone_schema::{Digest, RepositoryName, Tag};
 
 use super::content::{Content, Held};
 use super::manifest::Manifest;
+use super::numbers::RepositoryNumber;
 use super::table::{Keeping, Table};
 use super::tag::{TagSet, TagState};
 use super::tags::Tags;
@@ -17,6 +18,7 @@ use super::tags::Tags;
 pub struct Repository {
     /// Its name, once: whatever else keeps the name keeps this copy.
     pub(super) name: RepositoryName,
+    pub(super) number: RepositoryNumber,
     pub(super) contents: Table<Digest, Content>,
     /// How many of the contents are manifests.
     pub(super) manifests: usize,
@@ -25,10 +27,31 @@ pub struct Repository {
     pub(super) referrers: Table<Digest, OrdSet<Digest>>,
 }
 
+/// What a repository had under the digest of a manifest that came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// Nothing that it held.
+    First,
+    /// A blob.
+    BesideBlob,
+    /// The manifest.
+    Again,
+}
+
+impl Arrival {
+    fn at(content: &Content) -> Self {
+        match (&content.manifest, content.blob) {
+            (Some(_), _) => Self::Again,
+            (None, Some(_)) => Self::BesideBlob,
+            (None, None) => Self::First,
+        }
+    }
+}
+
 impl Repository {
-    pub(super) fn new(name: RepositoryName, keeping: &Keeping) -> Self {
+    pub(super) fn new(name: RepositoryName, number: RepositoryNumber, keeping: &Keeping) -> Self {
         let (contents, referrers) = (Table::kept(keeping), Table::kept(keeping));
-        Self { name, contents, manifests: 0, tags: Tags::kept(keeping), referrers }
+        Self { name, number, contents, manifests: 0, tags: Tags::kept(keeping), referrers }
     }
 
     /// From now on clones share what does not change.
@@ -47,21 +70,26 @@ impl Repository {
         self.contents.get_mut(digest)?.manifest.as_mut().map(Arc::make_mut)
     }
 
-    /// Adds a manifest with the tags on it, and what follows from it; false, and nothing happens, if it is here already.
-    pub(super) fn hold(&mut self, held: Held) -> bool {
+    /// Whether it has the digest, as a blob or as a manifest.
+    pub(super) fn holds(&self, digest: &Digest) -> bool {
+        self.contents.get(digest).is_some_and(Content::is_held)
+    }
+
+    /// Adds a manifest with the tags on it, and what follows from it; nothing happens if it is here already.
+    pub(super) fn hold(&mut self, held: Held) -> Arrival {
         let manifest = held.manifest.clone();
         let pushed = manifest.pushed.time;
-        let is_new = self.contents.change(
+        let arrival = self.contents.change(
             &manifest.digest,
             || Content::new(pushed),
             |content| {
-                let is_new = content.manifest.is_none();
+                let arrival = Arrival::at(content);
                 content.manifest.get_or_insert_with(|| Arc::new(held));
-                is_new
+                arrival
             },
         );
-        if !is_new {
-            return false;
+        if arrival == Arrival::Again {
+            return arrival;
         }
         self.manifests += 1;
         for reference in &manifest.references {
@@ -70,7 +98,7 @@ impl Repository {
         if let Some(subject) = &manifest.subject {
             self.referrers.change(subject, OrdSet::new, |all| all.insert(manifest.digest.clone()));
         }
-        true
+        arrival
     }
 
     /// The size of a blob that is linked here.
@@ -133,7 +161,7 @@ impl Repository {
         self.held(digest).map(|held| &held.tags)
     }
 
-    /// The manifests that name a blob or child manifest, in order of digests.
+    /// The manifests that name a blob or child manifest, in no order.
     pub fn referenced_by<'a>(&'a self, digest: &Digest) -> impl Iterator<Item = &'a Digest> {
         self.contents.get(digest).into_iter().flat_map(|content| content.parents.iter())
     }

@@ -4,10 +4,11 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
-use tagstone_schema::{Digest, Id, MediaType, RepositoryName, Seq, Tag, Timestamp};
+use tagstone_schema::{Id, MediaType, RepositoryName, Seq, Tag, Timestamp};
 
-use super::content::Holders;
+use super::holders::Holders;
 use super::immutability::{Rules, SpentNames};
+use super::numbers::Numbers;
 use super::policy::Policy;
 use super::repository::Repository;
 use super::table::{Keeping, Table};
@@ -35,8 +36,9 @@ pub struct State {
     pub(super) latest: usize,
     /// The names of the repositories, in the order in which they are listed.
     pub(super) names: OrdSet<RepositoryName>,
-    /// Which repositories hold a digest. Anonymous mounts ask it, and so does everything that removes bytes.
-    pub(super) holders: Table<Digest, Holders>,
+    /// Their numbers.
+    pub(super) numbers: Numbers,
+    pub(super) holders: Holders,
     /// Every media type that was ever pushed, once. Most manifests share a handful, and would each hold a copy.
     pub(super) media_types: OrdSet<MediaType>,
     pub(super) policies: OrdMap<Id, Policy>,
@@ -56,7 +58,7 @@ impl State {
         Self {
             keeping: Keeping::Alone,
             repositories: Table::kept(&Keeping::Alone),
-            holders: Table::kept(&Keeping::Alone),
+            holders: Holders::kept(&Keeping::Alone),
             ..Self::default()
         }
     }
@@ -98,17 +100,6 @@ impl State {
     /// How many repositories there are.
     pub fn repository_count(&self) -> usize {
         self.repositories.len()
-    }
-
-    /// The repositories that link the blob, in byte order of their names.
-    pub fn blob_holders(&self, digest: &Digest) -> impl Iterator<Item = &RepositoryName> {
-        self.holders(digest)
-            .filter(|name| self.repository(name.as_str()).is_some_and(|held| held.blob(digest).is_some()))
-    }
-
-    /// The repositories that hold the digest as a blob or as a manifest, in byte order of their names.
-    pub fn holders(&self, digest: &Digest) -> impl Iterator<Item = &RepositoryName> {
-        self.holders.get(digest).into_iter().flat_map(Holders::iter)
     }
 
     /// All policies, retired ones too, in order of their ids.

@@ -119,7 +119,14 @@ impl TagSet {
             // By far the most frequent, and without memory of its own.
             Self::Empty => return *self = Self::One(tag),
             Self::Many(tags) => return drop(tags.insert(tag)),
-            Self::One(_) | Self::Few(_) => {}
+            Self::One(only) if *only == tag => return,
+            // A tag of its own and `latest`: most of those that have more than one.
+            Self::One(only) => {
+                let mut both = [only.clone(), tag];
+                both.sort_unstable();
+                return *self = Self::Few(Box::new(both));
+            }
+            Self::Few(_) => {}
         }
         let mut tags = self.taken();
         if let Err(place) = tags.binary_search(&tag) {

@@ -2,33 +2,8 @@
 
 use tagstone_schema::{Digest, Timestamp};
 
-use super::content::{Content, Holders, Loose, Parents};
+use super::content::{Content, Parents};
 use super::repository::Repository;
-use super::state::State;
-
-impl State {
-    /// Content that no repository holds and whose bytes were not removed; in no order. What
-    /// no repository ever held is not known here.
-    pub fn all_loose(&self) -> impl Iterator<Item = (&Digest, Loose)> {
-        self.holders.iter().filter_map(|(digest, holders)| match holders {
-            Holders::None(loose) => Some((digest, *loose)),
-            Holders::One(_) | Holders::Many(_) => None,
-        })
-    }
-
-    /// Whether no repository holds the content any more, and its bytes were not removed.
-    pub fn loose(&self, digest: &Digest) -> Option<Loose> {
-        match self.holders.get(digest)? {
-            Holders::None(loose) => Some(*loose),
-            Holders::One(_) | Holders::Many(_) => None,
-        }
-    }
-
-    /// Whether any repository holds the content, or let it go and its bytes were not removed.
-    pub fn knows(&self, digest: &Digest) -> bool {
-        self.holders.get(digest).is_some()
-    }
-}
 
 impl Repository {
     /// The linked blobs that no manifest names, with since when; in no order.

@@ -59,10 +59,11 @@ pub(super) fn refuse_in_use(
     repository: &RepositoryName,
     digest: &Digest,
 ) -> Result<(), Rejection> {
-    let by: Vec<_> = target.referenced_by(digest).cloned().collect();
+    let mut by: Vec<_> = target.referenced_by(digest).cloned().collect();
     if by.is_empty() {
         return Ok(());
     }
+    by.sort_unstable();
     Err(Rejection::InUse { repository: repository.clone(), digest: digest.clone(), by })
 }
 

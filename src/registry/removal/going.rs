@@ -98,7 +98,8 @@ impl<'a> Going<'a> {
     fn kept(&self, digest: &Digest) -> Option<Kept> {
         let by = |manifest: &Digest| Keeper { repository: self.repository.clone(), manifest: Some(manifest.clone()) };
         let parents = self.target.referenced_by(digest).filter(|parent| !self.going.contains(parent));
-        let parents: Vec<_> = parents.map(by).collect();
+        let mut parents: Vec<_> = parents.map(by).collect();
+        parents.sort_unstable_by(|one, other| one.manifest.cmp(&other.manifest));
         let (why, by) =
             if parents.is_empty() { (WhyKept::Tagged, vec![by(digest)]) } else { (WhyKept::Referenced, parents) };
         self.target.manifest(digest).map(|_| Kept { digest: digest.clone(), why, by, more: 0 })

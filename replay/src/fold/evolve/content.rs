@@ -7,10 +7,11 @@ use tagstone_schema::{Digest, MediaType, RepositoryName, Tag, Timestamp};
 
 use super::Illegality;
 use super::tags::refuse_protected;
-use crate::fold::content::{Content, Held, Holders, Loose};
+use crate::fold::content::{Content, Held};
 use crate::fold::effect::{Effect, EndCause};
+use crate::fold::holders::Loose;
 use crate::fold::manifest::Manifest;
-use crate::fold::repository::Repository;
+use crate::fold::repository::{Arrival, Repository};
 use crate::fold::state::{Moment, State};
 use crate::fold::tag::{TagSet, TagState};
 
@@ -37,8 +38,9 @@ impl State {
                 return Err(Illegality::RepositoryReserved { repository: repository.clone() });
             }
             self.names.insert(repository.clone());
-            let keeping = &self.keeping;
-            self.repositories.change(repository, || Arc::new(Repository::new(repository.clone(), keeping)), |_| ());
+            let number = self.numbers.give(repository);
+            let made = Repository::new(repository.clone(), number, &self.keeping);
+            self.repositories.insert(repository.clone(), Arc::new(made));
         }
         self.existing(repository)
     }
@@ -71,11 +73,15 @@ impl State {
             }
         }
         let target = self.made(repository)?;
-        if target.contents.change(digest, || Content::new(at), |content| content.link(size, at)).is_some() {
+        let link = |content: &mut Content| (content.is_held(), content.link(size, at));
+        let (was_held, linked) = target.contents.change(digest, || Content::new(at), link);
+        if linked.is_some() {
             return Err(Illegality::BlobLinkedTwice { repository: repository.clone(), digest: digest.clone() });
         }
-        let name = target.name.clone();
-        self.note_holder(digest, &name);
+        if !was_held {
+            let number = target.number;
+            self.note_holder(digest, number);
+        }
         Ok(())
     }
 
@@ -91,20 +97,11 @@ impl State {
             return Err(Illegality::BlobUnknown { repository: repository.clone(), digest: digest.clone() });
         }
         target.forget(digest, |content| content.blob = None);
+        let number = target.number;
         if target.manifest(digest).is_none() {
-            self.forget_holder(digest, repository, Loose { since: at, kind: ContentKind::Blob });
+            self.forget_holder(digest, (number, repository), Loose { since: at, kind: ContentKind::Blob });
         }
         Ok(())
-    }
-
-    fn note_holder(&mut self, digest: &Digest, name: &RepositoryName) {
-        self.holders.change(digest, || Holders::One(name.clone()), |holders| holders.insert(name));
-    }
-
-    fn forget_holder(&mut self, digest: &Digest, repository: &RepositoryName, loose: Loose) {
-        if let Some(holders) = self.holders.get_mut(digest) {
-            holders.remove(repository, loose);
-        }
     }
 
     /// The bytes of content are gone, which no repository may hold any more.
@@ -113,7 +110,7 @@ impl State {
             if let Some(repository) = self.holders(digest).next() {
                 return Err(Illegality::ContentHeld { digest: digest.clone(), repository: repository.clone() });
             }
-            self.holders.remove(digest);
+            self.forget_loose(digest);
         }
         Ok(())
     }
@@ -122,12 +119,17 @@ impl State {
         let target = self.made(repository)?;
         let manifest = Arc::new(manifest);
         let idle = manifest.pushed.time;
-        if !target.hold(Held { manifest: manifest.clone(), tags: TagSet::Empty, idle }) {
-            let (repository, digest) = (repository.clone(), manifest.digest.clone());
-            return Err(Illegality::ManifestPushedTwice { repository, digest });
+        match target.hold(Held { manifest: manifest.clone(), tags: TagSet::Empty, idle }) {
+            Arrival::First => {
+                let number = target.number;
+                self.note_holder(&manifest.digest, number);
+            }
+            Arrival::BesideBlob => {}
+            Arrival::Again => {
+                let (repository, digest) = (repository.clone(), manifest.digest.clone());
+                return Err(Illegality::ManifestPushedTwice { repository, digest });
+            }
         }
-        let name = target.name.clone();
-        self.note_holder(&manifest.digest, &name);
         Ok(())
     }
 
@@ -173,8 +175,10 @@ impl State {
                 held.idle = at.time;
             }
         }
+        let number = target.number;
         if target.blob(digest).is_none() {
-            self.forget_holder(digest, repository, Loose { since: at.time, kind: ContentKind::Manifest });
+            let loose = Loose { since: at.time, kind: ContentKind::Manifest };
+            self.forget_holder(digest, (number, repository), loose);
         }
         Ok(())
     }
@@ -198,8 +202,9 @@ impl State {
                 (None, Some(_)) => ContentKind::Blob,
                 (None, None) => continue,
             };
-            self.forget_holder(digest, repository, Loose { since: at.time, kind });
+            self.forget_holder(digest, (gone.number, repository), Loose { since: at.time, kind });
         }
+        self.numbers.free(gone.number);
         Ok(())
     }
 
@@ -238,7 +243,7 @@ impl Repository {
 
 fn refuse_referenced(target: &Repository, repository: &RepositoryName, digest: &Digest) -> Result<(), Illegality> {
     // A manifest that names itself cannot exist, so any entry is another manifest.
-    match target.referenced_by(digest).next() {
+    match target.referenced_by(digest).min() {
         Some(by) => {
             Err(Illegality::StillReferenced { repository: repository.clone(), digest: digest.clone(), by: by.clone() })
         }

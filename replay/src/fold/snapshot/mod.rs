@@ -128,7 +128,7 @@ fn decode(bytes: impl Read, length: u64) -> Result<(State, Head), FrameError> {
                     portions.send(repositories)
                 }
                 Portion::Loose(loose) => {
-                    holders.note_loose(loose).map_err(frame::damaged)?;
+                    holders.note_loose(loose);
                     Ok(())
                 }
             };

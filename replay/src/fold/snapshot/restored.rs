@@ -10,13 +10,14 @@ use super::stored::{
     At, MediaTypePlace, StoredDemand, StoredLoose, StoredManifest, StoredPolicy, StoredRegistry, StoredRepository,
     StoredStatus, StoredTag,
 };
-use crate::fold::content::{Content, Held, Holders, Loose, Parents};
+use crate::fold::content::{Content, Held, Parents};
+use crate::fold::holders::{Holders, Loose};
 use crate::fold::immutability::{Demand, Spent};
 use crate::fold::manifest::Manifest;
+use crate::fold::numbers::RepositoryNumber;
 use crate::fold::policy::{Policy, PolicyStatus};
 use crate::fold::repository::Repository;
 use crate::fold::state::{Moment, State};
-use crate::fold::table::ahead::{Sought, values};
 use crate::fold::table::{Keeping, Table};
 use crate::fold::tag::{Marks, TagSet, TagState};
 use crate::fold::tags::Tags;
@@ -34,46 +35,45 @@ pub(super) struct Restored {
 /// Digests that are looked up ahead at once.
 const AT_ONCE: usize = 256;
 
-/// Which repositories hold each digest.
-pub(super) struct KnownHolders(Table<Digest, Holders>);
+/// Which repositories hold each digest, as far as that can be told while the repositories themselves are made elsewhere.
+pub(super) struct KnownHolders {
+    holders: Holders,
+    /// Repositories that were gone through; they are numbered in turn.
+    repositories: usize,
+    /// Digests that another repository may hold too. That one is to be asked when it is made.
+    waiting: Vec<(Digest, RepositoryNumber)>,
+    loose: Vec<StoredLoose>,
+}
 
 impl KnownHolders {
     /// With room for all digests; at most so many bytes of repositories follow.
     pub(super) fn of(stored: &StoredRegistry, follow: u64) -> Self {
         let most = usize::try_from(stored.contents.min(follow / StoredRepository::LEAST_BYTES)).unwrap_or(0);
-        Self(Table::alone(most))
+        Self { holders: Holders::alone(most), repositories: 0, waiting: Vec::new(), loose: Vec::new() }
     }
 
     pub(super) fn note(&mut self, portion: &[StoredRepository]) {
-        for StoredRepository { name, blobs, manifests, .. } in portion {
-            let manifests = manifests.iter().map(|manifest| &manifest.digest);
+        for StoredRepository { blobs, manifests, .. } in portion {
+            let number = RepositoryNumber(self.repositories);
+            self.repositories += 1;
+            let is_blob = |digest: &Digest| blobs.binary_search_by_key(&digest, |(digest, _)| digest).is_ok();
+            let manifests = manifests.iter().map(|manifest| &manifest.digest).filter(|digest| !is_blob(digest));
             let digests: Vec<_> = blobs.iter().map(|(digest, _)| digest).chain(manifests).collect();
             for some in digests.chunks(AT_ONCE) {
-                let sought: Vec<_> = some.iter().map(|digest| Sought::new(&self.0, digest)).collect();
-                black_box(values(&sought).0);
-                for digest in some {
-                    self.0.change(digest, || Holders::One(name.clone()), |holders| holders.insert(name));
-                }
+                black_box(some.iter().fold(0, |all, digest| all ^ self.holders.touch(digest)));
+                let known = some.iter().filter(|digest| !self.holders.note_if_new(digest, number));
+                self.waiting.extend(known.map(|digest| ((*digest).clone(), number)));
             }
         }
     }
 
-    /// No more are to come.
-    pub(super) fn share(&mut self) {
-        self.0.share();
+    pub(super) fn note_loose(&mut self, mut loose: Vec<StoredLoose>) {
+        self.loose.append(&mut loose);
     }
 
-    /// They follow the repositories: what one of those holds is not loose.
-    pub(super) fn note_loose(&mut self, loose: Vec<StoredLoose>) -> Result<(), String> {
-        loose.into_iter().try_for_each(|(digest, since, kind)| {
-            let mut is_new = false;
-            let make = || {
-                is_new = true;
-                Holders::None(Loose { since, kind })
-            };
-            self.0.change(&digest, make, |_| ());
-            if is_new { Ok(()) } else { Err(format!("{digest} is loose, and held as well")) }
-        })
+    /// No more are to come.
+    pub(super) fn share(&mut self) {
+        self.holders.share();
     }
 }
 
@@ -131,11 +131,19 @@ impl Restored {
 
     pub(super) fn end(self, holders: KnownHolders) -> Result<State, String> {
         let found = self.state.repository_count() as u64;
-        if found == self.repositories {
-            Ok(State { holders: holders.0, ..self.state })
-        } else {
-            Err(format!("it has {found} repositories instead of {}", self.repositories))
+        if found != self.repositories {
+            return Err(format!("it has {found} repositories instead of {}", self.repositories));
         }
+        let KnownHolders { holders, waiting, loose, .. } = holders;
+        let mut state = State { holders, ..self.state };
+        for (digest, number) in waiting {
+            state.note_holder(&digest, number);
+        }
+        for (digest, since, kind) in loose {
+            let held = |digest| format!("{digest} is loose, and held as well");
+            state.note_loose(digest, Loose { since, kind }).map_err(held)?;
+        }
+        Ok(state)
     }
 
     fn repository(&mut self, stored: StoredRepository) -> Result<(), String> {
@@ -149,7 +157,7 @@ impl Restored {
         // It is nobody else's while it is made. Only the tags are in order as they come.
         let contents = Table::alone(blobs.len() + manifests.len());
         let tags_kept = Tags::kept(&Keeping::Shared);
-        let made = Repository::new(name.clone(), &Keeping::Alone);
+        let made = Repository::new(name.clone(), self.state.numbers.give(&name), &Keeping::Alone);
         let mut repository = Repository { contents, tags: tags_kept, ..made };
         for (digest, size) in &blobs {
             // Where the list below forgets one, it is never taken for old.

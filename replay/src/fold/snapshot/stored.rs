@@ -7,7 +7,7 @@ use tagstone_schema::event::{ContentKind, TokenScope};
 use tagstone_schema::policy::{Pattern, Rule, Scope};
 use tagstone_schema::{Digest, Head, Id, MediaType, RecordHash, References, RepositoryName, Seq, Tag, Timestamp};
 
-use crate::fold::content::Loose;
+use crate::fold::holders::Loose;
 use crate::fold::policy::PolicyStatus;
 use crate::fold::repository::Repository;
 use crate::fold::state::{Moment, State};

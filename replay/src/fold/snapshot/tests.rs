@@ -1,5 +1,7 @@
 //! A snapshot is the state, or it is refused.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use tagstone_schema::event::{ContentKind, DeletionCause, EndedTag, TokenScope};
 use tagstone_schema::media_type::OCI_IMAGE;
@@ -153,7 +155,7 @@ fn assert_same(state: &mut State, again: &mut State, rest: &[Event], seq: u64) {
         let contents = state.repositories().flat_map(|(name, repository)| {
             (0..=255).map(move |number| {
                 let digest = digest(number);
-                let by: Vec<_> = repository.referenced_by(&digest).collect();
+                let by: BTreeSet<_> = repository.referenced_by(&digest).collect();
                 let referrers: Vec<_> = repository.referrers(&digest, None).collect();
                 let tags: Vec<_> = repository.tags_on(&digest).into_iter().flat_map(|tags| tags.iter()).collect();
                 let since = (repository.unreferenced_since(&digest), repository.idle_since(&digest));

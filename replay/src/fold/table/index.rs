@@ -3,14 +3,17 @@
 //! It grows by one bucket at a time (linear hashing; Litwin, 1980), so that no insertion pays for all entries. A bucket holds
 //! what it takes to grow, so that an entry is looked at only when it is the one that is wanted.
 
+use std::fmt;
+
 use super::pages::Pages;
 
 /// Slots of a bucket on average, at which the index grows, and at which it shrinks.
 const FULL: usize = 4;
 const SPARSE: usize = 1;
 
-/// Slots that lie in the bucket itself. Few buckets have more.
-const NEAR: usize = 8;
+/// Slots that lie in the bucket itself: with the way to those that do not, as many as fit into a line of a processor's cache. Few
+/// buckets have more.
+const NEAR: usize = 7;
 
 /// An entry: the lower half of its hash, and its place.
 #[derive(Clone, Copy)]
@@ -25,50 +28,58 @@ const VACANT: Slot = Slot { hash: 0, place: u32::MAX };
 #[derive(Clone)]
 struct Bucket {
     near: [Slot; NEAR],
-    far: Box<[Slot]>,
+    far: Far,
 }
 
+/// The slots for which there is no room in the bucket itself: seldom any.
+#[expect(clippy::box_collection, reason = "a pointer takes no more than a slot, a list takes three")]
+type Far = Option<Box<Vec<Slot>>>;
+
 #[derive(Clone, Default)]
-pub(super) struct Index {
+pub(in crate::fold) struct Index {
     buckets: Pages<Bucket>,
     len: usize,
 }
 
 impl Index {
     /// An index that nobody shares, with buckets for so many entries from the beginning.
-    pub(super) fn alone(entries: usize) -> Self {
+    pub(in crate::fold) fn alone(entries: usize) -> Self {
         let buckets = (0..entries.div_ceil(FULL)).map(|_| Bucket::default());
         Self { buckets: Pages::Alone(buckets.collect()), len: 0 }
     }
 
-    pub(super) fn share(&mut self) {
+    pub(in crate::fold) fn share(&mut self) {
         self.buckets.share();
     }
 
+    /// How many entries there are.
+    pub(in crate::fold) fn len(&self) -> usize {
+        self.len
+    }
+
     /// Looks at the bucket of a hash, so that it is in the processor's cache when it is wanted. The number means nothing.
-    pub(super) fn touch(&self, hash: u64) -> u32 {
+    pub(in crate::fold) fn touch(&self, hash: u64) -> u32 {
         let bucket = bucket_of(lower(hash), self.buckets.len()).and_then(|at| self.buckets.get(at));
-        // The two ends of what lies in it, which may be on two lines of the cache.
-        bucket.map_or(0, |bucket| bucket.near[0].hash ^ bucket.near[NEAR - 1].place)
+        bucket.map_or(0, |bucket| bucket.near[0].hash)
     }
 
     /// The place of an entry that may have this hash.
-    pub(super) fn likely(&self, hash: u64) -> Option<usize> {
+    pub(in crate::fold) fn likely(&self, hash: u64) -> Option<usize> {
         self.find(hash, |place| place < VACANT.place as usize)
     }
 
     /// The place of the entry of a hash that is the right one.
-    pub(super) fn find(&self, hash: u64, is_right: impl Fn(usize) -> bool) -> Option<usize> {
+    pub(in crate::fold) fn find(&self, hash: u64, is_right: impl Fn(usize) -> bool) -> Option<usize> {
         let hash = lower(hash);
         let bucket = self.buckets.get(bucket_of(hash, self.buckets.len())?)?;
         let of_hash = |slot: &&Slot| slot.hash == hash && is_right(slot.place as usize);
         // Most find nothing, and few buckets have more.
-        let found = bucket.near.iter().find(of_hash).or_else(|| bucket.far.iter().find(of_hash));
+        let found = bucket.near.iter().find(of_hash).or_else(|| bucket.far.iter().flat_map(|far| &**far).find(of_hash));
         found.map(|slot| slot.place as usize)
     }
 
     /// Adds the entry at a place.
-    pub(super) fn add(&mut self, hash: u64, place: usize) {
+    pub(in crate::fold) fn add(&mut self, hash: u64, place: usize) {
         if self.len >= self.buckets.len() * FULL {
             self.grow();
         }
@@ -82,7 +93,7 @@ impl Index {
     }
 
     /// The entry at a place is gone.
-    pub(super) fn remove(&mut self, hash: u64, place: usize) {
+    pub(in crate::fold) fn remove(&mut self, hash: u64, place: usize) {
         if let Some(slot) = self.slot_mut(hash, place) {
             *slot = VACANT;
             self.len -= 1;
@@ -93,16 +104,16 @@ impl Index {
     }
 
     /// The entry at a place has moved to another.
-    pub(super) fn moved(&mut self, hash: u64, from: usize, to: usize) {
+    pub(in crate::fold) fn moved(&mut self, hash: u64, from: usize, to: usize) {
         if let Some(slot) = self.slot_mut(hash, from) {
             slot.place = u32::try_from(to).unwrap_or(u32::MAX);
         }
     }
 
     fn slot_mut(&mut self, hash: u64, place: usize) -> Option<&mut Slot> {
-        let bucket = self.buckets.get_mut(bucket_of(lower(hash), self.buckets.len())?)?;
-        let place = u32::try_from(place).ok()?;
-        bucket.near.iter_mut().chain(&mut bucket.far).find(|slot| slot.place == place)
+        let (hash, place) = (lower(hash), u32::try_from(place).ok()?);
+        let bucket = self.buckets.get_mut(bucket_of(hash, self.buckets.len())?)?;
+        bucket.slots_mut().find(|slot| slot.hash == hash && slot.place == place)
     }
 
     /// Adds a bucket, and moves there what belongs there: part of what one other bucket holds.
@@ -117,7 +128,7 @@ impl Index {
                     std::mem::swap(slot, free);
                 }
             }
-            for slot in std::mem::take(&mut split.far) {
+            for slot in split.far.take().into_iter().flat_map(|far| *far) {
                 if slot.hash & bit == 0 { &mut *split } else { &mut bucket }.add(slot);
             }
         }
@@ -134,20 +145,25 @@ impl Index {
 
 impl Default for Bucket {
     fn default() -> Self {
-        Self { near: [VACANT; NEAR], far: Box::default() }
+        Self { near: [VACANT; NEAR], far: None }
     }
 }
 
 impl Bucket {
     fn slots(&self) -> impl Iterator<Item = Slot> {
-        self.near.iter().chain(&self.far).copied().filter(|slot| slot.place != VACANT.place)
+        let far = self.far.iter().flat_map(|far| &**far);
+        self.near.iter().chain(far).copied().filter(|slot| slot.place != VACANT.place)
+    }
+
+    /// All slots, vacant ones too.
+    fn slots_mut(&mut self) -> impl Iterator<Item = &mut Slot> {
+        self.near.iter_mut().chain(self.far.iter_mut().flat_map(|far| &mut **far))
     }
 
     fn add(&mut self, added: Slot) {
-        let is_vacant = |slot: &&mut Slot| slot.place == VACANT.place;
-        match self.near.iter_mut().find(is_vacant).or_else(|| self.far.iter_mut().find(is_vacant)) {
-            Some(slot) => *slot = added,
-            None => self.far = self.far.iter().copied().chain([added]).collect(),
+        let vacant = self.slots_mut().find(|slot| slot.place == VACANT.place);
+        if vacant.map(|slot| *slot = added).is_none() {
+            self.far.get_or_insert_default().push(added);
         }
     }
 }
@@ -169,10 +185,16 @@ fn split_into(added: usize) -> usize {
     added.checked_ilog2().map_or(0, |bits| added - (1 << bits))
 }
 
+impl fmt::Debug for Index {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Index").field("len", &self.len).finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 impl Index {
     /// How many buckets there are, and how many slots the fullest has.
-    pub(super) fn shape(&self) -> (usize, usize) {
+    pub(in crate::fold) fn shape(&self) -> (usize, usize) {
         (self.buckets.len(), self.buckets.iter().map(|bucket| bucket.slots().count()).max().unwrap_or(0))
     }
 }

@@ -13,7 +13,7 @@
 
 pub(super) mod ahead;
 mod entries;
-mod index;
+pub(super) mod index;
 mod pages;
 
 use std::borrow::Borrow;
