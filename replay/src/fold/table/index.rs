@@ -32,7 +32,6 @@ struct Bucket {
 }
 
 /// The slots for which there is no room in the bucket itself: seldom any.
-#[expect(clippy::box_collection, reason = "a pointer takes no more than a slot, a list takes three")]
 type Far = Option<Box<Vec<Slot>>>;
 
 #[derive(Clone, Default)]
