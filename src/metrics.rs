@@ -37,7 +37,7 @@ pub struct Metrics {
     removed: IntCounter,
     removed_bytes: IntCounter,
     /// By the places in [`RefusalReason::ALL`].
-    refusals: [IntCounter; 3],
+    refusals: [IntCounter; RefusalReason::ALL.len()],
     /// By the places in [`Limit::ALL`].
     limits: [IntCounter; Limit::ALL.len()],
     disk_available: IntGauge,
@@ -186,6 +186,12 @@ impl Metrics {
         self.uploads.set(i64::try_from(open).unwrap_or(i64::MAX));
     }
 
+    /// A rule has forbidden a change.
+    pub fn refused(&self, reason: RefusalReason) {
+        let counters = RefusalReason::ALL.iter().zip(&self.refusals);
+        counters.filter(|(own, _)| **own == reason).for_each(|(_, counter)| counter.inc());
+    }
+
     /// A limit has refused a request.
     pub fn refused_by(&self, limit: Limit) {
         self.limits[limit as usize].inc();
@@ -259,8 +265,7 @@ impl Progress for WriterMetrics {
     }
 
     fn refused(&mut self, reason: RefusalReason) {
-        let counters = RefusalReason::ALL.iter().zip(&self.0.refusals);
-        counters.filter(|(own, _)| **own == reason).for_each(|(_, counter)| counter.inc());
+        self.0.refused(reason);
     }
 
     fn poisoned(&mut self) {

@@ -45,8 +45,16 @@ pub const TOKEN_GLOB_BYTES: usize = 512;
 /// Bytes of the label of an access token: what it is for, in a line.
 pub const TOKEN_LABEL_BYTES: usize = 256;
 
-/// Access tokens of one user that are valid at once. One for each job of a busy CI is possible; beyond this a script has run away.
+/// Bytes of the globs of one access token together. The state keeps the scopes of every token that was ever issued.
+pub const TOKEN_GLOBS_BYTES: usize = 4 * 1_024;
+
+/// Access tokens of one user that count at once: those that are valid, and those of the last [`TOKEN_COUNTS_MICROS`]. One for each
+/// job of a busy CI is possible; beyond this a script has run away.
 pub const TOKENS_PER_USER: usize = 1_000;
+
+/// How long an access token counts from its issue on, in microseconds, although it has expired or was revoked: 24 hours. What is
+/// recorded stays, so a loop that issues and revokes, or issues what ends at once, would grow the log and the state for ever.
+pub const TOKEN_COUNTS_MICROS: i64 = 24 * 3_600 * 1_000_000;
 
 /// Entries of one record of refused attempts; the rest is counted (an attack must not flood the log).
 pub const REFUSAL_ENTRIES: usize = 100;

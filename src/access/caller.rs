@@ -186,6 +186,15 @@ impl Caller {
         }
     }
 
+    /// Whether there is any repository, existing or not, in which the caller may do something by the rules.
+    pub fn may_do_something(&self) -> bool {
+        match &self.authority {
+            Authority::Open | Authority::Granted(_) => true,
+            Authority::Rules(rules) => rules.allow_something(self.is_known().then_some(self.actor.name.as_str())),
+            Authority::Token(within) => within.rules.allow_something(Some(&within.user)),
+        }
+    }
+
     /// Whether the caller may pull whatever there is, so that nothing has to be looked at one by one.
     pub fn sees_everything(&self) -> bool {
         self.is_administrator()

@@ -66,6 +66,8 @@ impl Users {
     /// Reads lines; an error says in which one.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, (usize, String)> {
         let mut users = Self::default();
+        // Editors of some systems put a byte order mark there, which is no part of the first name.
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
             let line = std::str::from_utf8(line).map_err(|_| (number, "the line is not UTF-8".to_owned()))?;
             let line = line.trim();
@@ -107,7 +109,7 @@ impl Users {
 }
 
 /// Whether a name means something else than a user.
-pub(super) fn is_reserved(name: &str) -> bool {
+pub fn is_reserved(name: &str) -> bool {
     RESERVED.contains(&name)
 }
 
@@ -149,6 +151,8 @@ mod tests {
         assert_eq!(users.hash_of("alice").unwrap().as_ref(), hash);
         assert!(users.hash_of("bob").unwrap().starts_with("$2y$"));
         assert!(users.hash_of("Alice").is_none() && users.hash_of("").is_none());
+        let marked = Users::parse(format!("\u{feff}alice:{hash}\n").as_bytes()).unwrap();
+        assert!(marked.has("alice") && marked.count() == 1);
         assert_ne!(users.any_hash(0), users.any_hash(1));
         assert_eq!(users.any_hash(0), users.any_hash(2));
         assert_eq!(Users::parse(b"").unwrap().any_hash(7), None);

@@ -66,6 +66,8 @@ pub enum BearerFault {
     OtherIssuer,
     /// It is for another service.
     OtherService,
+    /// It does not have a claim that every token needs.
+    MissingClaim(&'static str),
     /// It names nobody that the log could name.
     Nameless,
     /// There is no outside issuer.
@@ -75,6 +77,7 @@ pub enum BearerFault {
 impl fmt::Display for BearerFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::MissingClaim(name) => return write!(f, "it has no `{name}`, or none that can be read"),
             Self::TooLong => "it is too long",
             Self::Malformed => "it is no token that is taken here",
             Self::Unsigned => "no known key has signed it, with the algorithm that the key is for",
@@ -93,7 +96,11 @@ impl fmt::Display for BearerFault {
 struct Claims {
     #[serde(default)]
     sub: Option<String>,
-    exp: f64,
+    #[serde(default)]
+    exp: Option<f64>,
+    /// A text; jsonwebtoken takes a list too, of which any could be meant.
+    #[serde(default)]
+    iss: Option<String>,
     /// Some issuers write an empty list as `null`.
     #[serde(default)]
     access: Option<Vec<AccessEntry>>,
@@ -118,7 +125,9 @@ impl Issuer {
         let key = self.key(header.kid.as_deref(), header.alg).ok_or(BearerFault::Unsigned)?;
         let token: TokenData<Claims> =
             decode(token, &key.key, &self.validation(key.algorithm)).map_err(|error| fault(error.kind()))?;
-        let Claims { sub, exp, access } = token.claims;
+        let Claims { sub, exp, iss, access } = token.claims;
+        let exp = exp.ok_or(BearerFault::MissingClaim("exp"))?;
+        iss.ok_or(BearerFault::MissingClaim("iss"))?;
         let sub = sub.filter(|sub| !sub.is_empty());
         if sub.as_deref().is_some_and(|sub| !is_name(sub)) {
             return Err(BearerFault::Nameless);
@@ -135,7 +144,7 @@ impl Issuer {
         now < granted.expires && self.keys.0.iter().any(|key| key.fingerprint == granted.key)
     }
 
-    /// The key that a token names. One that names none means the only one. A key is for one algorithm alone, so that a token cannot
+    /// The key that a token names. One that names none means the only one, or the one among several that has no name either. A key is for one algorithm alone, so that a token cannot
     /// choose how it is verified.
     fn key(&self, id: Option<&str>, algorithm: Algorithm) -> Option<&SigningKey> {
         let key = match (id, self.keys.0.as_slice()) {
@@ -165,6 +174,10 @@ fn fault(kind: &ErrorKind) -> BearerFault {
         ErrorKind::InvalidAudience => BearerFault::OtherService,
         ErrorKind::InvalidSignature | ErrorKind::InvalidAlgorithm | ErrorKind::InvalidKeyFormat => {
             BearerFault::Unsigned
+        }
+        ErrorKind::MissingRequiredClaim(name) => {
+            let named = ["exp", "iss", "aud"].into_iter().find(|known| known == name);
+            named.map_or(BearerFault::Malformed, BearerFault::MissingClaim)
         }
         _ => BearerFault::Malformed,
     }

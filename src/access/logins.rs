@@ -3,7 +3,6 @@
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use quick_cache::sync::Cache;
@@ -13,6 +12,7 @@ use super::NotAdmitted;
 use super::basic::Credentials;
 use super::failures::{Failures, Who};
 use super::htpasswd::Users;
+use super::waiting::{BUSY, WaitingRoom};
 
 /// How long a password that was right is not verified again. A client sends it with each of its requests, and to verify one takes
 /// as long as to answer a thousand.
@@ -20,12 +20,6 @@ const REMEMBERED: Duration = Duration::from_secs(60);
 
 /// Logins that are remembered.
 const MOST_REMEMBERED: usize = 10_000;
-
-/// Requests that may wait until their password is verified; one more is turned away.
-const MOST_WAITING: usize = 256;
-
-/// How long those have to stay away that found too many waiting.
-const BUSY: Duration = Duration::from_secs(1);
 
 /// Verifies passwords, a few at a time and beside the workers.
 pub(super) struct Logins {
@@ -35,7 +29,7 @@ pub(super) struct Logins {
     /// together with its hash.
     right: Cache<[u8; 32], Instant>,
     verifying: Arc<Semaphore>,
-    waiting: AtomicUsize,
+    waiting: WaitingRoom,
     failures: Failures,
 }
 
@@ -49,7 +43,7 @@ impl Logins {
             key,
             right: Cache::new(MOST_REMEMBERED),
             verifying: Arc::new(Semaphore::new(at_once)),
-            waiting: AtomicUsize::new(0),
+            waiting: WaitingRoom::default(),
             failures: Failures::new(failed_logins_a_minute),
         })
     }
@@ -69,16 +63,16 @@ impl Logins {
             return Ok(());
         }
         let who: Vec<_> = address.map(Who::at).into_iter().chain([Who::User(number)]).collect();
-        let _waiting = Waiting::begin(&self.waiting)?;
+        // Whoever is not listened to takes no place from others.
+        self.check_failures(&who)?;
+        let _place = self.waiting.place(address)?;
         let closed = |_| NotAdmitted::TooMany { retry_after: BUSY };
         let permit = self.verifying.clone().acquire_owned().await.map_err(closed)?;
         // Others may have verified the same login meanwhile, or failed.
         if known.is_some() && self.remembers(&remembered) {
             return Ok(());
         }
-        if let Some(retry_after) = self.failures.wait(&who) {
-            return Err(NotAdmitted::TooMany { retry_after });
-        }
+        self.check_failures(&who)?;
         let hash = hash.clone();
         let verified = tokio::task::spawn_blocking(move || {
             // What is too long for bcrypt was never hashed as a whole, so it is not the password.
@@ -103,6 +97,10 @@ impl Logins {
         self.failures.note(&who).map_or(NotAdmitted::Wrong, |retry_after| NotAdmitted::TooMany { retry_after })
     }
 
+    fn check_failures(&self, who: &[Who]) -> Result<(), NotAdmitted> {
+        self.failures.wait(who).map_or(Ok(()), |retry_after| Err(NotAdmitted::TooMany { retry_after }))
+    }
+
     fn remembers(&self, login: &[u8; 32]) -> bool {
         self.right.get(login).is_some_and(|when| when.elapsed() < REMEMBERED)
     }
@@ -122,40 +120,9 @@ impl Logins {
     }
 }
 
-/// One of those that wait; it does no more when this is dropped.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn begin(waiting: &'a AtomicUsize) -> Result<Self, NotAdmitted> {
-        let place = Self(waiting);
-        if waiting.fetch_add(1, Ordering::Relaxed) >= MOST_WAITING {
-            return Err(NotAdmitted::TooMany { retry_after: BUSY });
-        }
-        Ok(place)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn so_many_wait_and_no_more() {
-        let waiting = AtomicUsize::new(0);
-        let mut places: Vec<_> = (0..MOST_WAITING).map(|_| Waiting::begin(&waiting).ok().unwrap()).collect();
-        let refused = || Waiting::begin(&waiting).err();
-        assert_eq!(refused(), Some(NotAdmitted::TooMany { retry_after: BUSY }));
-        // Whoever was turned away does not wait either.
-        assert_eq!(waiting.load(Ordering::Relaxed), MOST_WAITING);
-        places.pop();
-        assert_eq!(refused(), None);
-    }
 
     #[test]
     fn a_remembered_login_is_one_user_one_password_and_one_hash() {
@@ -169,5 +136,51 @@ mod tests {
             assert_ne!(digest, logins.digest(&login(user, password), hash), "{user} {password} {hash}");
         }
         assert_ne!(digest, Logins::new(1).unwrap().digest(&login("ab", "c"), "hash"));
+    }
+
+    fn login(user: &str, password: &str) -> Credentials {
+        Credentials { user: user.to_owned(), password: password.to_owned() }
+    }
+
+    /// Others log in while one address sends more than can be verified.
+    #[test]
+    fn one_address_keeps_nobody_else_from_logging_in() {
+        let logins = Logins::new(1).unwrap();
+        let users = format!("alice:{}\n", bcrypt::hash("right", 4).unwrap());
+        let users = Users::parse(users.as_bytes()).unwrap();
+        let address = |text: &str| text.parse::<IpAddr>().ok();
+        let (flooding, other, blocked) = (address("192.0.2.1"), address("192.0.2.2"), address("192.0.2.3"));
+        for _ in 0..2 {
+            logins.failed_at(blocked);
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let all = u32::try_from(logins.verifying.available_permits()).unwrap();
+            let held = logins.verifying.clone().acquire_many_owned(all).await.unwrap();
+            let mut flood: Vec<_> = (0..1_000)
+                .map(|n| Box::pin(logins.verify(&users, login(&format!("u{n}"), "wrong"), flooding)))
+                .collect();
+            let polled = flood.iter_mut().map(|request| asked_once(request.as_mut()));
+            let turned_away = polled.filter(|answer| matches!(answer, Some(Err(NotAdmitted::TooMany { .. })))).count();
+            assert!(turned_away > 900, "{turned_away}");
+            // Who has to wait anyway is told so at once, and takes no place.
+            let mut of_blocked = Box::pin(logins.verify(&users, login("alice", "right"), blocked));
+            assert!(matches!(
+                asked_once(of_blocked.as_mut()),
+                Some(Err(NotAdmitted::TooMany { retry_after })) if retry_after > BUSY
+            ));
+            let mut of_other = Box::pin(logins.verify(&users, login("alice", "right"), other));
+            assert_eq!(asked_once(of_other.as_mut()), None, "it waits for its turn");
+            drop((flood, held));
+            assert_eq!(of_other.await, Ok(()));
+        });
+    }
+
+    /// What a future answers if it is asked once.
+    fn asked_once<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> Option<T> {
+        match future.poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
+            std::task::Poll::Ready(answer) => Some(answer),
+            std::task::Poll::Pending => None,
+        }
     }
 }

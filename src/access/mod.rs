@@ -7,6 +7,7 @@
 
 mod basic;
 mod caller;
+mod doubts;
 mod failures;
 mod gate;
 mod glob;
@@ -21,14 +22,16 @@ mod rules;
 mod secret;
 mod signatures;
 mod tokens;
+mod waiting;
 
 pub use basic::user_given;
 pub use caller::{Caller, Grant};
+pub use doubts::doubts;
 pub use failures::network_of;
 pub use gate::{Challenges, Gate, Known, NotAdmitted, whole_seconds};
 pub use glob::{GlobError, RepositoryGlob};
 pub use granted::Granted;
-pub use htpasswd::{Users, UsersError};
+pub use htpasswd::{Users, UsersError, is_reserved};
 pub use issuer::{BearerFault, Issuer, Keys};
 pub use jwks::KeysError;
 pub use login_tokens::LoginToken;

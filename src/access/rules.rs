@@ -71,6 +71,15 @@ impl Rules {
         self.anonymous == Anonymous::Pull || self.rules.iter().any(grants)
     }
 
+    /// Whether a user, or with `None` somebody without credentials, may do anything at all. A rule that stands behind another which
+    /// covers it counts too: this is no promise, but keeps those out whom nobody has given anything.
+    pub fn allow_something(&self, user: Option<&str>) -> bool {
+        let grants = |rule: &Rule| user.is_some_and(|user| rule.subject.is_user(user)) && !rule.actions.is_empty();
+        user.is_some_and(|user| self.administrators.contains(user))
+            || self.admit_anonymous()
+            || self.rules.iter().any(grants)
+    }
+
     fn first(&self, repository: &str, is_about: impl Fn(&Subject) -> bool) -> Option<&Rule> {
         let is_there = |rule: &&Rule| rule.repositories.iter().any(|glob| glob.matches(repository));
         self.rules.iter().filter(|rule| is_about(&rule.subject)).find(is_there)

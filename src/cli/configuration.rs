@@ -43,6 +43,9 @@ impl ConfigCommand {
                         settings.listen
                     );
                 }
+                for doubt in Guards::doubts(&settings) {
+                    let _ = writeln!(said, "note: {doubt}");
+                }
                 match Guards::read(&settings, Sources::default()) {
                     Ok(guards) => guards.certificate_worry().into_iter().for_each(|worry| {
                         let _ = writeln!(said, "note: {worry}");

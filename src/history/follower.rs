@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use tagstone_replay::audit::Unfolded;
+use tagstone_replay::audit::Folded;
 use tagstone_replay::audit::index::{AuditIndex, IndexError};
 use tagstone_replay::fold::{IllegalEvent, State};
 use tagstone_replay::log::RecordReader;
@@ -147,8 +147,8 @@ impl Follower {
             let stored =
                 stored.map_err(|error| Broken { seq: seq + 1, why: BrokenWhy::Unreadable(error.to_string()) })?;
             let record = chain.next(&stored)?;
-            let unfolded = Unfolded::apply(&mut state, record)?;
-            add(index, &unfolded, chain.head())?;
+            let folded = Folded::apply(&mut state, record)?;
+            add(index, &folded, chain.head())?;
             if chain.head().seq.is_multiple_of(UNTIL_A_LOOK) {
                 self.tell(chain.head().seq);
                 if self.newer.is_over() {
@@ -176,10 +176,10 @@ fn stopped(state: State, head: Head) -> Arc<Snapshot> {
 }
 
 /// Adds a record that is not in the index, and compares with the last one that is.
-fn add(index: &AuditIndex, unfolded: &Unfolded, head: Head) -> Result<(), FollowError> {
+fn add(index: &AuditIndex, folded: &Folded, head: Head) -> Result<(), FollowError> {
     let reached = index.reached();
     if head.seq > reached.seq {
-        return Ok(index.add(unfolded, head)?);
+        return Ok(index.add(folded, head)?);
     }
     if head.seq == reached.seq && head.hash != reached.hash { Err(FollowError::Foreign) } else { Ok(()) }
 }

@@ -72,7 +72,7 @@ impl Told {
         let mut state = State::default();
         for (at, record) in self.records[..until].iter().enumerate() {
             let head = record.encode().unwrap().head();
-            index.add(&Unfolded::apply(&mut state, record.clone()).unwrap(), head).unwrap();
+            index.add(&Folded::apply(&mut state, record.clone()).unwrap(), head).unwrap();
             if at == until / 2 {
                 index.flush().unwrap();
             }

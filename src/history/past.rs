@@ -15,7 +15,6 @@ use tagstone_schema::{Head, RepositoryName, Seq, Timestamp};
 use tokio::sync::Semaphore;
 
 use super::{History, HistoryError};
-use crate::registry::Snapshot;
 
 /// Bytes of kept states, roughly.
 const KEPT_BYTES: u64 = 64 << 20;
@@ -168,9 +167,9 @@ impl History {
     }
 
     /// A part of the history of a tag.
-    pub async fn of_tag(&self, wanted: TagHistory, newest: Arc<Snapshot>) -> Result<TagEntries, HistoryError> {
+    pub async fn of_tag(&self, wanted: TagHistory) -> Result<TagEntries, HistoryError> {
         let archive = self.archive(wanted.up_to).await?;
-        blocking(move || wanted.read(&archive, newest.state.repository(wanted.repository.as_str()))).await
+        blocking(move || wanted.read(&archive)).await
     }
 }
 

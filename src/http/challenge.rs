@@ -11,7 +11,6 @@ use tagstone_schema::RepositoryName;
 
 use super::demand::Demand;
 use super::error::{Code, Refusal};
-use super::query::Query;
 use super::route::Route;
 use super::site::Site;
 use crate::access::Challenges;
@@ -49,19 +48,19 @@ pub(super) fn unauthorized(
     };
     let is_alone = realm.is_some() && !is_api;
     if let Some((realm, service)) = realm {
-        let scopes = scopes(route, demand, request);
+        let scope = scope(route, demand);
         // Settings, names of repositories and hosts are of characters that can stand here.
-        if let Ok(challenge) = HeaderValue::from_str(&bearer(&realm, &service, &scopes, error)) {
+        if let Ok(challenge) = HeaderValue::from_str(&bearer(&realm, &service, scope.as_deref(), error)) {
             refusal = refusal.with_header(header::WWW_AUTHENTICATE, challenge);
         }
     }
     if passwords && !is_alone { refusal.with_header(header::WWW_AUTHENTICATE, BASIC) } else { refusal }
 }
 
-fn bearer(realm: &str, service: &str, scopes: &[String], error: TokenError) -> String {
+fn bearer(realm: &str, service: &str, scope: Option<&str>, error: TokenError) -> String {
     let mut challenge = format!("Bearer realm=\"{realm}\",service=\"{service}\"");
-    if !scopes.is_empty() {
-        challenge.push_str(&format!(",scope=\"{}\"", scopes.join(" ")));
+    if let Some(scope) = scope {
+        challenge.push_str(&format!(",scope=\"{scope}\""));
     }
     match error {
         TokenError::None => {}
@@ -80,25 +79,22 @@ fn own_realm(site: &Site, request: &HttpRequest) -> Option<String> {
 }
 
 /// What a token has to be for, so that the request is answered. Nothing where the request is about no repository that there can be.
-fn scopes(route: Route<'_>, demand: Demand<'_>, request: &HttpRequest) -> Vec<String> {
+///
+/// It is one scope at most: skopeo and podman cannot read several. So a mount does not ask for the repository that it is from; clients that mount
+/// ask for that by themselves, and others upload.
+fn scope(route: Route<'_>, demand: Demand<'_>) -> Option<String> {
     let repository = |name: &str, actions: &str| {
         let name = name.parse::<RepositoryName>().ok()?;
         Some(format!("repository:{name}:{actions}"))
     };
     let catalog = || Some("registry:catalog:*".to_owned());
-    let demanded = match demand {
+    match demand {
         Demand::Pull(name) => repository(name, "pull"),
         // Whoever pushes asks what is there already.
-        Demand::Push(name) => repository(name, "pull,push"),
-        Demand::Delete(name) => repository(name, "delete"),
+        Demand::Push(name) | Demand::PullAndPush(name) => repository(name, "pull,push"),
+        Demand::PullAndDelete(name) => repository(name, "pull,delete"),
         Demand::Administrator => catalog(),
         Demand::Entry if matches!(route, Route::Catalog) => catalog(),
         Demand::Nothing | Demand::Entry | Demand::User => None,
-    };
-    let mounted_from = match route {
-        Route::Uploads { .. } => Query::new(request.query_string()).one("from").ok().flatten(),
-        _ => None,
-    };
-    let mounted_from = mounted_from.and_then(|name| repository(&name, "pull"));
-    demanded.into_iter().chain(mounted_from).collect()
+    }
 }

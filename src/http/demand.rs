@@ -18,10 +18,12 @@ pub(super) enum Demand<'a> {
     Entry,
     /// To pull from the repository.
     Pull(&'a str),
-    /// To push to it.
+    /// To push to it. Whoever may do that alone, as machines do that build images, is told nothing of what is there.
     Push(&'a str),
-    /// To delete in it.
-    Delete(&'a str),
+    /// To pull from it and to push to it: the answer tells what is there.
+    PullAndPush(&'a str),
+    /// To pull from it and to delete in it: that something can be deleted says that it is there.
+    PullAndDelete(&'a str),
     /// To be a user who has given a password: a token cannot be exchanged for another one.
     User,
     /// To be an administrator.
@@ -46,7 +48,7 @@ impl<'a> Demand<'a> {
             | Route::Referrers { name, .. } => Self::pull(name),
             Route::Manifest { name, .. } | Route::Blob { name, .. } => match *method {
                 Method::PUT => Self::write(name, Self::Push),
-                Method::DELETE => Self::write(name, Self::Delete),
+                Method::DELETE => Self::write(name, Self::PullAndDelete),
                 _ => Self::pull(name),
             },
             // An upload is of whoever may push, from its beginning to its end.
@@ -68,17 +70,17 @@ impl<'a> Demand<'a> {
             }
             // Which of its fields a change may have is for the handler to say: only an administrator unlocks.
             ApiRoute::Tag { name, .. } => match *method {
-                Method::PUT => Self::write(name, Self::Push),
-                Method::DELETE => Self::write(name, Self::Delete),
+                Method::PUT => Self::write(name, Self::PullAndPush),
+                Method::DELETE => Self::write(name, Self::PullAndDelete),
                 _ => Self::pull(name),
             },
-            ApiRoute::TagRestore { name, .. } => Self::write(name, Self::Push),
+            ApiRoute::TagRestore { name, .. } => Self::write(name, Self::PullAndPush),
             // To let a tag expire in a moment is to delete it.
             ApiRoute::TagsDeletion { name } | ApiRoute::TagExpiry { name, .. } | ApiRoute::Purge { name } => {
-                Self::write(name, Self::Delete)
+                Self::write(name, Self::PullAndDelete)
             }
             ApiRoute::Repository { name } if is_read => Self::pull(name),
-            ApiRoute::Repository { name } => Self::write(name, Self::Delete),
+            ApiRoute::Repository { name } => Self::write(name, Self::PullAndDelete),
             ApiRoute::TagErasure { .. }
             | ApiRoute::Collection
             | ApiRoute::Refusals

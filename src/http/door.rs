@@ -9,6 +9,7 @@ use tagstone_schema::event::Action;
 
 use super::challenge::{TokenError, unauthorized};
 use super::demand::Demand;
+use super::denied;
 use super::dispatch::is_probe;
 use super::error::{Code, Refusal};
 use super::exchange::Exchange;
@@ -65,7 +66,16 @@ pub(super) fn check(exchange: &Exchange<'_>) -> Result<(), Refusal> {
         Demand::Entry => (caller.may_enter(), "ask this".to_owned()),
         Demand::Pull(name) => (caller.may(Action::Pull, name), format!("pull from {}", shown(name))),
         Demand::Push(name) => (caller.may(Action::Push, name), format!("push to {}", shown(name))),
-        Demand::Delete(name) => (caller.may(Action::Delete, name), format!("delete in {}", shown(name))),
+        Demand::PullAndPush(name) if caller.may(Action::Push, name) => {
+            let what = format!("do this in {}, which takes to pull from it too", shown(name));
+            (caller.may(Action::Pull, name), what)
+        }
+        Demand::PullAndPush(name) => (false, format!("push to {}", shown(name))),
+        Demand::PullAndDelete(name) if caller.may(Action::Delete, name) => {
+            let what = format!("delete in {}, which takes to pull from it too", shown(name));
+            (caller.may(Action::Pull, name), what)
+        }
+        Demand::PullAndDelete(name) => (false, format!("delete in {}", shown(name))),
         Demand::User => (caller.is_user(), "do this, which is for users who give their password".to_owned()),
         Demand::Administrator => (caller.is_administrator(), "do this, which is for administrators".to_owned()),
     };
@@ -77,7 +87,9 @@ pub(super) fn forbidden(exchange: &Exchange<'_>, demand: Demand<'_>, what: &str)
     let Exchange { site, request, route, caller, .. } = exchange;
     let challenge = |error, message: &str| unauthorized(site, request, *route, demand, error, message);
     let is_wider_token_of_use = match demand {
-        Demand::Pull(_) | Demand::Push(_) | Demand::Delete(_) => caller.is_sent_by_issuer(),
+        Demand::Pull(_) | Demand::Push(_) | Demand::PullAndPush(_) | Demand::PullAndDelete(_) => {
+            caller.is_sent_by_issuer()
+        }
         Demand::Administrator => caller.may_become_administrator(),
         Demand::Nothing | Demand::Entry | Demand::User => false,
     };
@@ -87,6 +99,7 @@ pub(super) fn forbidden(exchange: &Exchange<'_>, demand: Demand<'_>, what: &str)
         return challenge(TokenError::InsufficientScope, &message);
     }
     if caller.is_known() {
+        denied::gather(exchange, demand);
         return Refusal::new(StatusCode::FORBIDDEN, Code::Denied, format!("{name} may not {what}"));
     }
     challenge(TokenError::None, &format!("credentials are needed to {what}"))

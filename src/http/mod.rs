@@ -16,6 +16,7 @@ mod conditions;
 mod connections;
 mod delete;
 mod demand;
+mod denied;
 mod descriptors;
 mod dispatch;
 mod door;

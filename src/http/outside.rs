@@ -7,9 +7,10 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::test::TestRequest;
 use ipnet::IpNet;
 use percent_encoding::percent_decode;
+use tagstone_schema::name::AS_OF;
 
 use super::api::outside as api;
-use super::as_of::{Named, lies_in_the_past, repository_of};
+use super::as_of::{Named, repository_of};
 use super::browser::Hosts;
 use super::client_address::TrustedProxies;
 use super::conditions;
@@ -32,11 +33,15 @@ pub(crate) fn path(bytes: &[u8]) {
     assert!(route.index() < Route::LABELS.len());
     for method in [Method::GET, Method::PUT, Method::POST, Method::PATCH, Method::DELETE, Method::OPTIONS] {
         match Demand::of(route, &method) {
-            Demand::Pull(name) | Demand::Push(name) | Demand::Delete(name) => {
+            Demand::Pull(name) => {
                 assert!(path.contains(name), "{path:?} is judged by {name:?}");
-                assert!(
-                    name.is_empty() || repository_of(name) == name || !lies_in_the_past(name) || path.contains(name)
-                );
+                // A name that shows the past is never judged itself; behind another one it can be no repository.
+                let is_past = matches!(Named::of(name), Ok(Named::Then(..)));
+                assert!(!is_past || path.matches(AS_OF).count() > 1, "{path:?} is judged by {name:?}");
+            }
+            Demand::Push(name) | Demand::PullAndPush(name) | Demand::PullAndDelete(name) => {
+                assert!(path.contains(name), "{path:?} is judged by {name:?}");
+                assert_eq!(repository_of(name), name, "{path:?} writes to the past");
             }
             Demand::Nothing | Demand::Entry | Demand::User | Demand::Administrator => {}
         }

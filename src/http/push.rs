@@ -5,7 +5,9 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName};
 use actix_web::web::Payload;
 use bytes::Bytes;
+use serde_json::{Value, json};
 use tagstone_replay::content::hash_of;
+use tagstone_schema::event::Action;
 use tagstone_schema::{Algorithm, Digest, MediaType, RepositoryName, Tag, limits};
 
 use super::body::Body;
@@ -55,12 +57,31 @@ pub(super) async fn put(exchange: &Exchange<'_>, payload: Payload, name: &str, r
     if !matches!(committed, Err(WriteError::Rejected(Rejection::ReferencesMissing { .. }))) {
         exchange.site.promises.keep(&repository, &references);
     }
-    committed?;
+    committed.map_err(|error| refusal(exchange, &repository, error))?;
     if target.tags.is_empty() && subject.is_none() {
         // An index that names it may follow.
         exchange.tell(&repository, &digest, How::Found).await;
     }
     Ok(created(&repository, reference, &digest, subject.as_ref(), &target))
+}
+
+/// Why a push was refused. Whoever may push and not pull is told that and the reason, but not what stands there.
+fn refusal(exchange: &Exchange<'_>, repository: &RepositoryName, error: WriteError) -> Refusal {
+    let why = match &error {
+        _ if exchange.caller.may(Action::Pull, repository.as_str()) => None,
+        WriteError::Rejected(Rejection::Immutable(_)) => Some("a tag that it names is immutable"),
+        WriteError::Rejected(Rejection::Spent { .. }) => Some("a tag that it names is bound to other content"),
+        WriteError::Rejected(Rejection::PreconditionFailed { .. }) => Some("its condition does not hold"),
+        WriteError::Rejected(Rejection::MediaTypeDiffers { .. }) => Some("its Content-Type is another than before"),
+        _ => None,
+    };
+    let mut refusal = Refusal::from(error);
+    if let Some(why) = why {
+        refusal.message =
+            format!("the push to {repository} was refused: {why}; whoever may pull from {repository} is told more");
+        refusal.detail = refusal.detail.get("reason").map_or(Value::Null, |reason| json!({"reason": reason}));
+    }
+    refusal
 }
 
 fn created(

@@ -23,7 +23,8 @@ fn adds(route: Route<'_>, method: &Method) -> bool {
         Route::Uploads { .. } => *method == Method::POST,
         Route::Upload { .. } => matches!(*method, Method::PATCH | Method::PUT),
         Route::Api(ApiRoute::Tag { .. }) => *method == Method::PUT,
-        Route::Api(ApiRoute::TagRestore { .. }) => *method == Method::POST,
+        // Any user may issue tokens, and revoke them, for ever.
+        Route::Api(ApiRoute::TagRestore { .. } | ApiRoute::Tokens) => *method == Method::POST,
         _ => false,
     }
 }

@@ -2,10 +2,10 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use serde_json::json;
+use serde::Serialize;
 use tagstone_replay::audit::{TagChange, TagEntry, TagHistory};
 use tagstone_schema::media_type::OCI_INDEX;
-use tagstone_schema::{Digest, Tag, Timestamp};
+use tagstone_schema::{Digest, MediaType, Tag, Timestamp};
 
 use super::asked::Asked;
 use super::error::{Code, Refusal};
@@ -14,11 +14,34 @@ use super::manifests::whole;
 use super::page::{Page, link};
 use super::query::Query;
 
-/// When it happened; also the cursor.
-const TIMESTAMP: &str = "org.opencontainers.distribution.tag.timestamp";
+/// The answer: an image index. It is written straight from the entries, which are a thousand for a busy tag.
+#[derive(Serialize)]
+struct Index<'a> {
+    manifests: Vec<Descriptor<'a>>,
+    #[serde(rename = "mediaType")]
+    media_type: &'static str,
+    #[serde(rename = "schemaVersion")]
+    schema_version: u8,
+}
 
-/// What happened: `created` or `deleted`.
-const EVENT: &str = "org.opencontainers.distribution.tag.event";
+#[derive(Serialize)]
+struct Descriptor<'a> {
+    annotations: Annotations,
+    digest: &'a Digest,
+    #[serde(rename = "mediaType")]
+    media_type: &'a MediaType,
+    size: u64,
+}
+
+#[derive(Serialize)]
+struct Annotations {
+    /// What happened: `created` or `deleted`.
+    #[serde(rename = "org.opencontainers.distribution.tag.event")]
+    event: &'static str,
+    /// When it happened; also the cursor.
+    #[serde(rename = "org.opencontainers.distribution.tag.timestamp")]
+    timestamp: String,
+}
 
 /// GET `/v2/<name>/_oci/tag-history/<tag>`: an index of the manifests that the tag pointed at, newest first. It is empty, not
 /// missing, for a repository or tag that never was: by the draft, 404 only means that a registry has no tag history.
@@ -40,7 +63,7 @@ pub(super) async fn list(exchange: &Exchange<'_>, name: &str, tag: &str) -> Answ
                 digest: digest.clone(),
                 limit: page.size,
             };
-            exchange.site.history.of_tag(wanted, exchange.site.published.snapshot()).await?
+            exchange.site.history.of_tag(wanted).await?
         }
         Err(_) => Default::default(),
     };
@@ -53,10 +76,11 @@ pub(super) async fn list(exchange: &Exchange<'_>, name: &str, tag: &str) -> Answ
         parameters.extend(digest.as_ref().map(|digest| ("digest", &**digest)));
         link(&mut response, &format!("/v2/{}/_oci/tag-history/{tag}", asked.path), &parameters);
     }
-    let manifests: Vec<_> = found.entries.iter().map(descriptor).collect();
-    let index = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests});
+    let manifests = found.entries.iter().map(descriptor).collect();
+    let index = serde_json::to_vec(&Index { manifests, media_type: OCI_INDEX, schema_version: 2 });
+    let index = index.map_err(|error| Refusal::internal(Code::Unsupported, error.to_string()))?;
     response.content_type(OCI_INDEX);
-    Ok(whole(exchange, &mut response, index.to_string().into()))
+    Ok(whole(exchange, &mut response, index.into()))
 }
 
 /// What part of a history is asked for. Instants stand with their texts.
@@ -79,17 +103,17 @@ impl<'a> Asking<'a> {
     }
 }
 
-fn descriptor(entry: &TagEntry) -> serde_json::Value {
+fn descriptor(entry: &TagEntry) -> Descriptor<'_> {
     let event = match entry.change {
         TagChange::Created => "created",
         TagChange::Deleted => "deleted",
     };
-    json!({
-        "mediaType": entry.media_type,
-        "size": entry.size,
-        "digest": entry.digest,
-        "annotations": {TIMESTAMP: entry.time.to_string(), EVENT: event},
-    })
+    Descriptor {
+        annotations: Annotations { event, timestamp: entry.time.to_string() },
+        digest: &entry.digest,
+        media_type: &entry.media_type,
+        size: entry.size,
+    }
 }
 
 /// A parameter that is an instant, with its text.

@@ -5,7 +5,7 @@ use std::io::{Cursor, Write};
 use std::path::Path;
 
 use tagstone_replay::audit::index::AuditIndex;
-use tagstone_replay::audit::{Order, Place, Term};
+use tagstone_replay::audit::{Order, Place, Stretch, Term};
 use tagstone_replay::content::{scan, segment as segments, sidecar as sidecars};
 use tagstone_replay::export::Reader;
 use tagstone_replay::fold::{State, snapshot as snapshots};
@@ -111,6 +111,11 @@ pub(super) fn index_run(bytes: &[u8]) {
                 // The first error ends it; what is in the file bounds how much there is.
                 let places = view.places(terms, from, order).take_while(Result::is_ok);
                 assert!(places.take(100_000).count() < 100_000, "it never ends");
+            }
+            let (repository, tag) = ("acme/app".parse(), "latest".parse());
+            if let (Ok(repository), Ok(tag)) = (repository, tag) {
+                let turns = view.turns(&repository, &tag, Stretch::up_to(Place::last_of(LAST)), order);
+                assert!(turns.take_while(Result::is_ok).take(100_000).count() < 100_000, "it never ends");
             }
         }
         for seq in [1, LAST / 2, LAST] {

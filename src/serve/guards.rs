@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::access::{Gate, Issuer, Keys, KeysError, Known, Users, UsersError};
+use crate::access::{Gate, Issuer, Keys, KeysError, Known, Users, UsersError, doubts};
 use crate::settings::{Auth, Bearer, Settings, Sources};
 use crate::tls::{Certificates, TlsError};
 
@@ -69,6 +69,13 @@ impl Guards {
         let guards = Self { gate, certificates, sources, started, watched };
         guards.certificate_worry().iter().for_each(|worry| tracing::warn!("{worry}"));
         Ok(guards)
+    }
+
+    /// What is doubtful about users and rules, a sentence each; nothing where they cannot be read, of which [`Guards::read`] tells.
+    pub fn doubts(settings: &Settings) -> Vec<String> {
+        let users = settings.auth.htpasswd.as_deref().map(Users::read).transpose();
+        let users = users.ok().filter(|_| settings.auth.is_on());
+        users.map(|users| doubts(&settings.auth.rules(), users.as_ref())).unwrap_or_default()
     }
 
     /// Who lets callers in.
@@ -156,12 +163,14 @@ fn known(settings: &Settings) -> Result<Option<Known>, GuardError> {
         return Ok(None);
     }
     let users = auth.htpasswd.as_deref().map(Users::read).transpose()?.unwrap_or_default();
-    for admin in auth.admins.iter().filter(|admin| !users.has(admin)) {
-        tracing::warn!(admin, "an administrator is not in the file of users, and cannot log in with a password");
+    let rules = auth.rules();
+    let has_file = auth.htpasswd.is_some();
+    for doubt in doubts(&rules, has_file.then_some(&users)) {
+        tracing::warn!("{doubt}");
     }
     warn_of_gaps(auth, &users);
     let issuer = auth.bearer.as_ref().map(issuer).transpose()?.map(Arc::new);
-    Ok(Some(Known { users, rules: Arc::new(auth.rules()), issuer }))
+    Ok(Some(Known { users, rules: Arc::new(rules), issuer }))
 }
 
 /// What is right as a setting, and leaves a door closed to everybody.

@@ -80,5 +80,16 @@ fn rule(table: &mut Table<'_>) -> Option<Rule> {
     let subject = table.require("subject", &SubjectName);
     let repositories = table.require("repositories", &ListOf(Glob, "globs over repositories"));
     let actions = table.require("actions", &ListOf(OneOf(&ACTIONS), "\"pull\", \"push\", \"delete\""));
-    Some(Rule { subject: subject?, repositories: repositories?, actions: actions?.into_iter().collect() })
+    let (subject, repositories, actions) = (subject?, repositories?, actions?);
+    if repositories.is_empty() {
+        table.refuse(
+            "repositories",
+            "access.repositories is empty, so the rule is about nothing; name repositories, or \"**\" for all",
+        );
+    }
+    for (glob, why) in repositories.iter().filter_map(|glob| Some((glob, glob.why_nothing()?))) {
+        let what = format!("access.repositories has {:?}, which no repository can be called: {why}", glob.as_str());
+        table.refuse("repositories", &what);
+    }
+    Some(Rule { subject, repositories, actions: actions.into_iter().collect() })
 }

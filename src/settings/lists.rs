@@ -5,7 +5,7 @@ use tagstone_schema::event::Action;
 
 use super::form::{Form, quoted};
 use super::given::Given;
-use crate::access::{RepositoryGlob, Subject};
+use crate::access::{RepositoryGlob, Subject, is_reserved};
 
 /// Several of one form; the text says of what, to follow "a list of".
 pub(super) struct ListOf<F>(pub(super) F, pub(super) &'static str);
@@ -43,7 +43,8 @@ impl Form for UserName {
 
     fn read(&self, given: &Given) -> Option<String> {
         let text = given.text()?;
-        let is_name = !text.is_empty() && !text.chars().any(|char| char == ':' || char.is_control());
+        let is_name =
+            !text.is_empty() && !is_reserved(text) && !text.chars().any(|char| char == ':' || char.is_control());
         is_name.then(|| text.to_owned())
     }
 

@@ -60,4 +60,12 @@ impl Table<'_> {
         self.reader.entries.push(entry(form.write(&value), source, Place::Table(place)));
         Some(value)
     }
+
+    /// Refuses what a key of the section says, although it is of the right form.
+    pub(super) fn refuse(&mut self, name: &str, what: &str) {
+        let Some((place, header)) = self.at.clone() else { return };
+        let given = self.reader.file.as_ref().and_then(|file| file.find_in(self.list, place, name));
+        let source = given.map_or(header, |(_, source)| source);
+        self.reader.problems.push(Problem::new(source, what));
+    }
 }

@@ -5,14 +5,17 @@ use tagstone::settings::{Entry, Place, Settings};
 
 /// The rows of the tables, each with the section whose heading it stands below.
 fn rows(document: &str) -> Vec<(String, Vec<String>)> {
-    let mut section = String::new();
+    let (mut section, mut header) = (String::new(), "");
     let mut rows = Vec::new();
     for line in document.lines() {
         if let Some(heading) = line.strip_prefix("## ") {
             section = heading.trim_matches(['`', '[', ']']).to_owned();
         } else if line.starts_with("| `") {
+            assert!(header.starts_with("| key |"), "this row stands in a table that is not one of settings: {line}");
             let cells = line.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned());
             rows.push((section.clone(), cells.collect()));
+        } else if line.starts_with("| ") {
+            header = line;
         }
     }
     rows

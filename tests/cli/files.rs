@@ -48,10 +48,7 @@ const CASES: &[Case] = &[
     ("[auth]\nhtpasswd = \"u\"\nadmins = \"a\"", &[&["auth.admins is the string \"a\"", "a list of names of users"]]),
     ("[auth]\nhtpasswd = \"u\"\nadmins = [\"a:b\"]", &[&["auth.admins is a list of the string \"a:b\""]]),
     ("[auth]\nhtpasswd = \"u\"\nanonymous = \"push\"", &[&["auth.anonymous", "\"none\" or \"pull\""]]),
-    (
-        "[auth.bearer]\nrealm = \"r\"",
-        &[&["settings.toml:2:", "auth.bearer.realm", "https://"]],
-    ),
+    ("[auth.bearer]\nrealm = \"r\"", &[&["settings.toml:2:", "auth.bearer.realm", "https://"]]),
     ("[auth]\nhtpasswd = \"u\"\n[auth.bearer]", &[&["settings.toml:3:", "auth.bearer needs all of"]]),
     ("[auth]\nhtpasswd = \"u\"\n[auth.bearer]\njwks = \"j\"", &[&["settings.toml:4:", "auth.bearer needs all of"]]),
     ("[auth]\nhtpasswd = \"u\"\nbearer.admins = [\"a\"]", &[&["settings.toml:3:", "auth.bearer needs all of"]]),
@@ -71,11 +68,11 @@ const CASES: &[Case] = &[
         &[&["; the string \"proxy\" in it is not a network such as 10.0.0.0/8"]],
     ),
     (
-        "[auth.bearer]\nrealm = \"https://auth.example/token\"\n[[access]]\nsubject = \"a\"\nrepositories = []\nactions = []\n",
+        "[auth.bearer]\nrealm = \"https://auth.example/token\"\n[[access]]\nsubject = \"a\"\nrepositories = [\"**\"]\nactions = []\n",
         &[&["settings.toml:2:", "auth.bearer needs all of `realm`, `service`, `issuer` and `jwks`"]],
     ),
     (
-        "[auth]\nhtpasswd = \"u\"\n[[access]]\nsubject = \"a\"\nrepositories = []\nactions = []\nhtpaswd = 1\n",
+        "[auth]\nhtpasswd = \"u\"\n[[access]]\nsubject = \"a\"\nrepositories = [\"**\"]\nactions = []\nhtpaswd = 1\n",
         &[&["settings.toml:7:", "unknown key `htpaswd` in [[access]]; the nearest known key is `"]],
     ),
     (RULE, &[&["settings.toml:1:", "[[access]] means nothing without auth.htpasswd"]]),

@@ -15,7 +15,7 @@ use crate::run::{SettingsFile, run, run_with, tagstone};
 
 const SETTINGS: &str = "listen = \"0.0.0.0:0\"\n[auth]\nhtpasswd = \"users\"\nadmins = [\"root\", \"a\\\"b\"]\nanonymous = \"pull\"\n\
     [[access]]\nsubject = \"*\"\nrepositories = [\"acme/**\", \"x\"]\nactions = [\"pull\", \"delete\"]\n\
-    [[access]]\nsubject = \"anonymous\"\nrepositories = []\nactions = []\n";
+    [[access]]\nsubject = \"anonymous\"\nrepositories = [\"y\"]\nactions = []\n";
 
 /// Settings with a file of users beside them.
 fn settings(users: &str) -> SettingsFile {
@@ -73,6 +73,50 @@ fn a_file_of_users_that_cannot_be_used_is_refused() {
         let checked = run(&["config", "check", "--files", &file.name()]);
         assert_eq!((checked.code, checked.stdout.as_str()), (Some(2), ""), "{}", checked.stderr);
         assert!(checked.stderr.contains(says), "{}", checked.stderr);
+    }
+}
+
+#[test]
+fn rules_that_mean_nothing_are_refused() {
+    let rule = |subject: &str, repositories: &str| {
+        let rule =
+            format!("[[access]]\nsubject = \"{subject}\"\nrepositories = {repositories}\nactions = [\"pull\"]\n");
+        let file = SettingsFile::new(format!("[auth]\nhtpasswd = \"users\"\n{rule}"));
+        fs::write(file.path().with_file_name("users"), user("alice")).unwrap();
+        file
+    };
+    for (file, says) in [
+        (
+            rule("alice", "[\"/acme/**\"]"),
+            ":5: access.repositories has \"/acme/**\", which no repository can be called",
+        ),
+        (rule("alice", "[\"acme\", \"Acme/**\"]"), ":5: access.repositories has \"Acme/**\", which no repository"),
+        (rule("alice", "[\"as-of/**\"]"), ":5: access.repositories has \"as-of/**\", which no repository"),
+        (rule("alice", "[]"), ":5: access.repositories is empty"),
+        (rule("$token", "[\"acme\"]"), ":4: access.subject is the string \"$token\", but takes"),
+    ] {
+        for command in [&["serve", "--config"][..], &["config", "check"]] {
+            let run = run(&[command, &[&file.name()]].concat());
+            assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{}", run.stderr);
+            assert!(run.stderr.contains(says), "{says:?} is not in {}", run.stderr);
+        }
+    }
+}
+
+#[test]
+fn rules_that_are_hardly_meant_are_told() {
+    let rules = "[[access]]\nsubject = \"*\"\nrepositories = [\"acme/**\"]\nactions = [\"pull\"]\n\
+        [[access]]\nsubject = \"bob\"\nrepositories = [\"acme/**\"]\nactions = [\"push\"]\n";
+    let file = SettingsFile::new(format!("[auth]\nhtpasswd = \"users\"\nadmins = [\"root\"]\n{rules}"));
+    fs::write(file.path().with_file_name("users"), user("alice")).unwrap();
+    let checked = run(&["config", "check", &file.name()]);
+    assert_eq!(checked.code, Some(0), "{}", checked.stderr);
+    for says in [
+        "note: an administrator is not in the file of users, and cannot log in with a password: \"root\"\n",
+        "note: [[access]] rule 2 (subject \"bob\", repositories [\"acme/**\"]) is about a user who is not in the file of users",
+        "note: [[access]] rule 2 (subject \"bob\", repositories [\"acme/**\"]) never decides anything",
+    ] {
+        assert!(checked.stdout.contains(says), "{says:?} is not in {}", checked.stdout);
     }
 }
 

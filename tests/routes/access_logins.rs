@@ -162,3 +162,23 @@ fn the_address_is_what_trusted_proxies_say() {
             .await;
     });
 }
+
+#[test]
+fn a_trusted_proxy_is_believed_about_addresses_alone() {
+    run(async {
+        let registry = guarded(|settings| settings.http.trusted_proxies = vec!["192.0.2.0/24".parse().unwrap()]).await;
+        let refused = || refused(401, "UNAUTHORIZED", "credentials");
+        for name in ["x-forwarded-user", "x-remote-user", "remote-user", "x-forwarded-email", "x-auth-request-user"] {
+            let from = |request: Request| request.with("x-forwarded-for", "127.0.0.1").with(name, "root");
+            registry
+                .check_all([
+                    case(from(get("/v2/")), refused()),
+                    case(from(get("/v2/")).with("authorization", login("root", "")), refused()),
+                    case(from(of("reader", get("/api/v1/whoami"))), ok(200)),
+                ])
+                .await;
+            let who = registry.check(from(of("reader", get("/api/v1/whoami"))), ok(200)).await.json();
+            assert_eq!((&who["actor"]["name"], &who["administrator"]), (&json!("reader"), &json!(false)), "{name}");
+        }
+    });
+}

@@ -94,6 +94,9 @@ fn a_token_is_issued_shown_once_and_revoked() {
             events["events"].as_array().unwrap().iter().map(|event| event["kind"].as_str().unwrap()).collect();
         assert_eq!(kinds, ["token_revoked", "token_issued"]);
         assert_eq!(events["events"][1]["token"], *id);
+        let revoked = &events["events"][0];
+        assert_eq!((&revoked["token"], &revoked["user"]), (&json!(id), &json!("writer")), "{revoked}");
+        assert_eq!(revoked["label"], "CI");
         assert!(!events.to_string().contains(secret), "the secret is nowhere");
         let secret = secret.to_owned();
         let kept =
@@ -119,6 +122,7 @@ fn what_cannot_be_issued() {
         let invalid = |says: &str| refused(400, "invalid_request", says);
         let scope = |value: Value| changed("scopes", json!([value]));
         let many = vec![json!({"repositories": "a", "actions": ["pull"]}); 51];
+        let long = vec![json!({"repositories": "a".repeat(512), "actions": ["pull"]}); 9];
         let cases = [
             (json!({}), "missing field `scopes`"),
             (changed("label", json!(1)), "label"),
@@ -126,8 +130,10 @@ fn what_cannot_be_issued() {
             (changed("label", json!("a".repeat(257))), "`label`"),
             (changed("scopes", json!([])), "`scopes`"),
             (changed("scopes", json!(many)), "`scopes`"),
+            (changed("scopes", json!(long)), "4096 bytes"),
             (scope(json!({"repositories": "[", "actions": ["pull"]})), "`scopes[0].repositories`"),
             (scope(json!({"repositories": "", "actions": ["pull"]})), "`scopes[0].repositories`"),
+            (scope(json!({"repositories": "/acme", "actions": ["pull"]})), "no repository can be called"),
             (scope(json!({"repositories": "a", "actions": []})), "`scopes[0].actions`"),
             (scope(json!({"repositories": "a", "actions": ["admin"]})), "actions"),
             (scope(json!({"repositories": "a", "actions": ["pull"], "x": 1})), "unknown field `x`"),
@@ -150,6 +156,10 @@ fn what_cannot_be_issued() {
                 case(
                     post_as("writer", changed("subject", json!("nobody"))),
                     refused(403, "insufficient_scope", "for administrators"),
+                ),
+                case(
+                    post_as("stranger", changed("label", json!("x"))),
+                    refused(403, "insufficient_scope", "no rule of access allows stranger anything"),
                 ),
                 case(bearer(&secret, post(TOKENS).body(body())), refused(403, "insufficient_scope", "password")),
                 case(bearer(&secret, get(TOKENS)), refused(403, "insufficient_scope", "password")),
@@ -188,6 +198,18 @@ fn an_administrator_issues_for_others_and_sees_all() {
         };
         assert_eq!(count("root", "?subject=reader").await, 2);
         assert_eq!((count("reader", "").await, count("reader", "?subject=writer").await), (2, 0));
+
+        // Large ones make a page short.
+        let mut large = wanted("**", &["pull"]);
+        large["scopes"] = json!(vec![json!({"repositories": "a".repeat(512), "actions": ["pull"]}); 8]);
+        for _ in 0..130 {
+            issued(&registry, "writer", large.clone()).await;
+        }
+        let first = registry.check(of("writer", get(TOKENS)), ok(200)).await;
+        assert!(first.body.len() < 600_000, "{}", first.body.len());
+        let first = first.json();
+        let behind = format!("?next={}", first["next"].as_str().unwrap());
+        assert_eq!(first["tokens"].as_array().unwrap().len() + count("writer", &behind).await, 131);
     });
 }
 

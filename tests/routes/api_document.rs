@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tagstone::http::ROUTE_LABELS;
 
 use crate::case::{ok, refused};
@@ -189,13 +189,48 @@ fn every_operation_is_described() {
                     assert_eq!(schema["$ref"], "#/components/schemas/Error", "{shown}: {status}");
                 }
             }
-            assert!(responses.contains_key("default"), "{shown}");
+            for status in ["401", "403", "429", "default"] {
+                assert!(responses.contains_key(status), "{shown}: {status}");
+            }
             let (_, path) = shown.split_once(' ').unwrap();
             let named: BTreeSet<_> = path.split(['{', '}']).skip(1).step_by(2).collect();
             let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
             let in_path = parameters.iter().filter(|parameter| parameter["in"] == "path");
             assert_eq!(in_path.map(|one| one["name"].as_str().unwrap()).collect::<BTreeSet<_>>(), named, "{shown}");
         }
+    });
+}
+
+#[test]
+fn the_document_says_how_to_log_in() {
+    run(async {
+        let registry = Registry::start().await;
+        let document = document(&registry).await;
+        for (name, scheme) in [("basic", "basic"), ("bearer", "bearer")] {
+            let declared = &document["components"]["securitySchemes"][name];
+            assert_eq!((&declared["type"], &declared["scheme"]), (&json!("http"), &json!(scheme)), "{declared}");
+        }
+        assert_eq!(document["security"], json!([{}, {"basic": []}, {"bearer": []}]));
+    });
+}
+
+#[test]
+fn a_page_has_as_many_entries_as_the_document_says() {
+    run(async {
+        let registry = Registry::start().await;
+        let document = document(&registry).await;
+        let mut lists = 0;
+        for (shown, operation) in operations(&document) {
+            let (_, path) = shown.split_once(' ').unwrap();
+            let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+            let Some(n) = parameters.iter().find(|parameter| parameter["name"] == "n") else { continue };
+            assert_eq!(n["schema"]["minimum"], 1, "{shown}");
+            registry
+                .check(asked("GET", &format!("{}?n=0", filled(path))), refused(400, "invalid_request", "n=0"))
+                .await;
+            lists += 1;
+        }
+        assert!(lists >= 4, "{lists}");
     });
 }
 

@@ -79,9 +79,11 @@ fn what_adds_is_refused_and_the_rest_goes_on() {
                 ),
             ])
             .await;
+        registry.check(post("/api/v1/tokens").body("{}"), of_api()).await;
+        registry.check(delete("/api/v1/tokens/x"), refused(404, "not_found", "no such access token")).await;
         let metrics = registry.probe("/metrics").await.body;
         let metrics = std::str::from_utf8(&metrics).unwrap();
-        assert!(metrics.contains("tagstone_limit_refusals_total{limit=\"free_disk_bytes\"} 11"), "{metrics}");
+        assert!(metrics.contains("tagstone_limit_refusals_total{limit=\"free_disk_bytes\"} 12"), "{metrics}");
         let gauge = |name: &str| {
             let line = metrics.lines().find_map(|line| line.strip_prefix(name)).unwrap();
             line.trim().parse::<f64>().unwrap()

@@ -18,6 +18,8 @@ mod request;
 mod samples;
 
 mod access_bearer;
+mod access_blind;
+mod access_denials;
 mod access_filters;
 mod access_login_tokens;
 mod access_logins;

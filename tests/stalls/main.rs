@@ -163,3 +163,28 @@ fn a_blob_in_one_request_whose_connection_is_reset_leaves_no_session() {
     drop(stream);
     wait_for(0, "a session is left that nobody knows of");
 }
+
+#[test]
+fn a_head_that_the_library_does_not_hold_is_answered_without_a_body() {
+    let registry = impatient();
+    let fields = |many: usize| (0..many).map(|n| format!("x-{n}: y\r\n")).collect::<String>();
+    let head = |target: &str, fields: &str| format!("GET {target} HTTP/1.1\r\nhost: a\r\n{fields}\r\n");
+    let cases = [
+        ("a long field", head("/v2/", &format!("x: {}\r\n", "y".repeat(140_000))), "431"),
+        ("many fields", head("/v2/", &fields(200)), "431"),
+        ("a long target", head(&format!("/v2/{}", "y".repeat(70_000)), ""), "400"),
+    ];
+    for (what, head, status) in cases {
+        let mut stream = connect(&registry);
+        // The server may have cut the connection before all of it is sent.
+        let _ = stream.write_all(head.as_bytes());
+        let answer = until_cut(stream);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{what}: {answer}");
+        let (_, body) = answer.split_once("\r\n\r\n").expect("a whole head");
+        assert_eq!(body, "", "{what}: {answer}");
+    }
+    let metrics = Client::new(registry.url()).get("/metrics").expect("an answer").expecting(200);
+    let metrics = String::from_utf8_lossy(&metrics.body).into_owned();
+    let counted: Vec<_> = metrics.lines().filter(|line| line.starts_with("tagstone_limit_refusals_total{")).collect();
+    assert!(!counted.is_empty() && counted.iter().all(|line| line.ends_with("} 0")), "{counted:?}");
+}

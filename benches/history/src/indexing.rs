@@ -9,7 +9,7 @@ use std::time::Duration;
 use tagstone_compare::number::grouped;
 use tagstone_compare::process::check_interrupted;
 use tagstone_core_benches::Busy;
-use tagstone_replay::audit::Unfolded;
+use tagstone_replay::audit::Folded;
 use tagstone_replay::audit::index::AuditIndex;
 use tagstone_replay::fold::State;
 
@@ -21,12 +21,12 @@ pub(crate) fn rows(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     let (mut state, mut events, mut adding) = (State::default(), 0, Duration::ZERO);
     for portion in Busy::portions(REPOSITORIES, bench.scale.events) {
         check_interrupted()?;
-        let mut unfolded = Vec::with_capacity(portion.len());
+        let mut folded = Vec::with_capacity(portion.len());
         for (record, encoded) in portion {
             events += record.events.len() as u64;
-            unfolded.push((Unfolded::apply(&mut state, record)?, encoded.head()));
+            folded.push((Folded::apply(&mut state, record)?, encoded.head()));
         }
-        timed(&mut adding, || Ok(unfolded.iter().try_for_each(|(unfolded, head)| index.add(unfolded, *head))?))?;
+        timed(&mut adding, || Ok(folded.iter().try_for_each(|(folded, head)| index.add(folded, *head))?))?;
     }
     index.close()?;
     let reached = index.reached();

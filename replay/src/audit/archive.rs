@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use tagstone_schema::{Head, Record, Seq, Timestamp};
+use tagstone_schema::{Head, Record, RepositoryName, Seq, Tag, Timestamp};
 
 use super::index::{AuditIndex, IndexError, View};
 use super::query::{Found, Order, Page, Query};
 use super::term::Term;
-use super::{Place, Unfolded};
+use super::{Place, Stretch, TagEntry, Unfolded};
 use crate::log::RecordReader;
 
 /// Candidates that one question looks at. Filters that hold often each and never together would cost the whole log.
@@ -96,9 +96,15 @@ impl Archive {
         self.view.places(vec![key], from, order).map(|place| place.map_err(ArchiveError::from))
     }
 
-    /// Whether the event at a place has a term, as far as the index can tell: another term may share the key.
-    pub(super) fn has(&self, term: Term<'_>, place: Place) -> Result<bool, ArchiveError> {
-        Ok(self.places_of(term, place, Order::Ascending).next().transpose()? == Some(place))
+    /// What changed where a tag points, in a stretch of its life. No record is read for it.
+    pub(super) fn turns<'a>(
+        &'a self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        stretch: Stretch,
+        order: Order,
+    ) -> impl Iterator<Item = Result<TagEntry, ArchiveError>> + use<'a> {
+        self.view.turns(repository, tag, stretch, order).map(|turn| turn.map_err(ArchiveError::from))
     }
 
     /// Takes the beginning of a record out of the log.
@@ -109,16 +115,6 @@ impl Archive {
 
     /// Answers a question, or a part of it. Where a record cannot be read, the answer ends before it, and the next one is the error.
     pub fn events(&self, query: &Query) -> Result<Page, ArchiveError> {
-        self.events_or(query, |_| Ok(None), |found| found)
-    }
-
-    /// [`Archive::events`], of which some are known by their places: their records are not read.
-    pub(super) fn events_or<T>(
-        &self,
-        query: &Query,
-        mut known: impl FnMut(Place) -> Result<Option<T>, ArchiveError>,
-        read: impl Fn(Found) -> T,
-    ) -> Result<Page<T>, ArchiveError> {
         let Some((first, last)) = self.bounds(query)? else { return Ok(Page::default()) };
         let mut keys = self.view.keys();
         let keys: Vec<_> = query.filter.terms().into_iter().map(|term| keys.key(term)).collect();
@@ -137,10 +133,6 @@ impl Archive {
                 page.next = Some(before(place, query.order));
                 return Ok(page);
             }
-            if let Some(known) = known(place)? {
-                page.events.push(known);
-                continue;
-            }
             let found = match self.found(place, &mut record) {
                 Err(ArchiveError::Record { .. }) if looked_at > 0 => {
                     page.next = Some(before(place, query.order));
@@ -149,7 +141,7 @@ impl Archive {
                 found => found?,
             };
             let selected = found.filter(|found| found.event().is_some_and(|event| query.filter.selects(&event)));
-            page.events.extend(selected.map(&read));
+            page.events.extend(selected);
         }
         Ok(page)
     }

@@ -8,7 +8,7 @@ use tagstone_schema::{Digest, Event, RepositoryName, Tag};
 
 use super::*;
 use crate::audit::index::Limits;
-use crate::audit::{ActorName, AuditEvent, Filter, Stay, TagEnd, What};
+use crate::audit::{ActorName, AuditEvent, Filter, Folded, Stay, TagEnd, What};
 use crate::content::Layout;
 use crate::fold::State;
 use crate::fold::properties::{choices, decoded, history};
@@ -39,9 +39,9 @@ impl Archived {
                 index.close().unwrap();
                 index = open();
             }
-            let unfolded = Unfolded::apply(&mut state, record).unwrap();
-            index.add(&unfolded, encoded.head()).unwrap();
-            all.push(unfolded);
+            let folded = Folded::apply(&mut state, record).unwrap();
+            index.add(&folded, encoded.head()).unwrap();
+            all.push(folded.unfolded);
         }
         let archive = Archive::new(&index, log.reader());
         Self { _directory: directory, log, archive, all }
@@ -158,11 +158,15 @@ proptest! {
             let told: Vec<_> = stays.iter().rev().map(|stay| (stay.start, stay.digest.clone(), stay.end.map(|end| end.place))).collect();
             prop_assert_eq!(&told, &rows, "{}:{}", repository, tag);
             for (at, stay) in stays.iter().rev().enumerate() {
-                prop_assert_eq!(archive.end(&repository, &tag, stay.start).unwrap(), stay.end);
+                prop_assert_eq!(&archive.stay(&repository, &tag, stay.start, last).unwrap(), stay);
+                let unended = Stay { end: None, ..stay.clone() };
+                prop_assert_eq!(archive.stay(&repository, &tag, stay.start, stay.start).unwrap(), unended);
+                // A record may move it twice in these histories.
+                let behind = archive.stay(&repository, &tag, stay.start.next(), last);
+                prop_assert!(behind.map_or(true, |other| other.start == stay.start.next()));
                 let before = rows[..at].iter().any(|(_, digest, _)| *digest == stay.digest);
                 prop_assert_eq!(archive.is_reversion(&repository, stay).unwrap(), before);
-                let (size, media_type) = archive.pushed(&repository, &stay.digest, stay.start).unwrap().unwrap();
-                prop_assert_eq!((size, media_type.as_str()), (3, tagstone_schema::media_type::OCI_INDEX));
+                prop_assert_eq!((stay.size, stay.media_type.as_str()), (3, tagstone_schema::media_type::OCI_INDEX));
                 // As it was before this one: what came later ended nothing.
                 if let Some(before) = stay.start.previous() {
                     let earlier: Vec<_> = archive.stays(&repository, &tag, before).collect::<Result<_, _>>().unwrap();

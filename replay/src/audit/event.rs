@@ -3,7 +3,7 @@
 use tagstone_schema::policy::Scope;
 use tagstone_schema::{Digest, Event, Record, RepositoryName, Tag};
 
-use super::{CauseKind, Kind, Place};
+use super::{CauseKind, Kind, Place, RevokedToken};
 use crate::fold::EndCause;
 
 /// One thing that happened, with the record that tells who and when.
@@ -26,6 +26,8 @@ pub enum What<'a> {
         event: &'a Event,
         /// The scope of the policy that it concerns, where it concerns one.
         scope: Option<&'a Scope>,
+        /// The access token that it revoked, where it did.
+        revoked: Option<&'a RevokedToken>,
     },
     /// The end of a tag.
     TagEnded(TagEnd<'a>),

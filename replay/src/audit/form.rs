@@ -5,7 +5,7 @@ use tagstone_schema::event::{ContentKind, RefusedAttempt, RemovedContent, TokenS
 use tagstone_schema::policy::{Rule, Scope};
 use tagstone_schema::{ActorKind, Digest, Event, Id, MediaType, Namespace, References, RepositoryName, Seq, Tag};
 
-use super::{AuditEvent, TagEnd, What};
+use super::{AuditEvent, RevokedToken, TagEnd, What};
 use crate::fold::EndCause;
 
 /// An event, with every field that its kind has.
@@ -110,7 +110,7 @@ impl<'a> From<&AuditEvent<'a>> for EventForm<'a> {
         let origin = &record.origin;
         let fields = match event.what {
             What::TagEnded(end) => Fields::of_end(end),
-            What::Written { event, scope } => Fields::of(event).with_scope(scope),
+            What::Written { event, scope, revoked } => Fields::of(event).with_scope(scope).with_token(revoked),
         };
         Self {
             seq: record.seq,
@@ -207,6 +207,13 @@ impl<'a> Fields<'a> {
                 others: Some(*others),
                 ..none
             },
+        }
+    }
+
+    fn with_token(self, revoked: Option<&'a RevokedToken>) -> Self {
+        match revoked {
+            None => self,
+            Some(RevokedToken { user, label }) => Self { user: Some(user), label: Some(label), ..self },
         }
     }
 

@@ -28,19 +28,13 @@ pub struct Query {
 }
 
 /// A part of the answer.
-#[derive(Clone, Debug)]
-pub struct Page<T = Found> {
+#[derive(Clone, Debug, Default)]
+pub struct Page {
     /// The events, in order. There may be fewer than asked for although there are more: a question looks at a bounded
     /// number of records.
-    pub events: Vec<T>,
+    pub events: Vec<Found>,
     /// Where to go on; none where there is nothing more.
     pub next: Option<Place>,
-}
-
-impl<T> Default for Page<T> {
-    fn default() -> Self {
-        Self { events: Vec::new(), next: None }
-    }
 }
 
 /// An event that was found.

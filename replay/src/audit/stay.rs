@@ -1,8 +1,9 @@
 //! Stays: a tag at a digest, from one event to another.
 
-use tagstone_schema::{Digest, Event, MediaType, RepositoryName, Tag, Timestamp};
+use tagstone_schema::{Digest, MediaType, RepositoryName, Tag, Timestamp};
 
-use super::{Archive, ArchiveError, AuditEvent, Found, Kind, Order, Place, Term, What};
+use super::index::IndexError;
+use super::{Archive, ArchiveError, Kind, Order, Place, Stretch, TagChange, TagEntry, Term};
 
 /// A tag at a digest, for as long as it pointed there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +12,10 @@ pub struct Stay {
     pub tag: Tag,
     /// Where it pointed.
     pub digest: Digest,
+    /// The size of the manifest.
+    pub size: u64,
+    /// Its media type.
+    pub media_type: MediaType,
     /// The move with which it began to point there.
     pub start: Place,
     /// The time of that.
@@ -29,11 +34,16 @@ pub struct End {
 }
 
 impl Stay {
-    /// The stay that an event begins, if it is a move of a tag; without its end.
-    pub fn begun_by(found: &Found) -> Option<Self> {
-        let AuditEvent { record, what, .. } = found.event()?;
-        let What::Written { event: Event::TagMoved { tag, to, .. }, .. } = what else { return None };
-        Some(Self { tag: tag.clone(), digest: to.clone(), start: found.place(), since: record.time, end: None })
+    /// The stay that a turn of a tag begins, if it is a move.
+    fn begun_by(tag: &Tag, turn: TagEntry, end: Option<End>) -> Option<Self> {
+        let TagEntry { place: start, time: since, change, digest, size, media_type } = turn;
+        (change == TagChange::Created).then(|| Self { tag: tag.clone(), digest, size, media_type, start, since, end })
+    }
+}
+
+impl End {
+    fn at(turn: &TagEntry) -> Self {
+        Self { place: turn.place, time: turn.time }
     }
 }
 
@@ -41,53 +51,49 @@ impl Archive {
     /// The stays of one tag, the newest first, of those that began at a place or before; what is behind it ends none.
     pub fn stays<'a>(
         &'a self,
-        repository: &'a RepositoryName,
+        repository: &RepositoryName,
         tag: &'a Tag,
         until: Place,
-    ) -> impl Iterator<Item = Result<Stay, ArchiveError>> + 'a {
+    ) -> impl Iterator<Item = Result<Stay, ArchiveError>> + use<'a> {
         let mut end = None;
-        let turns = self.events_of(Term::Turn(repository.as_str(), tag.as_str()), until, Order::Descending);
-        turns.filter_map(move |found| {
-            let found = match found {
-                Ok(found) => found,
+        let turns = self.turns(repository, tag, Stretch::up_to(until), Order::Descending);
+        turns.filter_map(move |turn| {
+            let turn = match turn {
+                Ok(turn) => turn,
                 Err(error) => return Some(Err(error)),
             };
-            let stay = Stay::begun_by(&found).map(|stay| Stay { end, ..stay });
-            end = end_of(&found).or(end);
-            stay.map(Ok)
+            let before = end.replace(End::at(&turn));
+            Stay::begun_by(tag, turn, before).map(Ok)
         })
     }
 
-    /// What ended the stay of a tag that began at a place.
-    pub fn end(&self, repository: &RepositoryName, tag: &Tag, start: Place) -> Result<Option<End>, ArchiveError> {
-        let turn = Term::Turn(repository.as_str(), tag.as_str());
-        let next = self.events_of(turn, start.next(), Order::Ascending).next().transpose()?;
-        Ok(next.as_ref().and_then(end_of))
+    /// The stay of a tag that a move began. What is behind a place does not end it.
+    pub fn stay(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        start: Place,
+        until: Place,
+    ) -> Result<Stay, ArchiveError> {
+        let stretch = Stretch { first: start, ..Stretch::up_to(until) };
+        let mut turns = self.turns(repository, tag, stretch, Order::Ascending);
+        let begun = turns.next().transpose()?.filter(|turn| turn.place == start);
+        let end = turns.next().transpose()?.map(|turn| End::at(&turn));
+        let missing =
+            || IndexError::new("reading", format!("it does not have the move of {repository}:{tag} at {start}"));
+        Ok(begun.and_then(|begun| Stay::begun_by(tag, begun, end)).ok_or_else(missing)?)
     }
 
     /// Whether a tag had pointed at a digest in an earlier stay.
     pub fn is_reversion(&self, repository: &RepositoryName, stay: &Stay) -> Result<bool, ArchiveError> {
         let moves = Term::Move(repository.as_str(), stay.tag.as_str(), &stay.digest);
+        let first = self.places_of(moves, Place::first_of(0), Order::Ascending).next().transpose()?;
+        if first.is_none_or(|first| first >= stay.start) {
+            return Ok(false);
+        }
+        // Another term may share the key. Mostly nothing stands before, and no record has to be read to know that.
         let first = self.events_of(moves, Place::first_of(0), Order::Ascending).next().transpose()?;
         Ok(first.is_some_and(|first| first.place() < stay.start))
-    }
-
-    /// Bytes and media type of a manifest of a repository, as it was pushed last up to a place.
-    pub fn pushed(
-        &self,
-        repository: &RepositoryName,
-        digest: &Digest,
-        until: Place,
-    ) -> Result<Option<(u64, MediaType)>, ArchiveError> {
-        let presence = Term::Presence(repository.as_str(), digest);
-        for found in self.events_of(presence, until, Order::Descending) {
-            if let Some(AuditEvent { what: What::Written { event, .. }, .. }) = found?.event()
-                && let Event::ManifestPushed { size, media_type, .. } = event
-            {
-                return Ok(Some((*size, media_type.clone())));
-            }
-        }
-        Ok(None)
     }
 
     /// Whether any tag of a repository ever pointed anywhere.
@@ -95,8 +101,4 @@ impl Archive {
         let moves = Term::KindIn(repository.as_str(), Kind::TagMoved);
         Ok(self.events_of(moves, Place::first_of(0), Order::Ascending).next().transpose()?.is_some())
     }
-}
-
-fn end_of(found: &Found) -> Option<End> {
-    found.event().map(|event| End { place: event.place(), time: event.record.time })
 }

@@ -1,155 +1,190 @@
-//! The history of one tag: what a question looks at, and what it need not look at.
+//! The history of one tag is what happened to it, whatever part of it is asked for, and no record is read for it.
 
 use tagstone_schema::record::FORMAT_VERSION;
-use tagstone_schema::{Actor, Head, Id, Origin, Record};
+use tagstone_schema::{Actor, Event, Head, Id, Origin, Record};
 
 use super::*;
 use crate::audit::past::tests::archived;
-use crate::fold::State;
 
-/// Records of a tag that was moved twice, locked and unlocked for years in between.
-fn records() -> Vec<Record> {
-    let (repository, tag): (RepositoryName, Tag) = ("acme/app".parse().unwrap(), "v1".parse().unwrap());
-    let digests = [1, 2].map(|n| Digest::sha256([n; 32]));
-    let push = |digest: &Digest, size: u64| Event::ManifestPushed {
-        repository: repository.clone(),
-        digest: digest.clone(),
-        size,
-        media_type: tagstone_schema::media_type::OCI_IMAGE.parse().unwrap(),
-        artifact_type: None,
-        subject: None,
-        references: Default::default(),
-    };
-    let moved = |from: Option<&Digest>, to: &Digest| Event::TagMoved {
-        repository: repository.clone(),
-        tag: tag.clone(),
-        from: from.cloned(),
-        to: to.clone(),
-    };
-    let mut all = vec![
-        vec![Event::LogStarted { log: Id([1; 16]) }],
-        vec![push(&digests[0], 7), push(&digests[1], 8), moved(None, &digests[0])],
-    ];
-    for _ in 0..MOST_LOOKED_AT / 20 {
-        let lock = Event::TagLocked { repository: repository.clone(), tag: tag.clone() };
-        let unlock = Event::TagUnlocked { repository: repository.clone(), tag: tag.clone() };
-        all.push(std::iter::repeat_n([lock, unlock], 20).flatten().collect());
-    }
-    all.push(vec![moved(Some(&digests[0]), &digests[1])]);
-    chained(all)
+/// Images that are pushed under one tag, one after the other. Every seventh is tagged by a record of its own, every fifth
+/// deleted with the tag on it, and every eleventh followed by the image before.
+struct Pushes {
+    records: Vec<Record>,
+    head: Head,
+    /// Where the tag points, as the number of the image.
+    at: Option<u16>,
+    /// What happened to the tag.
+    turns: Vec<TagEntry>,
 }
 
-fn chained(all: Vec<Vec<Event>>) -> Vec<Record> {
-    let mut head = Head::default();
-    let mut records = Vec::new();
-    for events in all {
-        let (seq, time, actor, origin) = (head.seq + 1, head.time.next(), Actor::system("test"), Origin::default());
-        let record = Record { format: FORMAT_VERSION, seq, time, prev: head.hash, actor, origin, events };
-        head = record.encode().unwrap().head();
-        records.push(record);
+impl Pushes {
+    fn new(count: u16) -> Self {
+        let mut pushes = Self { records: Vec::new(), head: Head::default(), at: None, turns: Vec::new() };
+        pushes.record(vec![Event::LogStarted { log: Id([1; 16]) }]);
+        for number in 0..count {
+            let push = Event::ManifestPushed {
+                repository: repository(),
+                digest: digest(number),
+                size: u64::from(number),
+                media_type: media_type(number),
+                artifact_type: None,
+                subject: None,
+                references: Default::default(),
+            };
+            if number % 7 == 0 {
+                pushes.record(vec![push]);
+                pushes.turn(vec![], number);
+            } else {
+                pushes.turn(vec![push], number);
+            }
+            if number % 5 == 0 {
+                pushes.record(vec![Event::ManifestDeleted { repository: repository(), digest: digest(number) }]);
+                pushes.note(1, TagChange::Deleted, number);
+                pushes.at = None;
+            } else if number % 11 == 0 && (number - 1) % 5 != 0 {
+                pushes.turn(vec![], number - 1);
+            }
+        }
+        pushes
     }
-    records
+
+    fn record(&mut self, events: Vec<Event>) {
+        let (seq, time) = (self.head.seq + 1, Timestamp(self.head.time.0 + 10));
+        let (actor, origin) = (Actor::system("test"), Origin::default());
+        let record = Record { format: FORMAT_VERSION, seq, time, prev: self.head.hash, actor, origin, events };
+        self.head = record.encode().unwrap().head();
+        self.records.push(record);
+    }
+
+    /// The tag is moved to an image, behind other events.
+    fn turn(&mut self, mut events: Vec<Event>, number: u16) {
+        let (from, index) = (self.at.replace(number).map(digest), events.len());
+        events.push(Event::TagMoved { repository: repository(), tag: tag(), from, to: digest(number) });
+        self.record(events);
+        self.note(index, TagChange::Created, number);
+    }
+
+    fn note(&mut self, index: usize, change: TagChange, number: u16) {
+        let (place, time) = (Place { seq: self.head.seq, index: u32::try_from(index).unwrap() }, self.head.time);
+        let (digest, size, media_type) = (digest(number), u64::from(number), media_type(number));
+        self.turns.push(TagEntry { place, time, change, digest, size, media_type });
+    }
+
+    /// What is to be told, the newest first.
+    fn told(&self, wanted: &TagHistory) -> Vec<TagEntry> {
+        let is_wanted = |turn: &&TagEntry| {
+            turn.place.seq <= wanted.up_to
+                && wanted.before.is_none_or(|before| turn.time < before)
+                && wanted.since.is_none_or(|since| turn.time > since)
+                && wanted.digest.as_ref().is_none_or(|digest| turn.digest == *digest)
+        };
+        self.turns.iter().rev().filter(is_wanted).cloned().collect()
+    }
+}
+
+fn repository() -> RepositoryName {
+    "acme/app".parse().unwrap()
+}
+
+fn tag() -> Tag {
+    "latest".parse().unwrap()
+}
+
+fn digest(number: u16) -> Digest {
+    let [high, low] = number.to_be_bytes();
+    let mut raw = [0; 64];
+    (raw[0], raw[1]) = (high, low);
+    if number.is_multiple_of(9) { Digest::sha512(raw) } else { Digest::from_raw(&raw[..32]).unwrap() }
+}
+
+fn media_type(number: u16) -> MediaType {
+    use tagstone_schema::media_type::{DOCKER_IMAGE, OCI_IMAGE, OCI_INDEX};
+    [OCI_IMAGE, OCI_INDEX, DOCKER_IMAGE][usize::from(number % 3)].parse().unwrap()
+}
+
+/// All of a history.
+fn whole(up_to: Seq) -> TagHistory {
+    let (repository, tag) = (repository(), tag());
+    TagHistory { repository, tag, up_to, before: None, since: None, digest: None, limit: 10_000 }
+}
+
+/// Every page of an answer, and how many there were.
+fn pages(archive: &Archive, mut wanted: TagHistory, most: usize) -> (Vec<TagEntry>, usize) {
+    let (mut all, mut pages) = (Vec::new(), 0);
+    loop {
+        let page = wanted.read_among(archive, most).unwrap();
+        assert!(page.entries.len() <= wanted.limit);
+        all.extend(page.entries);
+        pages += 1;
+        match page.before {
+            Some(before) => {
+                assert!(wanted.before.is_none_or(|last| before < last), "it does not get on");
+                wanted.before = Some(before);
+            }
+            None => return (all, pages),
+        }
+    }
 }
 
 #[test]
-fn a_question_looks_at_a_bounded_number_of_events_and_leads_on() {
-    let records = records();
-    archived(&records, |archive| {
-        let mut wanted = TagHistory {
-            repository: "acme/app".parse().unwrap(),
-            tag: "v1".parse().unwrap(),
-            up_to: archive.reached().seq,
-            before: None,
-            since: None,
-            digest: None,
-            limit: 10,
-        };
-        let first = wanted.read(archive, None).unwrap();
-        // Its manifest was pushed by another record, that of the first entry by its own.
-        let shown = |part: &TagEntries| part.entries.iter().map(|entry| (entry.seq, entry.size)).collect::<Vec<_>>();
-        assert_eq!(shown(&first), [(archive.reached().seq, 8)]);
-        wanted.before = first.before;
-        let mut parts = 0;
-        let last = loop {
-            let part = wanted.read(archive, None).unwrap();
-            assert!(part.before < wanted.before, "{part:?}");
-            wanted.before = part.before;
-            parts += 1;
-            if part.before.is_none() {
-                break part;
+fn any_part_is_told_page_by_page_without_a_look_at_the_log() {
+    let pushes = Pushes::new(600);
+    archived(&pushes.records, |archive| {
+        let reached = archive.reached().seq;
+        (1..=reached).for_each(|seq| archive.lose(seq));
+        assert!(archive.record(7).is_err(), "no record can be read");
+        let turns = &pushes.turns;
+        assert!(turns.len() > 700, "{}", turns.len());
+        assert_eq!(pages(archive, whole(reached), MOST_LOOKED_AT), (pushes.told(&whole(reached)), 1));
+        for at in [0, 1, 2, 255, 256, 257, 500, turns.len() - 1] {
+            let turn = &turns[at];
+            let parts = [
+                TagHistory { before: Some(turn.time), ..whole(reached) },
+                TagHistory { before: Some(Timestamp(turn.time.0 + 1)), ..whole(reached) },
+                TagHistory { since: Some(turn.time), ..whole(reached) },
+                TagHistory { since: Some(Timestamp(turn.time.0 - 1)), ..whole(reached) },
+                TagHistory { since: Some(turns[at / 2].time), before: Some(turn.time), ..whole(reached) },
+                TagHistory { digest: Some(turn.digest.clone()), ..whole(reached) },
+                whole(turn.place.seq),
+                whole(turn.place.seq - 1),
+            ];
+            for part in parts {
+                let expected = pushes.told(&part);
+                for limit in [1, 7, 256, 10_000] {
+                    let (told, count) = pages(archive, TagHistory { limit, ..part.clone() }, MOST_LOOKED_AT);
+                    assert_eq!(told, expected, "{part:?}");
+                    assert_eq!(count, expected.len().div_ceil(limit).max(1), "there is a page without need: {part:?}");
+                }
             }
-            assert_eq!(part.entries, []);
-        };
-        assert_eq!(shown(&last), [(2, 7)]);
-        assert!((1..4).contains(&parts), "{parts}");
+        }
     });
 }
 
-/// Images that are pushed under one tag, one after the other. Every seventh is tagged by a record of its own, and every fifth
-/// deleted again with the tag on it.
-fn pushes(count: u16) -> Vec<Record> {
-    let (repository, tag): (RepositoryName, Tag) = ("acme/app".parse().unwrap(), "latest".parse().unwrap());
-    let mut all = vec![vec![Event::LogStarted { log: Id([1; 16]) }]];
-    let mut from = None;
-    for number in 0..count {
-        let mut raw = [0; 32];
-        raw[..2].copy_from_slice(&number.to_be_bytes());
-        let digest = Digest::sha256(raw);
-        let push = Event::ManifestPushed {
-            repository: repository.clone(),
-            digest: digest.clone(),
-            size: u64::from(number),
-            media_type: tagstone_schema::media_type::OCI_IMAGE.parse().unwrap(),
-            artifact_type: None,
-            subject: None,
-            references: Default::default(),
-        };
-        let to = digest.clone();
-        let moved = Event::TagMoved { repository: repository.clone(), tag: tag.clone(), from: from.take(), to };
-        all.extend(if number % 7 == 0 { vec![vec![push], vec![moved]] } else { vec![vec![push, moved]] });
-        if number % 5 == 0 {
-            all.push(vec![Event::ManifestDeleted { repository: repository.clone(), digest }]);
-        } else {
-            from = Some(digest);
-        }
-    }
-    chained(all)
+#[test]
+fn a_question_looks_at_a_bounded_number_of_turns_and_leads_on() {
+    let pushes = Pushes::new(100);
+    archived(&pushes.records, |archive| {
+        let last = pushes.turns.len() - 1;
+        let wanted = TagHistory { digest: Some(pushes.turns[3].digest.clone()), ..whole(archive.reached().seq) };
+        let first = wanted.read_among(archive, 20).unwrap();
+        assert_eq!(first, TagEntries { entries: Vec::new(), before: Some(pushes.turns[last - 19].time) });
+        let (told, count) = pages(archive, wanted.clone(), 20);
+        assert_eq!((told, count), (pushes.told(&wanted), pushes.turns.len().div_ceil(20)));
+    });
 }
 
 #[test]
-fn what_the_repository_still_has_changes_no_answer_and_is_not_read() {
-    let records = pushes(400);
-    let mut state = State::default();
-    records.iter().for_each(|record| state.apply(record).unwrap());
-    let repository = state.repository("acme/app");
-    archived(&records, |archive| {
-        let wanted = |limit, digest: Option<&Digest>| TagHistory {
-            repository: "acme/app".parse().unwrap(),
-            tag: "latest".parse().unwrap(),
-            up_to: archive.reached().seq - 3,
-            before: None,
-            since: Some(Timestamp(9)),
-            digest: digest.cloned(),
-            limit,
-        };
-        let all = wanted(1_000, None).read(archive, None).unwrap();
-        assert!(all.entries.len() > 450 && all.before.is_none(), "{}", all.entries.len());
-        for limit in [0, 1, 40, 100, 450, 1_000] {
-            let known = wanted(limit, None).read(archive, repository).unwrap();
-            assert_eq!(known, wanted(limit, None).read(archive, None).unwrap(), "{limit}");
+fn nothing_is_told_of_what_never_was_and_to_who_asks_for_nothing() {
+    archived(&Pushes::new(3).records, |archive| {
+        let reached = archive.reached().seq;
+        let others = [
+            TagHistory { repository: "acme/ap".parse().unwrap(), ..whole(reached) },
+            TagHistory { tag: "lates".parse().unwrap(), ..whole(reached) },
+            TagHistory { limit: 0, ..whole(reached) },
+        ];
+        for other in others {
+            assert_eq!(other.read(archive).unwrap(), TagEntries::default(), "{other:?}");
         }
-        let one = Some(&all.entries[300].digest);
-        assert_eq!(wanted(9, one).read(archive, repository), wanted(9, one).read(archive, None));
-        // The record of a move that is far back, to a manifest that is still there, and one of a manifest that is gone.
-        let [stands, gone] = [true, false].map(|stands| {
-            let has = |digest| repository.unwrap().manifest(digest).is_some_and(|found| found.size % 7 != 0);
-            let far = &all.entries[100..];
-            far.iter().find(|entry| has(&entry.digest) == stands && entry.change == TagChange::Created).unwrap()
-        });
-        archive.lose(stands.seq);
-        assert_eq!(wanted(1_000, None).read(archive, repository).unwrap(), all);
-        assert!(wanted(1_000, None).read(archive, None).is_err());
-        archive.lose(gone.seq);
-        assert!(wanted(1_000, None).read(archive, repository).is_err());
+        assert_ne!(whole(reached).read(archive).unwrap(), TagEntries::default());
     });
 }

@@ -30,8 +30,6 @@ pub enum Term<'a> {
     Presence(&'a str, &'a Digest),
     /// Pushes into a repository of manifests whose subject is a digest.
     Referrers(&'a str, &'a Digest),
-    /// What changed where one tag points: its moves and its ends.
-    Turn(&'a str, &'a str),
     /// The moves of one tag to a digest.
     Move(&'a str, &'a str, &'a Digest),
 }
@@ -87,8 +85,7 @@ impl TermKeys {
             Term::Digest(digest) => self.digest(9, &[], digest),
             Term::Presence(name, digest) => self.digest(10, &[name], digest),
             Term::Referrers(name, digest) => self.digest(11, &[name], digest),
-            Term::Turn(name, tag) => self.texts(12, &[name, tag]),
-            Term::Move(name, tag, digest) => self.digest(13, &[name, tag], digest),
+            Term::Move(name, tag, digest) => self.digest(12, &[name, tag], digest),
         }
     }
 
@@ -139,7 +136,7 @@ impl AuditEvent<'_> {
         });
         match self.what {
             What::Written { event, .. } => content_terms(event, told),
-            What::TagEnded(end) => told(Term::Turn(end.repository.as_str(), end.tag.as_str())),
+            What::TagEnded(_) => {}
         }
     }
 
@@ -163,7 +160,6 @@ fn content_terms(event: &Event, mut told: impl FnMut(Term<'_>)) {
             }
         }
         Event::TagMoved { repository, tag, to, .. } => {
-            told(Term::Turn(repository.as_str(), tag.as_str()));
             told(Term::Move(repository.as_str(), tag.as_str(), to));
         }
         _ => {}

@@ -44,7 +44,7 @@ impl<'a> AuditEvent<'a> {
                 told(Touch::default());
                 entries.iter().for_each(|entry| told(Touch::of_attempt(entry)));
             }
-            What::Written { event, scope } => told(Touch::of_one(event, scope)),
+            What::Written { event, scope, .. } => told(Touch::of_one(event, scope)),
         }
     }
 }

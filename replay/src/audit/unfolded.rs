@@ -4,7 +4,7 @@ use tagstone_schema::event::EndedTag;
 use tagstone_schema::{Event, Record};
 
 use super::{AuditEvent, Derived, TagEnd, What};
-use crate::fold::{EndCause, IllegalEvent, State};
+use crate::fold::EndCause;
 
 /// A record, and what the fold adds to its events.
 #[derive(Clone, Debug)]
@@ -16,13 +16,6 @@ pub struct Unfolded {
 }
 
 impl Unfolded {
-    /// Applies a record to the state before it, and keeps what only that state could tell.
-    pub fn apply(state: &mut State, record: Record) -> Result<Self, IllegalEvent> {
-        let mut derived = Derived::default();
-        state.apply_observed(&record, |event, effect| derived.note(event, &effect))?;
-        Ok(Self { record, derived })
-    }
-
     /// All that happened, in order.
     ///
     /// **Invariant**: the same record has the same events at the same places, however often it is unfolded.
@@ -70,7 +63,10 @@ impl Unfolded {
             Event::TagsDeleted { repository, tags, cause } => {
                 tags.get(nth).map(|ended| end(repository, ended, cause.into()))
             }
-            _ if nth == 0 => Some(What::Written { event, scope: self.scope(at, event) }),
+            _ if nth == 0 => {
+                let (scope, revoked) = (self.scope(at, event), self.derived.token(at));
+                Some(What::Written { event, scope, revoked })
+            }
             Event::TagErased { repository, tag, was, reason } => {
                 let (cause, reason) = (EndCause::Erased, Some(&**reason));
                 Some(What::TagEnded(TagEnd { repository, tag, was, cause, reason }))

@@ -1,6 +1,6 @@
 //! What happened, in words: the text that stands in tables.
 
-use tagstone_replay::audit::{AuditEvent, CauseKind, Deed, TagEnd, TagTurn, Turn, What};
+use tagstone_replay::audit::{AuditEvent, CauseKind, Deed, RevokedToken, TagEnd, TagTurn, Turn, What};
 use tagstone_replay::fold::EndCause;
 use tagstone_schema::event::RemovedContent;
 use tagstone_schema::policy::{Pattern, PruneMethod, Rule, Scope};
@@ -104,14 +104,14 @@ pub(super) fn end_cause(cause: EndCause) -> String {
 pub(super) fn sentence(event: &AuditEvent<'_>) -> String {
     match (event.what, TagTurn::of(event)) {
         (_, Some(turned)) => format!("{}:{} {}", turned.repository, turned.tag, turn(&turned)),
-        (What::Written { event, scope: known }, None) => written(event, known),
+        (What::Written { event, scope: known, revoked }, None) => written(event, known, revoked),
         (What::TagEnded(TagEnd { repository, tag, cause, .. }), None) => {
             format!("{repository}:{tag} deleted: {}", CauseKind::from(cause))
         }
     }
 }
 
-fn written(event: &Event, known: Option<&Scope>) -> String {
+fn written(event: &Event, known: Option<&Scope>, revoked: Option<&RevokedToken>) -> String {
     let place = || known.map(|known| format!(" {}", scope(known))).unwrap_or_default();
     match event {
         Event::LogStarted { log } => format!("the log {log} began"),
@@ -153,7 +153,11 @@ fn written(event: &Event, known: Option<&Scope>) -> String {
         Event::TokenIssued { token, subject, label, .. } => {
             format!("token {token} issued for {} ({})", printable(subject), printable(label))
         }
-        Event::TokenRevoked { token } => format!("token {token} revoked"),
+        Event::TokenRevoked { token } => {
+            let whose = revoked.map(|RevokedToken { user, label }| (printable(user), printable(label)));
+            let whose = whose.map(|(user, label)| format!(" of {user} ({label})")).unwrap_or_default();
+            format!("token {token}{whose} revoked")
+        }
         Event::AttemptsRefused { entries, others, .. } => {
             let counted = entries.iter().map(|entry| entry.count).fold(*others, u64::saturating_add);
             format!("{counted} attempts were refused")

@@ -3,10 +3,12 @@
 //! Events say what cannot be derived; effects say all of it. The tags that end with their manifest or their repository
 //! are named by no event, and are told here one by one.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use tagstone_schema::event::DeletionCause;
 use tagstone_schema::policy::Scope;
-use tagstone_schema::{Digest, Id, RepositoryName, Tag};
+use tagstone_schema::{Id, RepositoryName, Tag};
 
 use super::manifest::Manifest;
 use super::state::Moment;
@@ -23,7 +25,7 @@ pub enum Effect<'a> {
         /// Where it pointed before; none for a tag that was not there.
         from: Option<Stood<'a>>,
         /// Where it points now.
-        to: &'a Manifest,
+        to: &'a Arc<Manifest>,
     },
     /// A tag ended, by an event that names it or by one that does not.
     TagEnded {
@@ -43,15 +45,33 @@ pub enum Effect<'a> {
         /// Where it holds, or was to hold.
         scope: &'a Scope,
     },
+    /// An access token is about to be revoked, by an event that does not say whose it is.
+    TokenConcerned {
+        /// The user on whose behalf it acts.
+        user: &'a str,
+        /// What it is called.
+        label: &'a str,
+    },
 }
 
 /// Where a tag pointed, and since when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Stood<'a> {
-    /// The digest.
-    pub digest: &'a Digest,
+    /// The manifest.
+    pub manifest: &'a Arc<Manifest>,
     /// When it began to point there.
     pub since: Moment,
+}
+
+impl Effect<'_> {
+    /// The manifest that a tag began to point at, or with which it ended.
+    pub fn manifest(&self) -> Option<&Arc<Manifest>> {
+        match self {
+            Self::TagMoved { to, .. } => Some(to),
+            Self::TagEnded { was, .. } => Some(was.manifest),
+            Self::PolicyConcerned { .. } | Self::TokenConcerned { .. } => None,
+        }
+    }
 }
 
 /// Why a tag ended. Indexes store it: variants and fields are appended, or the version of the index is raised.

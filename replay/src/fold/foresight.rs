@@ -17,7 +17,7 @@ use super::table::ahead::{Sought, values};
 use super::tag::TagState;
 
 impl State {
-    /// Looks at what the records will look up. They should be some dozens: more than the cache holds is lost again.
+    /// Looks at what the records will look up. They should be few: more than the nearest caches hold is lost again.
     pub fn foresee<'a>(&self, records: impl Iterator<Item = &'a Record> + Clone) {
         let names = records.clone().filter_map(|record| record.events.iter().find_map(repository_of));
         let names: Vec<_> = names.map(|name| Sought::new(&self.repositories, name)).collect();

@@ -12,7 +12,7 @@ use super::numbers::Numbers;
 use super::policy::Policy;
 use super::repository::Repository;
 use super::table::{Keeping, Table};
-use super::token::Token;
+use super::token::{Token, Tokens};
 
 /// When something happened: the record and its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub struct State {
     /// Every media type that was ever pushed, once. Most manifests share a handful, and would each hold a copy.
     pub(super) media_types: OrdSet<MediaType>,
     pub(super) policies: OrdMap<Id, Policy>,
-    pub(super) tokens: OrdMap<Id, Token>,
+    pub(super) tokens: Tokens,
     /// The rules of immutability that are or were in force.
     pub(super) rules: Rules,
     /// Names that can only come back as one digest. They outlive their repositories.
@@ -115,6 +115,11 @@ impl State {
     /// All access tokens that were ever issued, in order of their ids.
     pub fn tokens(&self) -> impl Iterator<Item = (&Id, &Token)> {
         self.tokens.iter()
+    }
+
+    /// How many access tokens of a user count at a moment: those that are valid, and those of the last day.
+    pub fn counted_tokens(&self, subject: &str, now: Timestamp) -> usize {
+        self.tokens.counted_at(subject, now)
     }
 
     /// An access token by its id.

@@ -45,7 +45,7 @@ impl TagState {
 
     /// Where it points, and since when.
     pub(super) fn stood(&self) -> Stood<'_> {
-        Stood { digest: self.digest(), since: self.since }
+        Stood { manifest: &self.manifest, since: self.since }
     }
 
     /// When it was locked by hand, if it is.

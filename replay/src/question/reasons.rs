@@ -116,6 +116,7 @@ impl Reasons {
             What::Written {
                 event: Event::PolicyActivated { policy, .. } | Event::PolicyChanged { policy, .. },
                 scope,
+                ..
             } if scope.is_some_and(|scope: &Scope| scope.contains(&self.subject.repository)) => {
                 self.policies.insert(*policy, kept());
             }
@@ -173,6 +174,6 @@ pub(super) fn note_stood(stood: &mut VecDeque<Option<Moment>>, effect: &Effect<'
     match effect {
         Effect::TagMoved { from, .. } => stood.push_back(from.map(|from| from.since)),
         Effect::TagEnded { was, .. } => stood.push_back(Some(was.since)),
-        Effect::PolicyConcerned { .. } => {}
+        Effect::PolicyConcerned { .. } | Effect::TokenConcerned { .. } => {}
     }
 }

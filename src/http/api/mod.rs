@@ -50,7 +50,7 @@ pub(super) use error::ApiRefusal;
 pub(super) use events::OpenStreams;
 pub(super) use log_head::Fingerprints;
 pub(super) use policies::LongQuestions;
-pub(super) use route::ApiRoute;
+pub(super) use route::{ApiRoute, ScopePath};
 
 use super::error::Refusal;
 use super::exchange::Exchange;

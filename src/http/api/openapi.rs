@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use actix_web::HttpResponse;
 use bytes::Bytes;
 use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, ResponseBuilder};
 
 use super::error::{ApiRefusal, ErrorType};
@@ -36,9 +37,41 @@ use super::{
         repository::delete, log_head::get, log_records::get, whoami::get, error_type::get, get,
     ),
     components(schemas(ErrorForm, Meaning)),
-    modifiers(&Templates, &ErrorResponses),
+    modifiers(&Templates, &Admission, &ErrorResponses),
 )]
 struct Document;
+
+/// Says how clients show who they are, and what every operation answers to those whom it does not let in.
+struct Admission;
+
+/// What every operation may answer before it is looked at.
+const NOT_LET_IN: [(&str, &str); 3] = [
+    ("401", "`invalid_token`: credentials are needed, or those that were shown are not right"),
+    ("403", "`insufficient_scope`: the rules of access do not allow it, or a page of another site has sent it"),
+    ("429", "`too_many_requests`: too many failed logins, or requests under way; `Retry-After` says when to try again"),
+];
+
+impl utoipa::Modify for Admission {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let scheme = |scheme, description: &str| {
+            SecurityScheme::Http(HttpBuilder::new().scheme(scheme).description(Some(description)).build())
+        };
+        let password = "A user of the file of users with the password; or with an access token in its place";
+        components.add_security_scheme("basic", scheme(HttpAuthScheme::Basic, password));
+        let token = "An access token, or a token of the outside issuer";
+        components.add_security_scheme("bearer", scheme(HttpAuthScheme::Bearer, token));
+        // Without credentials that is answered which the rules give to everybody.
+        let requirement = |name: &str| SecurityRequirement::new(name, [""; 0]);
+        document.security = Some(vec![SecurityRequirement::default(), requirement("basic"), requirement("bearer")]);
+        for operation in document.paths.paths.values_mut().flat_map(operations) {
+            for (status, description) in NOT_LET_IN {
+                let response = || ResponseBuilder::new().description(description).build().into();
+                operation.responses.responses.entry(status.to_owned()).or_insert_with(response);
+            }
+        }
+    }
+}
 
 /// Gives every error the form of errors.
 struct ErrorResponses;

@@ -54,6 +54,25 @@ impl ApiPage {
         let next = page.last().filter(|_| more).map(|last| token(&key(last)));
         (page, next)
     }
+
+    /// The same for entries that may be large: as many as have so many bytes together, and one in any case.
+    pub(super) fn take_within<T>(
+        &self,
+        bytes: usize,
+        entries: impl Iterator<Item = (T, usize)>,
+        key: impl FnOnce(&T) -> String,
+    ) -> (Vec<T>, Option<String>) {
+        let (mut entries, mut page, mut taken) = (entries.peekable(), Vec::new(), 0_usize);
+        while page.len() < self.size {
+            let fits = |(_, size): &(T, usize)| page.is_empty() || taken.saturating_add(*size) <= bytes;
+            let Some((entry, size)) = entries.next_if(fits) else { break };
+            taken = taken.saturating_add(size);
+            page.push(entry);
+        }
+        let more = entries.peek().is_some();
+        let next = page.last().filter(|_| more).map(|last| token(&key(last)));
+        (page, next)
+    }
 }
 
 /// The `next` that stands for a key.
@@ -109,6 +128,16 @@ mod tests {
             }
             assert_eq!(seen, all, "{query}");
             assert_eq!(asked, pages, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_large_entries_ends_early() {
+        let page = page("").unwrap();
+        for (sizes, taken) in [(&[9, 1][..], 1), (&[2, 3, 1], 2), (&[1, 1, 1], 3), (&[1, 1, 1, 1], 3), (&[], 0)] {
+            let (entries, next) = page.take_within(5, sizes.iter().copied().enumerate(), ToString::to_string);
+            assert_eq!(entries.len(), taken, "{sizes:?}");
+            assert_eq!(next.is_some(), taken < sizes.len(), "{sizes:?}");
         }
     }
 

@@ -44,7 +44,7 @@ struct RefusedAttempt {
     /// What the tag was to point at, or what was to be deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     digest: Option<String>,
-    /// `TAG_IMMUTABLE`, `TAG_SPENT` or `IN_USE`.
+    /// `TAG_IMMUTABLE`, `TAG_SPENT`, `IN_USE` or `ACCESS_DENIED`.
     reason: &'static str,
     count: u64,
 }
@@ -72,6 +72,7 @@ impl From<&RefusedEntry> for RefusedAttempt {
 #[expect(dead_code, reason = "they are documented here, and read by ApiPage")]
 struct Parameters {
     /// The most entries of the answer.
+    #[param(minimum = 1)]
     n: Option<u64>,
     /// `next` of the page before.
     next: Option<String>,

@@ -93,7 +93,7 @@ pub(super) async fn put(exchange: &Exchange<'_>, payload: Payload, name: &str, t
         Some(Some(instant)) => Expiry::At(instant.in_future(exchange.now())?),
     };
     if expiry != Expiry::Keep && !exchange.caller.may(Action::Delete, name) {
-        return Err(forbidden(exchange, Demand::Delete(name), "let a tag expire, as that deletes it").into());
+        return Err(forbidden(exchange, Demand::PullAndDelete(name), "let a tag expire, as that deletes it").into());
     }
     if change.immutable == Some(false) && !exchange.caller.is_administrator() {
         return Err(forbidden(exchange, Demand::Administrator, "unlock a tag, which is for administrators").into());

@@ -137,7 +137,7 @@ fn entry(listed: &ListedStay<'_>, live: Option<&Live<'_>>) -> TagEntry {
         end_ts: end.map(Timestamp::seconds),
         manifest_digest: stay.digest.to_string(),
         is_manifest_list: listed.is_index,
-        size: listed.size,
+        size: stay.size,
         last_modified: stay.since.rfc2822(),
         expiration: end.or(expires).map(Timestamp::rfc2822),
         outlives_expiration: (is_immutable && expires.is_some()).then_some(true),

@@ -5,10 +5,10 @@
 
 use std::cmp::Reverse;
 
-use tagstone_replay::audit::{Archive, ArchiveError, Found, Kind, Order, Place, Stay, Term};
+use tagstone_replay::audit::{Archive, ArchiveError, Found, Kind, Order, Place, Stay, Term, What};
 use tagstone_replay::fold::{Live, TagState};
 use tagstone_schema::media_type::ManifestKind;
-use tagstone_schema::{RepositoryName, Seq, Tag};
+use tagstone_schema::{Event, RepositoryName, Seq, Tag};
 
 use super::tag_list_query::{Filter, ListQuery, MOST_LOOKED_AT};
 
@@ -37,18 +37,31 @@ pub(super) struct ListedStay<'a> {
     /// The tag as the state has it, while the stay lasts.
     pub(super) standing: Option<&'a TagState>,
     pub(super) is_reversion: bool,
-    /// Bytes of the manifest.
-    pub(super) size: u64,
     pub(super) is_index: bool,
 }
 
-/// A stay as it is found; its end is looked up only if it is shown.
-type FoundStay = Result<(Stay, EndIs), ArchiveError>;
+/// A stay as it is found: the whole of it is looked up only if it is shown.
+enum FoundStay {
+    Whole(Stay),
+    Begun { tag: Tag, start: Place },
+}
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum EndIs {
-    Known,
-    Unknown,
+impl FoundStay {
+    /// The stay that an event begins, if it is a move of a tag.
+    fn begun_by(found: &Found) -> Option<Self> {
+        match found.event()?.what {
+            What::Written { event: Event::TagMoved { tag, .. }, .. } => {
+                Some(Self::Begun { tag: tag.clone(), start: found.place() })
+            }
+            _ => None,
+        }
+    }
+
+    fn tag(&self) -> &Tag {
+        match self {
+            Self::Whole(Stay { tag, .. }) | Self::Begun { tag, .. } => tag,
+        }
+    }
 }
 
 impl<'a> Stays<'a> {
@@ -63,7 +76,7 @@ impl<'a> Stays<'a> {
         match (&query.only, &query.filter) {
             (Some(only), filter) => {
                 let stays = self.archive.stays(self.repository, only, newest);
-                self.taken(stays.map(|stay| Ok((stay?, EndIs::Known))), filter, (skip, take))
+                self.taken(stays.map(|stay| stay.map(FoundStay::Whole)), filter, (skip, take))
             }
             // Nobody need read what is skipped.
             (None, Filter::Any) => match self.archive.places_of(moves, newest, Order::Descending).nth(skip) {
@@ -82,7 +95,7 @@ impl<'a> Stays<'a> {
 
     fn taken(
         &self,
-        found: impl Iterator<Item = FoundStay>,
+        found: impl Iterator<Item = Result<FoundStay, ArchiveError>>,
         filter: &Filter,
         (skip, take): (usize, usize),
     ) -> Result<Listed<'a>, ArchiveError> {
@@ -93,8 +106,8 @@ impl<'a> Stays<'a> {
                 (listed.has_more, listed.is_cut_off) = (true, true);
                 break;
             }
-            let (stay, end) = found?;
-            if !filter.selects(&stay.tag) {
+            let found = found?;
+            if !filter.selects(found.tag()) {
                 continue;
             }
             if skipped < skip {
@@ -105,7 +118,7 @@ impl<'a> Stays<'a> {
                 listed.has_more = true;
                 break;
             }
-            listed.stays.push(self.whole(stay, end)?);
+            listed.stays.push(self.whole(found)?);
         }
         Ok(listed)
     }
@@ -127,7 +140,7 @@ impl<'a> Stays<'a> {
                 let stays = self.begun_together(together)?;
                 let part = skip.saturating_sub(first)..together.len().min(end - first);
                 for stay in stays.into_iter().skip(part.start).take(part.len()) {
-                    listed.stays.push(self.whole(stay, EndIs::Known)?);
+                    listed.stays.push(self.whole(FoundStay::Whole(stay))?);
                 }
             }
         }
@@ -138,41 +151,30 @@ impl<'a> Stays<'a> {
     fn begun_together(&self, tags: &[(&'a Tag, &'a TagState)]) -> Result<Vec<Stay>, ArchiveError> {
         let mut stays = Vec::new();
         for (tag, state) in tags {
-            let since = state.since();
-            let moves = Term::Move(self.repository.as_str(), tag.as_str(), state.digest());
-            let found =
-                self.archive.events_of(moves, Place::last_of(since.seq), Order::Descending).next().transpose()?;
-            stays.extend(found.as_ref().and_then(Stay::begun_by));
+            let last = Place::last_of(state.since().seq);
+            stays.extend(self.archive.stays(self.repository, tag, last).next().transpose()?);
         }
         stays.sort_by_key(|stay| Reverse(stay.start));
         Ok(stays)
     }
 
-    fn whole(&self, stay: Stay, end: EndIs) -> Result<ListedStay<'a>, ArchiveError> {
-        let live = self.live.map(|live| live.repository);
-        let entry = live.and_then(|live| live.tag_entry(stay.tag.as_str())).map(|(_, state)| state);
+    fn whole(&self, found: FoundStay) -> Result<ListedStay<'a>, ArchiveError> {
+        let stay = match found {
+            FoundStay::Whole(stay) => stay,
+            FoundStay::Begun { tag, start } => {
+                self.archive.stay(self.repository, &tag, start, Place::last_of(self.head))?
+            }
+        };
+        let entry = self.live.and_then(|live| live.repository.tag_entry(stay.tag.as_str())).map(|(_, state)| state);
         let standing = entry.filter(|state| {
             stay.end.is_none() && state.since().seq == stay.start.seq && *state.digest() == stay.digest
         });
-        let end = match (end, standing) {
-            (EndIs::Unknown, None) => self.archive.end(self.repository, &stay.tag, stay.start)?,
-            _ => stay.end,
-        };
-        let held = live.and_then(|live| live.manifest(&stay.digest)).filter(|held| held.pushed.seq <= stay.start.seq);
-        let (size, is_index) = match held {
-            Some(held) => (held.size, held.is_index()),
-            None => {
-                let pushed = self.archive.pushed(self.repository, &stay.digest, stay.start)?;
-                let (seq, why) = (stay.start.seq, "it moves a tag to a manifest that was never pushed".to_owned());
-                let (size, media_type) = pushed.ok_or(ArchiveError::Record { seq, why })?;
-                (size, media_type.manifest_kind() == Some(ManifestKind::Index))
-            }
-        };
+        let is_index = stay.media_type.manifest_kind() == Some(ManifestKind::Index);
         let is_reversion = self.archive.is_reversion(self.repository, &stay)?;
-        Ok(ListedStay { stay: Stay { end, ..stay }, standing, is_reversion, size, is_index })
+        Ok(ListedStay { stay, standing, is_reversion, is_index })
     }
 }
 
-fn begun(found: Result<Found, ArchiveError>) -> Option<FoundStay> {
-    found.map(|found| Stay::begun_by(&found).map(|stay| (stay, EndIs::Unknown))).transpose()
+fn begun(found: Result<Found, ArchiveError>) -> Option<Result<FoundStay, ArchiveError>> {
+    found.map(|found| FoundStay::begun_by(&found)).transpose()
 }

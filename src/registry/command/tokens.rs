@@ -18,6 +18,6 @@ pub struct IssueToken {
     pub expires: Timestamp,
     /// What it is called.
     pub label: String,
-    /// The time by which the other tokens of the user have expired or not.
+    /// The time by which the other tokens of the user count or not.
     pub now: Timestamp,
 }

@@ -12,8 +12,7 @@ pub(super) fn issue(state: &State, issue: &IssueToken) -> Result<Vec<Event>, Rej
     if state.token(&token).is_some() {
         return Err(Rejection::TokenExists { token });
     }
-    let standing = state.tokens().filter(|(_, other)| other.subject == subject && other.is_valid_at(now)).count();
-    if standing >= TOKENS_PER_USER {
+    if state.counted_tokens(&subject, now) >= TOKENS_PER_USER {
         return Err(Rejection::TooManyTokens { subject, limit: TOKENS_PER_USER });
     }
     Ok(vec![Event::TokenIssued { token, subject, scopes, secret_hash, expires: Some(expires), label }])

@@ -17,11 +17,13 @@ pub enum RefusalReason {
     TagSpent,
     /// A manifest still needs what was to go.
     InUse,
+    /// The rules of access do not allow it to whoever tried.
+    AccessDenied,
 }
 
 impl RefusalReason {
     /// Every reason.
-    pub const ALL: [Self; 3] = [Self::TagImmutable, Self::TagSpent, Self::InUse];
+    pub const ALL: [Self; 4] = [Self::TagImmutable, Self::TagSpent, Self::InUse, Self::AccessDenied];
 
     /// The reason as it is answered and recorded.
     pub fn code(self) -> &'static str {
@@ -29,6 +31,7 @@ impl RefusalReason {
             Self::TagImmutable => "TAG_IMMUTABLE",
             Self::TagSpent => "TAG_SPENT",
             Self::InUse => "IN_USE",
+            Self::AccessDenied => "ACCESS_DENIED",
         }
     }
 
@@ -50,7 +53,7 @@ pub struct Attempt {
     pub actor: Actor,
     /// From where.
     pub address: String,
-    /// In which repository.
+    /// In which repository. Where access was denied, it need not exist.
     pub repository: RepositoryName,
     /// On which tag.
     pub tag: Option<Tag>,

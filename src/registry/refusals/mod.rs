@@ -120,6 +120,11 @@ impl Refusals {
         gathered.pending.add_others(others, at);
     }
 
+    /// Keeps what was denied to somebody before it became a command.
+    pub fn deny(&self, attempt: Attempt, at: Timestamp) {
+        self.locked().add(attempt, at);
+    }
+
     /// What is pending, as an event to be recorded.
     pub(super) fn take_pending(&self) -> Option<Event> {
         self.locked().pending.take()

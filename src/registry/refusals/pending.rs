@@ -7,11 +7,15 @@ use tagstone_schema::event::RefusedAttempt;
 use tagstone_schema::record::FORMAT_VERSION;
 use tagstone_schema::{Event, Origin, Record, RecordHash, Timestamp, limits};
 
-use super::attempt::{Attempt, Tally};
+use super::attempt::{Attempt, RefusalReason, Tally};
 use super::recorder;
 
 /// How long attempts are gathered before they become a record, in microseconds: an attack is a record a minute.
 const GATHERED_FOR: i64 = 60_000_000;
+
+/// Denials of access among the entries of a record. Whoever is known can think of any number of names, so they leave room for what the
+/// rules of immutability have refused.
+const DENIALS: usize = limits::REFUSAL_ENTRIES / 2;
 
 /// What the next record will hold.
 #[derive(Debug, Default)]
@@ -27,11 +31,17 @@ impl Pending {
         self.at(at);
         if let Some(tally) = self.entries.get_mut(attempt) {
             tally.again(at);
-        } else if self.entries.len() < limits::REFUSAL_ENTRIES {
+        } else if self.has_room_for(attempt) {
             self.entries.insert(attempt.clone(), Tally::once(at));
         } else {
             self.others += 1;
         }
+    }
+
+    fn has_room_for(&self, attempt: &Attempt) -> bool {
+        let is_denial = |attempt: &Attempt| attempt.reason == RefusalReason::AccessDenied;
+        let denials = || self.entries.keys().filter(|standing| is_denial(standing)).count();
+        self.entries.len() < limits::REFUSAL_ENTRIES && (!is_denial(attempt) || denials() < DENIALS)
     }
 
     pub(super) fn add_others(&mut self, others: u64, at: Timestamp) {

@@ -128,3 +128,23 @@ fn an_attempt_on_very_many_tags_is_bounded_too() {
     let list = refusals.list(None, usize::MAX);
     assert_eq!((list.entries.len(), list.others), (100, 80));
 }
+
+#[test]
+fn denials_leave_room_for_what_rules_of_immutability_refuse() {
+    let refusals = Refusals::default();
+    for number in 0..1_000 {
+        let attempt = Attempt {
+            actor: Actor::anonymous(),
+            address: "192.0.2.1".to_owned(),
+            repository: repository(&format!("r{number}")),
+            tag: None,
+            digest: None,
+            reason: RefusalReason::AccessDenied,
+        };
+        refusals.deny(attempt, Timestamp(number));
+    }
+    try_to_delete(&refusals, "a", 1_000);
+    let (entries, others) = taken(&refusals).unwrap();
+    assert_eq!((entries.len(), others), (limits::REFUSAL_ENTRIES / 2 + 1, 950));
+    assert_eq!(entries.last(), Some(&("a".to_owned(), 1)));
+}

@@ -78,7 +78,10 @@ pub enum Rejection {
     TokenExists { token: Id },
     #[error("there is no access token {token}")]
     TokenUnknown { token: Id },
-    #[error("{subject} has {limit} access tokens that are valid; revoke some before issuing more")]
+    #[error(
+        "{subject} has {limit} access tokens that are valid or were issued in the last 24 hours, in which those count too that were \
+             revoked or have expired; revoke older ones, or issue fewer"
+    )]
     TooManyTokens { subject: String, limit: usize },
     #[error("the change does not fit into one record of {limit} bytes: name fewer tags, or split the manifest")]
     TooLarge { limit: usize },

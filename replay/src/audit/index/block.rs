@@ -16,8 +16,8 @@ pub(super) const BLOCK_BYTES: usize = 4096;
 /// Bytes of a checksum.
 pub(super) const CHECKSUM_BYTES: usize = 8;
 
-/// Before the first place of a term in a run that begins with this record.
-fn start(from: u64) -> Place {
+/// Before the first place of a term or a tag in a run that begins with this record.
+pub(super) fn start(from: u64) -> Place {
     Place { seq: from.saturating_sub(1), index: 0 }
 }
 

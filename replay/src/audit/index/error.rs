@@ -11,7 +11,7 @@ pub struct IndexError {
 }
 
 impl IndexError {
-    pub(super) fn new(doing: &'static str, why: impl Display) -> Self {
+    pub(in crate::audit) fn new(doing: &'static str, why: impl Display) -> Self {
         Self { doing, why: why.to_string() }
     }
 

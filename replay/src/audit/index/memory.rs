@@ -1,5 +1,6 @@
 //! The part of the index that is in memory: what happened last.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::path::Path;
@@ -10,38 +11,43 @@ use tagstone_schema::Seq;
 use super::IndexError;
 use super::run::{About, Run, codec};
 use super::run_writer::RunWriter;
+use super::turns::TagKey;
 use crate::audit::query::Order;
 use crate::audit::term::{TermKey, TermKeys};
-use crate::audit::{Derived, Place, Unfolded};
+use crate::audit::{Derived, Folded, Place, Stretch, TagChange, TagEntry};
 
-/// Postings of consecutive records.
+/// Postings and turns of consecutive records.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     /// By term; the places of each are in order.
-    postings: HashMap<TermKey, Places, BuildHasherDefault<KeyHasher>>,
+    postings: HashMap<TermKey, Listed<Place>, BuildHasherDefault<KeyHasher>>,
     derived: BTreeMap<Seq, Derived>,
+    /// By tag; the turns of each are in order.
+    turns: HashMap<TagKey, Listed<TagEntry>, BuildHasherDefault<KeyHasher>>,
     count: usize,
 }
 
-/// Places of a term; most terms have only one.
+/// What there is of a term or a tag, in order; most have only one.
 #[derive(Debug)]
-enum Places {
-    One(Place),
-    Many(Vec<Place>),
+enum Listed<T> {
+    One(T),
+    Many(Vec<T>),
 }
 
-impl Places {
-    fn as_slice(&self) -> &[Place] {
+impl<T> Listed<T> {
+    fn as_slice(&self) -> &[T] {
         match self {
-            Self::One(place) => std::slice::from_ref(place),
-            Self::Many(places) => places,
+            Self::One(first) => std::slice::from_ref(first),
+            Self::Many(all) => all,
         }
     }
 
-    fn push(&mut self, place: Place) {
-        match self {
-            Self::One(first) => *self = Self::Many(vec![*first, place]),
-            Self::Many(places) => places.push(place),
+    fn push(&mut self, next: T) {
+        if let Self::Many(all) = self {
+            return all.push(next);
+        }
+        if let Self::One(first) = std::mem::replace(self, Self::Many(Vec::new())) {
+            *self = Self::Many(vec![first, next]);
         }
     }
 }
@@ -67,11 +73,23 @@ impl Hasher for KeyHasher {
 
 impl Memory {
     /// Adds the record that follows the last one.
-    pub(super) fn add(&mut self, unfolded: &Unfolded, keys: &mut TermKeys) {
+    pub(super) fn add(&mut self, folded: &Folded, seed: u64, keys: &mut TermKeys) {
+        let (unfolded, mut manifests) = (&folded.unfolded, folded.manifests.iter());
         for event in unfolded.events() {
             let place = event.place();
             self.post(TermKey::EVERY, place);
             event.terms(|term| self.post(keys.key(term), place));
+            if let Some(turned) = event.turned()
+                && let Some(manifest) = manifests.next()
+            {
+                let change = if turned.to.is_some() { TagChange::Created } else { TagChange::Deleted };
+                let key = TagKey::new(seed, turned.repository, turned.tag);
+                let turn = TagEntry::new(place, event.record.time, change, manifest);
+                match self.turns.get_mut(&key) {
+                    Some(turns) => turns.push(turn),
+                    None => drop(self.turns.insert(key, Listed::One(turn))),
+                }
+            }
         }
         if !unfolded.derived.is_empty() {
             self.derived.insert(unfolded.record.seq, unfolded.derived.clone());
@@ -83,7 +101,7 @@ impl Memory {
             // An event may tell a term twice.
             Some(places) if places.as_slice().last() == Some(&place) => return,
             Some(places) => places.push(place),
-            None => drop(self.postings.insert(key, Places::One(place))),
+            None => drop(self.postings.insert(key, Listed::One(place))),
         }
         self.count += 1;
     }
@@ -102,6 +120,18 @@ impl Memory {
         nearest(self.postings.get(&key)?.as_slice(), from, order)
     }
 
+    /// The first turns of a tag in a stretch, or the last ones, in ascending order.
+    pub(super) fn turns(&self, key: TagKey, stretch: &Stretch, order: Order, most: usize) -> Vec<TagEntry> {
+        let turns = self.turns.get(&key).map_or(&[][..], Listed::as_slice);
+        let order_of = |turn: &TagEntry| stretch.order_of(turn.place, turn.time);
+        let behind = &turns[turns.partition_point(|turn| order_of(turn) == Ordering::Less)..];
+        let within = &behind[..behind.partition_point(|turn| order_of(turn) == Ordering::Equal)];
+        match order {
+            Order::Ascending => within[..within.len().min(most)].to_vec(),
+            Order::Descending => within[within.len().saturating_sub(most)..].to_vec(),
+        }
+    }
+
     /// Makes a run of it.
     pub(super) fn write(&self, directory: &Path, about: About) -> Result<Run, IndexError> {
         let mut writer = RunWriter::new(directory, about)?;
@@ -113,6 +143,11 @@ impl Memory {
         for (seq, derived) in &self.derived {
             let bytes = codec().serialize(derived).map_err(IndexError::of("writing"))?;
             writer.push_derived(*seq, &bytes)?;
+        }
+        let mut turns: Vec<_> = self.turns.iter().collect();
+        turns.sort_unstable_by_key(|(key, _)| **key);
+        for (key, turns) in turns {
+            turns.as_slice().iter().try_for_each(|turn| writer.push_turn(*key, turn))?;
         }
         writer.finish()
     }

@@ -9,18 +9,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::vec::IntoIter;
 
 use super::IndexError;
 use super::block::Postings;
 use super::run::{About, Run};
 use super::run_writer::RunWriter;
-use crate::audit::Place;
-use crate::audit::term::TermKey;
 
 /// How many runs become one.
 const TOGETHER: usize = 4;
 
-/// Postings between two looks at whether to stop.
+/// Postings or turns between two looks at whether to stop.
 const UNTIL_A_LOOK: u32 = 10_000;
 
 /// A merge that is under way.
@@ -88,20 +87,38 @@ pub(super) fn merged(directory: &Path, runs: &[Arc<Run>], stop: &AtomicBool) -> 
     };
     let about = About { from: first.about().from, before: first.about().before, ..*last.about() };
     let mut writer = RunWriter::new(directory, about)?;
-    let mut streams: Vec<_> = runs.iter().map(|run| Stream::new(run)).collect();
+    let postings = |run: &Run, block| {
+        run.in_block(block, |bytes| Postings::new(bytes, run.about().from).collect::<Result<Vec<_>, _>>())
+    };
+    in_order(runs, postings, |posting| *posting, |(key, place)| writer.push(key, place), stop)?;
+    for entries in runs.iter().flat_map(|run| run.all_derived()) {
+        entries?.iter().try_for_each(|(seq, bytes)| writer.push_derived(*seq, bytes))?;
+    }
+    in_order(runs, Run::turns, |(key, turn)| (*key, turn.place), |(key, turn)| writer.push_turn(key, &turn), stop)?;
+    writer.finish()
+}
+
+/// Tells what blocks of all runs hold, in order: each run has it in order, and is read a block at a time.
+fn in_order<T, K: Ord>(
+    runs: &[Arc<Run>],
+    read: impl Fn(&Run, usize) -> Result<Option<Vec<T>>, IndexError>,
+    key_of: impl Fn(&T) -> K,
+    mut told: impl FnMut(T) -> Result<(), IndexError>,
+    stop: &AtomicBool,
+) -> Result<(), IndexError> {
+    let mut streams: Vec<_> = runs.iter().map(|run| Stream { run, block: 0, held: Vec::new().into_iter() }).collect();
     let mut until_a_look = UNTIL_A_LOOK;
     loop {
-        let mut least: Option<((TermKey, Place), &mut Stream<'_>)> = None;
+        let mut least: Option<(K, &mut Stream<'_, T>)> = None;
         for stream in &mut streams {
-            if let Some(posting) = stream.peek()?
-                && least.as_ref().is_none_or(|(least, _)| posting < *least)
+            if let Some(key) = stream.peek(&read)?.map(&key_of)
+                && least.as_ref().is_none_or(|(least, _)| key < *least)
             {
-                least = Some((posting, stream));
+                least = Some((key, stream));
             }
         }
-        let Some(((key, place), stream)) = least else { break };
-        writer.push(key, place)?;
-        stream.at += 1;
+        let Some(next) = least.and_then(|(_, stream)| stream.held.next()) else { return Ok(()) };
+        told(next)?;
         until_a_look -= 1;
         if until_a_look == 0 {
             until_a_look = UNTIL_A_LOOK;
@@ -110,33 +127,25 @@ pub(super) fn merged(directory: &Path, runs: &[Arc<Run>], stop: &AtomicBool) -> 
             }
         }
     }
-    for entries in runs.iter().flat_map(|run| run.all_derived()) {
-        entries?.iter().try_for_each(|(seq, bytes)| writer.push_derived(*seq, bytes))?;
-    }
-    writer.finish()
 }
 
-/// All postings of a run, in order, a block at a time.
-struct Stream<'a> {
+/// What blocks of a run hold, in order.
+struct Stream<'a, T> {
     run: &'a Run,
+    /// The block that is read next.
     block: usize,
-    postings: Vec<(TermKey, Place)>,
-    at: usize,
+    held: IntoIter<T>,
 }
 
-impl<'a> Stream<'a> {
-    fn new(run: &'a Run) -> Self {
-        Self { run, block: 0, postings: Vec::new(), at: 0 }
-    }
-
-    fn peek(&mut self) -> Result<Option<(TermKey, Place)>, IndexError> {
-        while self.at == self.postings.len() {
-            let from = self.run.about().from;
-            let postings = self.run.in_block(self.block, |bytes| Postings::new(bytes, from).collect())?;
-            let Some(postings) = postings else { return Ok(None) };
-            (self.postings, self.at) = (postings, 0);
-            self.block += 1;
+impl<T> Stream<'_, T> {
+    fn peek(
+        &mut self,
+        read: impl Fn(&Run, usize) -> Result<Option<Vec<T>>, IndexError>,
+    ) -> Result<Option<&T>, IndexError> {
+        while self.held.as_slice().is_empty() {
+            let Some(held) = read(self.run, self.block)? else { return Ok(None) };
+            (self.held, self.block) = (held.into_iter(), self.block + 1);
         }
-        Ok(self.postings.get(self.at).copied())
+        Ok(self.held.as_slice().first())
     }
 }

@@ -1,4 +1,5 @@
-//! The index of the audit: for every term the places of the events that have it, and what the fold adds to records.
+//! The index of the audit: for every term the places of the events that have it, for every tag where it pointed, and what the
+//! fold adds to records.
 //!
 //! **Invariant**: it holds nothing that the log does not. Whenever there is doubt about it, it is thrown away and made anew from the
 //! log; it is never repaired.
@@ -21,26 +22,30 @@ mod run;
 mod run_writer;
 #[cfg(test)]
 mod tests;
+mod turn_cursor;
+mod turns;
 
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use tagstone_schema::{Head, Seq};
+use tagstone_schema::{Head, RepositoryName, Seq, Tag};
 
 use self::cursor::Places;
 pub use self::error::IndexError;
 use self::memory::Memory;
 use self::merge::Merging;
 use self::run::{About, Run};
+use self::turn_cursor::TurnsOf;
+use self::turns::TagKey;
 use super::query::Order;
 use super::term::{TermKey, TermKeys};
-use super::{Derived, Place, Unfolded};
+use super::{Derived, Folded, Place, Stretch, TagEntry};
 
 /// Sizes of the parts of an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Postings that are held in memory: some 40 bytes each.
+    /// Postings that are held in memory: some 40 bytes each, and 150 for each turn of a tag, which has eight or more.
     pub postings: usize,
     /// Bytes of a run that is as small as any.
     pub least: u64,
@@ -131,15 +136,15 @@ impl AuditIndex {
     }
 
     /// Adds the record that follows the one that was reached. `head` is the head of the log with it.
-    pub fn add(&self, unfolded: &Unfolded, head: Head) -> Result<(), IndexError> {
+    pub fn add(&self, folded: &Folded, head: Head) -> Result<(), IndexError> {
         let mut adding = self.adding();
         let reached = self.reached();
-        if head.seq != reached.seq + 1 || unfolded.record.prev != reached.hash {
+        if head.seq != reached.seq + 1 || folded.unfolded.record.prev != reached.hash {
             return Err(IndexError::new("adding to", format!("record {} does not follow {}", head.seq, reached.seq)));
         }
-        let memory = self.parts().memory;
+        let Parts { memory, seed, .. } = self.parts();
         let mut written = memory.write().unwrap_or_else(PoisonError::into_inner);
-        written.add(unfolded, &mut adding.keys);
+        written.add(folded, seed, &mut adding.keys);
         let is_full = written.count() >= self.shared.limits.postings;
         drop(written);
         self.replace(|parts| parts.reached = head);
@@ -263,6 +268,18 @@ impl View {
         order: Order,
     ) -> impl Iterator<Item = Result<Place, IndexError>> + '_ {
         Places::new(self, terms, from.min(Place::last_of(self.reached.seq)), order)
+    }
+
+    /// What changed where a tag points, in a stretch of its life.
+    pub fn turns<'a>(
+        &'a self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        stretch: Stretch,
+        order: Order,
+    ) -> impl Iterator<Item = Result<TagEntry, IndexError>> + use<'a> {
+        let last = stretch.last.min(Place::last_of(self.reached.seq));
+        TurnsOf::new(self, TagKey::new(self.seed, repository, tag), Stretch { last, ..stretch }, order)
     }
 
     /// The last record that is in a run.

@@ -1,13 +1,13 @@
-//! A run: the postings of consecutive records, in one file that never changes.
+//! A run: the postings and the turns of consecutive records, in one file that never changes.
 //!
 //! | bytes | what |
 //! |---|---|
 //! | 8 | [`MAGIC`], which ends with the version |
-//! | | blocks of postings ([`super::block`]), then blocks of [`Derived`] by seq |
+//! | | blocks of postings ([`super::block`]), then blocks of [`Derived`] by seq, then blocks of turns of tags ([`super::turns`]) |
 //! | | the footer: [`About`], and where each block lies and begins; bincode, with a checksum as a block has |
 //! | 24 | the place of the footer, its length, [`MAGIC`] again |
 //!
-//! The footer is kept in memory, some 40 bytes a block; blocks are read where they are needed, and whatever is read is
+//! The footer is kept in memory, some 40 bytes a block, 64 where it is one of turns; blocks are read where they are needed, and whatever is read is
 //! checked.
 
 use std::fs::File;
@@ -22,11 +22,12 @@ use tagstone_schema::{Head, RecordHash, Seq, Timestamp};
 use super::IndexError;
 use super::block::unseal;
 use super::codes::{damaged, take};
+use super::turns::{FirstTurn, TagKey, Turns};
 use crate::audit::term::TermKey;
-use crate::audit::{Derived, Place};
+use crate::audit::{Derived, Place, TagEntry};
 
 /// What every run begins and ends with. The last byte is the version of all that stands between, and of the terms.
-pub(super) const MAGIC: [u8; 8] = *b"tagaudi\x01";
+pub(super) const MAGIC: [u8; 8] = *b"tagaudi\x03";
 
 /// Bytes behind the footer.
 pub(super) const TAIL_BYTES: u64 = 24;
@@ -69,6 +70,8 @@ pub(super) struct Footer {
     pub(super) postings: Vec<((u64, Place), Span)>,
     /// Blocks of what is derived, each by its first seq.
     pub(super) derived: Vec<(Seq, Span)>,
+    /// Blocks of turns, each by its first one.
+    pub(super) turns: Vec<(FirstTurn, Span)>,
 }
 
 /// An open run.
@@ -163,6 +166,23 @@ impl Run {
             let bytes = self.noting(self.block(*span))?;
             derived_in(&bytes).map(|entry| entry.map(|(seq, bytes)| (seq, bytes.to_vec()))).collect()
         })
+    }
+
+    /// The turns in a block.
+    pub(super) fn turns(&self, block: usize) -> Result<Option<Vec<(TagKey, TagEntry)>>, IndexError> {
+        let Some((_, span)) = self.footer.turns.get(block) else { return Ok(None) };
+        let read = self.block(*span).and_then(|bytes| Turns::new(&bytes, self.about()).collect());
+        self.noting(read.map(Some))
+    }
+
+    /// How many blocks of turns begin with one that is so; all of them stand before the others.
+    pub(super) fn turn_blocks(&self, is_so: impl Fn(&FirstTurn) -> bool) -> usize {
+        self.footer.turns.partition_point(|(first, _)| is_so(first))
+    }
+
+    /// The first turn of a block.
+    pub(super) fn first_turn(&self, block: usize) -> Option<&FirstTurn> {
+        self.footer.turns.get(block).map(|(first, _)| first)
     }
 
     fn block(&self, span: Span) -> Result<Vec<u8>, IndexError> {

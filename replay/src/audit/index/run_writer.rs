@@ -12,8 +12,9 @@ use super::block::{BLOCK_BYTES, BlockWriter, seal};
 use super::codes::put;
 use super::directory::path_of;
 use super::run::{About, Footer, MAGIC, Run, Span, codec};
-use crate::audit::Place;
+use super::turns::{TagKey, TurnWriter};
 use crate::audit::term::TermKey;
+use crate::audit::{Place, TagEntry};
 use crate::log::directory::sync_directory;
 
 /// A run in the making.
@@ -25,6 +26,7 @@ pub(super) struct RunWriter {
     block: BlockWriter,
     /// Entries of what is derived that come into one block, by the seq of the first.
     derived: Option<(Seq, Vec<u8>)>,
+    turns: TurnWriter,
     footer: Footer,
 }
 
@@ -41,7 +43,8 @@ impl RunWriter {
             offset: 0,
             block: BlockWriter::new(about.from),
             derived: None,
-            footer: Footer { about, postings: Vec::new(), derived: Vec::new() },
+            turns: TurnWriter::new(&about),
+            footer: Footer { about, postings: Vec::new(), derived: Vec::new(), turns: Vec::new() },
         };
         writer.write(&MAGIC)?;
         Ok(writer)
@@ -63,10 +66,19 @@ impl RunWriter {
         if entries.len() >= BLOCK_BYTES { self.end_derived() } else { Ok(()) }
     }
 
+    /// Adds a turn of a tag, which is behind the last one and behind all that is derived.
+    pub(super) fn push_turn(&mut self, key: TagKey, turn: &TagEntry) -> Result<(), IndexError> {
+        self.end_postings()?;
+        self.end_derived()?;
+        self.turns.push(key, turn)?;
+        if self.turns.is_full() { self.end_turns() } else { Ok(()) }
+    }
+
     /// Makes the run durable, and opens it.
     pub(super) fn finish(mut self) -> Result<Run, IndexError> {
         self.end_postings()?;
         self.end_derived()?;
+        self.end_turns()?;
         let offset = self.offset;
         let mut footer = codec().serialize(&self.footer).map_err(IndexError::of("writing"))?;
         seal(&mut footer, offset);
@@ -98,6 +110,14 @@ impl RunWriter {
             seal(&mut bytes, self.offset);
             let span = self.write(&bytes)?;
             self.footer.derived.push((first, span));
+        }
+        Ok(())
+    }
+
+    fn end_turns(&mut self) -> Result<(), IndexError> {
+        if let Some((first, bytes)) = self.turns.take(self.offset) {
+            let span = self.write(&bytes)?;
+            self.footer.turns.push((first, span));
         }
         Ok(())
     }

@@ -99,7 +99,7 @@ impl Known {
 
 fn policy_event(found: &Found) -> Option<PolicyEvent> {
     match found.event()?.what {
-        What::Written { event, scope: Some(scope) } => {
+        What::Written { event, scope: Some(scope), .. } => {
             Some(PolicyEvent { place: found.place(), at: moment(found), event: event.clone(), scope: scope.clone() })
         }
         _ => None,

@@ -8,7 +8,7 @@ use tagstone_schema::{Digest, Event, Id, Record, RepositoryName, Seq, Tag};
 
 use super::{Past, PolicyHistory, Question};
 use crate::audit::index::AuditIndex;
-use crate::audit::{Archive, Unfolded};
+use crate::audit::{Archive, Folded};
 use crate::content::Layout;
 use crate::fold::properties::{choices, decoded, history};
 use crate::fold::{Manifest, State};
@@ -88,8 +88,8 @@ pub(in crate::audit) fn archived<T>(records: &[Record], ask: impl FnOnce(&Archiv
     let head = log.head();
     log.append(&head, &encoded).unwrap();
     for (record, encoded) in records.iter().zip(&encoded) {
-        let unfolded = Unfolded::apply(&mut state, record.clone()).unwrap();
-        index.add(&unfolded, encoded.head()).unwrap();
+        let folded = Folded::apply(&mut state, record.clone()).unwrap();
+        index.add(&folded, encoded.head()).unwrap();
     }
     ask(&Archive::new(&index, log.reader()))
 }

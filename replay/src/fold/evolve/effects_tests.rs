@@ -5,7 +5,7 @@ use crate::fold::{Effect, EndCause, Stood};
 use tagstone_schema::{Actor, Head, Origin, Record};
 
 fn shown(effect: Effect<'_>) -> String {
-    let stood = |stood: Stood<'_>| format!("{}@{}", stood.digest.raw()[0], stood.since.seq);
+    let stood = |stood: Stood<'_>| format!("{}@{}", stood.manifest.digest.raw()[0], stood.since.seq);
     match effect {
         Effect::TagMoved { repository, tag, from, to } => {
             format!("{repository}:{tag} {} -> {}", from.map_or("none".to_owned(), stood), to.digest.raw()[0])
@@ -14,6 +14,7 @@ fn shown(effect: Effect<'_>) -> String {
             format!("{repository}:{tag} {} ends: {cause:?}", stood(was))
         }
         Effect::PolicyConcerned { policy, scope } => format!("{policy} of {scope:?}"),
+        Effect::TokenConcerned { user, label } => format!("a token of {user}: {label}"),
     }
 }
 
@@ -49,6 +50,7 @@ fn every_event_tells_what_it_does_to_tags() {
         moved("b", "t", None, 2),
     ];
     let lock = [&base[..], &[locked("a", "t")]].concat();
+    let token = [issued(1)];
     let cases: Vec<(&[Event], Event, &[&str])> = vec![
         (&base, moved("a", "x", None, 3), &["0 a:x none -> 3"]),
         (&base, moved("a", "t", Some(2), 3), &["0 a:t 2@4 -> 3"]),
@@ -73,6 +75,7 @@ fn every_event_tells_what_it_does_to_tags() {
         (&base, expiry("a", "t", Some(9)), &[]),
         (&base, activated(1, "x"), &[]),
         (&base, issued(1), &[]),
+        (&token, revoked(1), &["0 a token of ci: a label"]),
     ];
     for (before, event, expected) in cases {
         assert_eq!(effects(before, vec![event.clone()]), expected, "{event:?}");

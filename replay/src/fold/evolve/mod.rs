@@ -191,7 +191,7 @@ impl State {
                 self.remove_draft(*policy)
             }
             Event::TokenIssued { token, subject, scopes, secret_hash, expires, label } => {
-                if self.tokens.contains_key(token) {
+                if self.tokens.get(token).is_some() {
                     return Err(Illegality::TokenExists { token: *token });
                 }
                 let issued = Token {
@@ -206,13 +206,13 @@ impl State {
                 self.tokens.insert(*token, issued);
                 Ok(())
             }
-            Event::TokenRevoked { token } => match self.tokens.get_mut(token) {
-                Some(known) if known.revoked.is_none() => {
-                    known.revoked = Some(at);
-                    Ok(())
+            Event::TokenRevoked { token } => {
+                if let Some(known) = self.tokens.get(token) {
+                    observe(Effect::TokenConcerned { user: &known.subject, label: &known.label });
                 }
-                _ => Err(Illegality::TokenNotValid { token: *token }),
-            },
+                let was_valid = self.tokens.revoke(*token, at);
+                was_valid.then_some(()).ok_or(Illegality::TokenNotValid { token: *token })
+            }
         }
     }
 }

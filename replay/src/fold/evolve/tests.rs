@@ -111,7 +111,7 @@ fn issued(n: u8) -> Event {
         scopes: Vec::new(),
         secret_hash: [n; 32],
         expires: None,
-        label: String::new(),
+        label: "a label".to_owned(),
     }
 }
 

@@ -121,6 +121,7 @@ pub(super) struct ListParameters {
     /// In this record or an earlier one.
     to_seq: Option<u64>,
     /// The most events of the page.
+    #[param(minimum = 1)]
     n: Option<u64>,
     /// `desc`, the newest first, or `asc`, the oldest first; `desc` where it is not given.
     order: Option<String>,

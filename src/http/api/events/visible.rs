@@ -69,7 +69,7 @@ impl Viewer {
 fn repository_of<'a>(event: &AuditEvent<'a>) -> Option<&'a RepositoryName> {
     let (written, scope) = match event.what {
         What::TagEnded(end) => return Some(end.repository),
-        What::Written { event, scope } => (event, scope),
+        What::Written { event, scope, .. } => (event, scope),
     };
     match written {
         Event::BlobLinked { repository, .. }

@@ -55,7 +55,7 @@ impl LogEntry {
     pub(super) fn of(event: &AuditEvent<'_>, past: &Past) -> Result<Option<Self>, Unanswered> {
         let told = match event.what {
             What::TagEnded(end) => tag_ended(end),
-            What::Written { event: written, scope } => match written {
+            What::Written { event: written, scope, .. } => match written {
                 Event::TagMoved { .. } => tag_moved(written, event, past)?,
                 Event::TagLocked { repository, tag } => {
                     let now = json!({"immutable": true, "previous_immutable": false});

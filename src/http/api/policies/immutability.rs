@@ -96,7 +96,7 @@ fn rule(tag_pattern: &str, tag_pattern_matches: Option<bool>, include_referrer_t
     tag = "policies",
     summary = "The immutability policies of this scope itself, the oldest first",
     params(
-        ("n" = Option<usize>, Query, description = "The most policies of an answer"),
+        ("n" = Option<usize>, Query, minimum = 1, description = "The most policies of an answer"),
         ("next" = Option<String>, Query, description = "The `next` of the answer before"),
         ("retired" = Option<bool>, Query, description = "`true` lists those that were retired instead"),
     ),

@@ -140,7 +140,7 @@ impl TryFrom<NewPrunePolicy> for NewPolicy {
     tag = "policies",
     summary = "The prune policies of this scope itself, the oldest first",
     params(
-        ("n" = Option<usize>, Query, description = "The most policies of an answer"),
+        ("n" = Option<usize>, Query, minimum = 1, description = "The most policies of an answer"),
         ("next" = Option<String>, Query, description = "The `next` of the answer before"),
         ("retired" = Option<bool>, Query, description = "`true` lists those that were retired instead"),
     ),

@@ -7,7 +7,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::Payload;
 use serde::{Deserialize, Serialize};
 use tagstone_schema::event::{Action, TokenScope};
-use tagstone_schema::limits::{ACTOR_NAME_BYTES, TOKEN_LABEL_BYTES, TOKEN_SCOPES};
+use tagstone_schema::limits::{ACTOR_NAME_BYTES, TOKEN_GLOBS_BYTES, TOKEN_LABEL_BYTES, TOKEN_SCOPES};
 use tagstone_schema::{Id, Timestamp};
 use utoipa::ToSchema;
 
@@ -36,7 +36,7 @@ pub(in crate::http::api) struct Wanted {
     #[schema(max_length = 256)]
     #[serde(default)]
     label: String,
-    /// What it may do, within what its user may: 1 to 50 scopes.
+    /// What it may do, within what its user may: 1 to 50 scopes, whose globs have at most 4096 bytes together.
     scopes: Vec<ScopeForm>,
     /// When it ends (RFC 3339), at most `limits.token_lifetime` from now; 90 days from now if nothing is said.
     #[schema(format = DateTime)]
@@ -71,8 +71,9 @@ pub(super) struct Issued {
         (status = 201, description = "The token, and its secret", body = Issued),
         (status = 400, description = "`invalid_request`: a field is not what it has to be, there is no such user, or the user has \
                                       too many tokens"),
-        (status = 403, description = "`insufficient_scope`: for users who give their password only, and for other users only by \
-                                      administrators"),
+        (status = 403, description = "`insufficient_scope`: for users who give their password only, whom some rule allows \
+                                      something, and for other users only by administrators"),
+        (status = 507, description = "`insufficient_storage`: the disk has no more space than is kept free"),
     ),
 )]
 pub(in crate::http::api) async fn issue(exchange: &Exchange<'_>, payload: Payload) -> ApiAnswer {
@@ -107,6 +108,10 @@ fn draw() -> Result<(Id, Secret), getrandom::Error> {
 /// Whose token it is to be.
 fn subject(exchange: &Exchange<'_>, wanted: Option<String>) -> Result<String, ApiRefusal> {
     let (caller, own) = (&exchange.caller, &exchange.caller.actor().name);
+    if !caller.may_do_something() {
+        let what = format!("issue access tokens: no rule of access allows {own} anything that a token could be for");
+        return Err(forbidden(exchange, Demand::User, &what).into());
+    }
     let subject = wanted.unwrap_or_else(|| own.clone());
     if subject != *own && !caller.is_administrator() {
         let what = "issue access tokens for others, which is for administrators";
@@ -144,9 +149,17 @@ fn scopes(wanted: &[ScopeForm]) -> Result<Vec<TokenScope>, ApiRefusal> {
              {{\"repositories\": \"acme/**\", \"actions\": [\"pull\"]}}"
         )));
     }
+    if wanted.iter().map(|scope| scope.repositories.len()).sum::<usize>() > TOKEN_GLOBS_BYTES {
+        return Err(ApiRefusal::invalid_request(format!(
+            "the globs of `scopes` have more than {TOKEN_GLOBS_BYTES} bytes together; name fewer repositories, or a glob for many"
+        )));
+    }
     let scope = |(number, scope): (usize, &ScopeForm)| {
-        RepositoryGlob::parse(&scope.repositories)
-            .map_err(|error| ApiRefusal::invalid_request(format!("`scopes[{number}].repositories`: {error}")))?;
+        let wrong = |why: String| ApiRefusal::invalid_request(format!("`scopes[{number}].repositories`: {why}"));
+        let glob = RepositoryGlob::parse(&scope.repositories).map_err(|error| wrong(error.to_string()))?;
+        if let Some(why) = glob.why_nothing() {
+            return Err(wrong(format!("no repository can be called {:?}: {why}", glob.as_str())));
+        }
         if scope.actions.is_empty() {
             return Err(ApiRefusal::invalid_request(format!(
                 "`scopes[{number}].actions` is empty; give some of `pull`, `push`, `delete`"

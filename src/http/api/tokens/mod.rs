@@ -19,6 +19,9 @@ use crate::registry::Command;
 
 pub(super) use issue::{__path_issue, Wanted, issue};
 
+/// Bytes of the tokens of a page, beyond which it ends early.
+const PAGE_BYTES: usize = 512 * 1024;
+
 /// An access token. Its secret was shown when it was issued, and never again.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AccessToken)]
@@ -85,7 +88,8 @@ pub(super) struct TokenList {
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "they are documented here, and read one by one")]
 struct Parameters {
-    /// The most entries of the answer.
+    /// The most entries of the answer. A page of large tokens ends earlier.
+    #[param(minimum = 1)]
     n: Option<u64>,
     /// `next` of the page before.
     next: Option<String>,
@@ -134,8 +138,13 @@ pub(super) fn list(exchange: &Exchange<'_>) -> ApiAnswer {
         .filter(|(place, _)| after.is_none_or(|after| *place > after))
         .collect();
     found.sort_unstable_by_key(|(place, _)| *place);
-    let (entries, next) = page.take(found.into_iter(), |((seq, id), _)| format!("{seq}.{id}"));
-    let tokens = entries.into_iter().map(|((_, id), token)| TokenForm::of(exchange, id, token)).collect();
+    let forms = found.into_iter().map(|((seq, id), token)| {
+        let form = TokenForm::of(exchange, id, token);
+        let bytes = form.bytes();
+        ((seq, id, form), bytes)
+    });
+    let (entries, next) = page.take_within(PAGE_BYTES, forms, |(seq, id, _)| format!("{seq}.{id}"));
+    let tokens = entries.into_iter().map(|(_, _, form)| form).collect();
     Ok(HttpResponse::Ok().json(TokenList { tokens, next }))
 }
 
@@ -219,6 +228,15 @@ impl TokenForm {
             valid: token.is_valid_at(exchange.now()) && exchange.site.gate.knows_user(&token.subject),
             seq: token.issued.seq,
         }
+    }
+
+    /// About how many bytes it has in an answer.
+    fn bytes(&self) -> usize {
+        // What is around the texts: names of fields, times, actions.
+        const REST: usize = 400;
+        const REST_OF_SCOPE: usize = 70;
+        let scopes = self.scopes.iter().map(|scope| scope.repositories.len() + REST_OF_SCOPE);
+        self.subject.len() + self.label.len() + REST + scopes.sum::<usize>()
     }
 }
 

@@ -59,15 +59,28 @@ fn issuing_and_revoking() {
 }
 
 #[test]
-fn a_user_has_so_many_that_are_valid() {
+fn a_user_has_so_many_that_count() {
+    const DAY: i64 = 24 * 3_600 * 1_000_000;
     let most = u16::try_from(TOKENS_PER_USER).unwrap();
-    let full: Vec<_> = (1..=most).map(|n| issued(n, "alice", if n == 1 { 50 } else { 100_000 })).collect();
     let refused = Err(Rejection::TooManyTokens { subject: "alice".to_owned(), limit: TOKENS_PER_USER });
-    assert_eq!(when(given(&full), &issue(most + 1, "alice", 49)), refused);
-    // Those that have ended do not count, and each user has its own.
-    assert!(when(given(&full), &issue(most + 1, "alice", 50)).is_ok());
-    assert!(when(given(&full), &issue(most + 1, "bob", 49)).is_ok());
-    let mut events = full;
-    events.push(revoked(2));
-    assert!(when(given(&events), &issue(most + 1, "alice", 49)).is_ok());
+    let full = |expires| (1..=most).map(|n| issued(n, "alice", expires)).collect::<Vec<_>>();
+    let all_revoked = |expires| full(expires).into_iter().chain((1..=most).map(revoked)).collect::<Vec<_>>();
+    let one_revoked = full(9 * DAY).into_iter().chain([revoked(2)]).collect::<Vec<_>>();
+    // What each has, and when the first of the next can be issued.
+    let cases = [
+        ("valid", full(9 * DAY), 9 * DAY),
+        ("expired at once", full(2), DAY),
+        ("revoked at once", all_revoked(9 * DAY), DAY),
+        ("expired and revoked", all_revoked(2), DAY),
+        ("one of them revoked", one_revoked, DAY),
+    ];
+    for (what, events, from) in cases {
+        let state = given(&events);
+        let latest = |n: u16| state.token(&id(n)).unwrap().issued.time.0;
+        // A day is counted from the issue of each, and each is a record of its own here.
+        let (before, behind) = if from == DAY { (latest(1) + from - 1, latest(most) + from) } else { (from - 1, from) };
+        assert_eq!(when(given(&events), &issue(most + 1, "alice", before)), refused, "{what}");
+        assert!(when(given(&events), &issue(most + 1, "alice", behind)).is_ok(), "{what}");
+        assert!(when(given(&events), &issue(most + 1, "bob", before)).is_ok(), "{what}: each user has its own");
+    }
 }

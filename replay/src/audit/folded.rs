@@ -1,0 +1,30 @@
+//! A record as it is added to the index.
+
+use std::sync::Arc;
+
+use tagstone_schema::Record;
+
+use super::{Derived, Unfolded};
+use crate::fold::{IllegalEvent, Manifest, State};
+
+/// A record with all that happened in it, and what only the state at that time knows of the manifests that its tags were moved
+/// to or ended with.
+#[derive(Clone, Debug)]
+pub struct Folded {
+    /// The record.
+    pub unfolded: Unfolded,
+    /// For each event that turned a tag, in order, the manifest.
+    pub(super) manifests: Vec<Arc<Manifest>>,
+}
+
+impl Folded {
+    /// Applies a record to the state before it, and keeps what only that state could tell.
+    pub fn apply(state: &mut State, record: Record) -> Result<Self, IllegalEvent> {
+        let (mut derived, mut manifests) = (Derived::default(), Vec::new());
+        state.apply_observed(&record, |event, effect| {
+            derived.note(event, &effect);
+            manifests.extend(effect.manifest().cloned());
+        })?;
+        Ok(Self { unfolded: Unfolded { record, derived }, manifests })
+    }
+}
