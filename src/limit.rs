@@ -70,6 +70,14 @@ impl Limit {
     }
 }
 
+impl Limit {
+    /// What a client is told of a refusal, with the setting that an operator would look at.
+    pub fn named_in(self, message: String) -> String {
+        let key = self.key();
+        if message.contains(key) { message } else { format!("{message} (`limits.{key}`)") }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +90,15 @@ mod tests {
             assert_eq!(limit as usize, place, "{limit:?}");
             let is_declared = declared.iter().any(|entry| entry.section == "limits" && entry.name == limit.key());
             assert!(is_declared, "there is no setting limits.{}", limit.key());
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_its_setting_once() {
+        for limit in Limit::ALL {
+            let named = limit.named_in("too much".to_owned());
+            assert_eq!(named, format!("too much (`limits.{}`)", limit.key()));
+            assert_eq!(limit.named_in(named.clone()), named);
         }
     }
 }

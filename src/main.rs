@@ -7,6 +7,7 @@ use tagstone::cli::{Command, Failure};
 use tagstone::serve::serve;
 use tagstone::tls::install_provider;
 use tagstone_replay::content::Layout;
+use tagstone_replay::log::Recovered;
 use tagstone_replay::log::directory::DirectoryLock;
 use tagstone_schema::Position;
 
@@ -37,7 +38,7 @@ fn recover(data: &Path, accept: Option<Position>) -> Result<(), Failure> {
         return Err(Failure::failed(format!("{} holds no log", data.display())));
     }
     let _lock = DirectoryLock::take(&layout.lock()).map_err(Failure::failed)?;
-    let head = tagstone_replay::log::recover(&layout, accept).map_err(Failure::failed)?;
+    let Recovered { head, holds_anchor } = tagstone_replay::log::recover(&layout, accept).map_err(Failure::failed)?;
     match accept {
         Some(position) if position.seq == head.seq && position.hash == head.hash => {
             println!("the anchor now stands at {head}");
@@ -45,6 +46,12 @@ fn recover(data: &Path, accept: Option<Position>) -> Result<(), Failure> {
         }
         Some(_) => {
             Err(Failure::failed(format!("the log ends at {head}, not at the head that was named; nothing was changed")))
+        }
+        None if holds_anchor => {
+            println!(
+                "the log is sound up to {head}, and its anchor agrees: nothing is wrong with it, and nothing is to be recovered"
+            );
+            Ok(())
         }
         None => {
             println!(

@@ -1,6 +1,6 @@
 //! Metrics in the Prometheus text format. Every series is made at the start, so a request only counts.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use prometheus::{
@@ -12,6 +12,7 @@ use crate::access::NotAdmitted;
 use crate::free_space::Disk;
 use crate::limit::Limit;
 use crate::registry::{Collection, Progress, PurgePlan, RefusalReason, Report, Way};
+use crate::tls::Certificates;
 
 /// The metrics of a server.
 pub struct Metrics {
@@ -41,6 +42,9 @@ pub struct Metrics {
     limits: [IntCounter; Limit::ALL.len()],
     disk_available: IntGauge,
     disk_kept: IntGauge,
+    certificate: IntGauge,
+    /// What clients are shown, where they are shown any.
+    certificates: OnceLock<Certificates>,
     /// By the places in [`NotAdmitted::REASONS`].
     failed_logins: [IntCounter; 5],
 }
@@ -126,6 +130,11 @@ impl Metrics {
                 "tagstone_disk_kept_free_bytes",
                 "Bytes of these that are kept free; with no more than these, pushes are refused.",
             )?,
+            certificate: gauge(
+                "tagstone_tls_certificate_not_after_seconds",
+                "When the certificate that clients are shown expires, in seconds since 1970; 0 without TLS.",
+            )?,
+            certificates: OnceLock::new(),
             limits: Limit::ALL.map(|limit| limits.with_label_values(&[limit.key()])),
             purges: counter("tagstone_purges_total", "Purges; dry ones do not count.")?,
             collections: counter("tagstone_collections_total", "Collections that ended; dry ones do not count.")?,
@@ -223,8 +232,15 @@ impl Metrics {
         }
     }
 
+    /// From now on metrics tell when the certificate expires that these show.
+    pub fn show_certificates(&self, certificates: Certificates) {
+        // A server has one set of them.
+        let _ = self.certificates.set(certificates);
+    }
+
     /// All metrics as text.
     pub fn text(&self) -> Vec<u8> {
+        self.certificate.set(self.certificates.get().and_then(Certificates::not_after).unwrap_or_default());
         let mut text = Vec::new();
         if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
             tracing::error!(%error, "metrics cannot be encoded");

@@ -3,6 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::secret::PREFIX;
+
 /// A name and a password, as RFC 7617 sends them.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Credentials {
@@ -48,6 +50,19 @@ impl<'a> Given<'a> {
     }
 }
 
+/// Bytes of a name that is told; longer than any that a file of users would sensibly have.
+const TOLD_CHARS: usize = 255;
+
+/// The user that a header names, as it was sent, for whoever watches failed logins. Never a password: where nothing parts
+/// the two, nothing is told, and neither is an access token that was given in the place of the name.
+pub fn user_given(authorization: &[u8]) -> Option<String> {
+    let (scheme, rest) = std::str::from_utf8(authorization).ok()?.split_once(' ')?;
+    let decoded = STANDARD.decode(rest.trim_matches(' ')).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+    let colon = decoded.iter().position(|byte| *byte == b':')?;
+    let user = String::from_utf8_lossy(&decoded[..colon]);
+    (!user.contains(PREFIX)).then(|| user.chars().take(TOLD_CHARS).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +94,26 @@ mod tests {
         assert_eq!(read("bAsIc  OjE="), Ok(Some((String::new(), "1".to_owned()))));
         assert_eq!(read(&basic(b":")), Ok(None));
         assert_eq!(read("bEARER  a.b.c "), Ok(Some(("bearer".to_owned(), "a.b.c".to_owned()))));
+    }
+
+    #[test]
+    fn the_user_that_is_told_is_never_a_password() {
+        let long = format!("{}:secret", "u".repeat(300));
+        for (text, user) in [
+            (&b"alice:secret"[..], Some("alice")),
+            (b"alice:a:b", Some("alice")),
+            (b":secret", Some("")),
+            (b"a\n\x1b[2J:secret", Some("a\n\u{1b}[2J")),
+            (b"\xff:secret", Some("\u{fffd}")),
+            (b"secret", None),
+            (b"tagstone_AAAA:x", None),
+            (long.as_bytes(), Some(&long[..255])),
+        ] {
+            assert_eq!(user_given(basic(text).as_bytes()).as_deref(), user, "{text:?}");
+        }
+        for header in ["Bearer YTpi", "Basic YTpi!", "Basic", "", "YTpi"] {
+            assert_eq!(user_given(header.as_bytes()), None, "{header}");
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod signatures;
 mod tokens;
 mod waiting;
 
+pub use basic::user_given;
 pub use caller::{Caller, Grant};
 pub use doubts::doubts;
 pub use failures::network_of;

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use tagstone_schema::Id;
 
-const PREFIX: &str = "tagstone_";
+pub(super) const PREFIX: &str = "tagstone_";
 const ID_BYTES: usize = 16;
 const RANDOM_BYTES: usize = 25;
 const CHECKED_BYTES: usize = ID_BYTES + RANDOM_BYTES;

@@ -17,6 +17,9 @@ pub enum ConfigCommand {
     Check {
         /// The settings file (TOML)
         file: PathBuf,
+        /// Exit 2 also if a file that it names cannot be used: users, certificates, keys. Without it that is a note
+        #[arg(long)]
+        files: bool,
     },
     /// Show the settings in effect as TOML, with the source of each value
     Show {
@@ -30,7 +33,7 @@ impl ConfigCommand {
     /// Runs the command.
     pub fn run(self) -> Result<(), Failure> {
         match self {
-            Self::Check { file } => {
+            Self::Check { file, files } => {
                 let settings = Settings::check(&file)?;
                 let mut said = format!("{}: ok\n", file.display());
                 if settings.check_exposure().is_err() {
@@ -43,8 +46,14 @@ impl ConfigCommand {
                 for doubt in Guards::doubts(&settings) {
                     let _ = writeln!(said, "note: {doubt}");
                 }
-                if let Err(error) = Guards::read(&settings, Sources::default()) {
-                    let _ = writeln!(said, "note: `tagstone serve` does not start with this: {error}");
+                match Guards::read(&settings, Sources::default()) {
+                    Ok(guards) => guards.certificate_worry().into_iter().for_each(|worry| {
+                        let _ = writeln!(said, "note: {worry}");
+                    }),
+                    Err(error) if files => return Err(Failure::usage(error)),
+                    Err(error) => {
+                        let _ = writeln!(said, "note: `tagstone serve` does not start with this: {error}");
+                    }
                 }
                 print(&said)
             }

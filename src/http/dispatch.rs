@@ -8,6 +8,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use percent_encoding::percent_decode_str;
 use serde_json::json;
+use tagstone_schema::{Actor, ActorKind};
 
 use super::connections::{Connection, read_on_after_the_answer};
 use super::demand::Demand;
@@ -22,6 +23,7 @@ use super::{
     api, blobs, browser, delete, door, extensions, heads, lists, login_token, manifests, probes, push, referrers,
     space, tag_history, uploads,
 };
+use crate::access::Caller;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
@@ -49,8 +51,9 @@ async fn served(site: &Site, request: &HttpRequest, request_id: &str, payload: P
     let began = Instant::now();
     let path = percent_decode_str(request.uri().path()).decode_utf8();
     let route = path.as_deref().map_or_else(|_| Route::undecodable(request.uri().path()), Route::of);
+    let mut who = None;
     let answer = match heads::check(request, &site.limits) {
-        Ok(()) => admitted(site, request, request_id, route, payload).await,
+        Ok(()) => admitted(site, request, request_id, route, payload, &mut who).await,
         Err(refusal) => Err(Refused::at(route, refusal)),
     };
     if let Some(limit) = answer.as_ref().err().and_then(|refusal| refusal.limit) {
@@ -60,29 +63,37 @@ async fn served(site: &Site, request: &HttpRequest, request_id: &str, payload: P
     let response = answer.unwrap_or_else(|refusal| refusal.response(request));
     let status = response.status();
     site.metrics.request(route.index(), status.as_u16(), began.elapsed());
-    log(site, request, request_id, status, refused.as_deref(), began);
+    log(site, request, request_id, status, &Came { who, refused, began });
     response
 }
 
-/// Answers whoever may ask.
+/// Answers whoever may ask, and says who it was as soon as that is known.
 async fn admitted(
     site: &Site,
     request: &HttpRequest,
     request_id: &str,
     route: Route<'_>,
     payload: Payload,
+    who: &mut Option<Caller>,
 ) -> Result<HttpResponse, Refused> {
     browser::check(site, request, route).map_err(|refusal| Refused::at(route, refusal))?;
     let address = site.proxies.client(request);
     let caller = door::enter(site, request, route, address).await.map_err(|refusal| Refused::at(route, refusal))?;
     let exchange = Exchange { site, request, request_id, route, caller, address };
-    door::check(&exchange).map_err(|refusal| Refused::at(route, refusal))?;
+    let answered = allowed(&exchange, route, payload).await;
+    *who = Some(exchange.caller);
+    answered
+}
+
+/// Answers a caller who may do what he asks, as long as no limit is in the way.
+async fn allowed(exchange: &Exchange<'_>, route: Route<'_>, payload: Payload) -> Result<HttpResponse, Refused> {
+    door::check(exchange).map_err(|refusal| Refused::at(route, refusal))?;
     if is_probe(route) {
-        return answer(&exchange, route, payload).await;
+        return answer(exchange, route, payload).await;
     }
-    let place = site.clients.request(&exchange).map_err(|refusal| Refused::at(route, refusal))?;
-    space::check(&exchange, route).map_err(|refusal| Refused::at(route, refusal))?;
-    Ok(place.held_by(answer(&exchange, route, payload).await?))
+    let place = exchange.site.clients.request(exchange).map_err(|refusal| Refused::at(route, refusal))?;
+    space::check(exchange, route).map_err(|refusal| Refused::at(route, refusal))?;
+    Ok(place.held_by(answer(exchange, route, payload).await?))
 }
 
 /// Whether a request is of whoever operates the registry, who is answered whatever else is under way.
@@ -173,15 +184,16 @@ fn unknown(exchange: &Exchange<'_>) -> Refusal {
     Refusal::not_found(Code::Unsupported, message)
 }
 
-/// One line for each change and each failure; reads are lines only at level debug.
-fn log(
-    site: &Site,
-    request: &HttpRequest,
-    request_id: &str,
-    status: StatusCode,
-    refused: Option<&str>,
+/// What a line says of a request beside what was asked and answered.
+struct Came {
+    /// Nobody, where the door stayed closed.
+    who: Option<Caller>,
+    refused: Option<String>,
     began: Instant,
-) {
+}
+
+/// One line for each change and each failure; reads are lines only at level debug.
+fn log(site: &Site, request: &HttpRequest, request_id: &str, status: StatusCode, came: &Came) {
     let read = matches!(*request.method(), Method::GET | Method::HEAD);
     macro_rules! line {
         ($level:ident) => {
@@ -191,8 +203,9 @@ fn log(
                 path = request.uri().path(),
                 status = status.as_u16(),
                 address = site.proxies.client(request).map(tracing::field::display),
-                micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
-                refused,
+                actor = came.who.as_ref().map(named).as_deref(),
+                micros = u64::try_from(came.began.elapsed().as_micros()).unwrap_or(u64::MAX),
+                refused = came.refused.as_deref(),
                 "request"
             )
         };
@@ -205,4 +218,16 @@ fn log(
     } else {
         line!(info);
     }
+}
+
+/// A caller as `actor` filters events.
+fn named(caller: &Caller) -> String {
+    let Actor { kind, name } = caller.actor();
+    let kind = match kind {
+        ActorKind::User => "user",
+        ActorKind::Anonymous => "anonymous",
+        ActorKind::System => "system",
+        ActorKind::Token => "token",
+    };
+    format!("{kind}:{name}")
 }

@@ -15,7 +15,7 @@ use super::error::{Code, Refusal};
 use super::exchange::Exchange;
 use super::route::Route;
 use super::site::Site;
-use crate::access::{Caller, IssuedTokens, NotAdmitted, whole_seconds};
+use crate::access::{Caller, IssuedTokens, NotAdmitted, user_given, whole_seconds};
 use crate::limit::Limit;
 
 /// Admits whoever has sent a request. Wrong credentials are refused everywhere, also where none are needed: a client should learn of
@@ -41,8 +41,20 @@ pub(super) async fn enter(
     };
     admitted.map_err(|why| {
         site.metrics.failed_login(&why);
+        tell(address, authorization.and_then(user_given).as_deref(), &why);
         not_admitted(site, request, route, &why)
     })
+}
+
+/// Tells of a failed login whoever guards the machine. The address stands first: what a client has sent comes behind it, as text that
+/// is escaped. Whoever has to wait is told of at level debug alone, so that nobody fills a disk by knocking.
+fn tell(address: Option<IpAddr>, user: Option<&str>, why: &NotAdmitted) {
+    let (address, reason) = (address.map(tracing::field::display), why.reason());
+    match why {
+        NotAdmitted::Wrong => tracing::warn!(address, user, reason, "a login failed"),
+        NotAdmitted::TooMany { .. } => tracing::debug!(address, user, reason, "a login failed"),
+        _ => tracing::info!(address, user, reason, "a login failed"),
+    }
 }
 
 /// Refuses a caller who does not have what the route demands.

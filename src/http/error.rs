@@ -106,9 +106,12 @@ impl Refusal {
         self
     }
 
-    /// Says which limit has refused.
+    /// Says which limit has refused, in the message too.
     pub(super) fn by(mut self, limit: impl Into<Option<Limit>>) -> Self {
         self.limit = limit.into();
+        if let Some(limit) = self.limit {
+            self.message = limit.named_in(self.message);
+        }
         self
     }
 

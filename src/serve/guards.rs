@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::access::{Gate, Issuer, Keys, KeysError, Known, Users, UsersError, doubts};
-use crate::settings::{Bearer, Settings, Sources};
+use crate::settings::{Auth, Bearer, Settings, Sources};
 use crate::tls::{Certificates, TlsError};
 
 /// Why nobody can be let in.
@@ -66,7 +66,9 @@ impl Guards {
         let certificates =
             tls.map(|tls| Certificates::read(&tls.cert, &tls.key, tls.client_ca.as_deref())).transpose()?;
         let (started, watched) = (Arc::new(settings.clone()), Arc::new(Mutex::new(watched)));
-        Ok(Self { gate, certificates, sources, started, watched })
+        let guards = Self { gate, certificates, sources, started, watched };
+        guards.certificate_worry().iter().for_each(|worry| tracing::warn!("{worry}"));
+        Ok(guards)
     }
 
     /// What is doubtful about users and rules, a sentence each; nothing where they cannot be read, of which [`Guards::read`] tells.
@@ -81,11 +83,20 @@ impl Guards {
         self.gate.clone()
     }
 
+    /// What should be looked at about the certificate that clients are shown.
+    pub fn certificate_worry(&self) -> Option<String> {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        self.certificates.as_ref()?.worry(now.as_secs().cast_signed())
+    }
+
     /// Reads users, rules and certificates again. What is wrong leaves what is in force, and says so in the log.
     pub(super) fn reload(&self) {
         self.reload_access();
         match self.certificates.as_ref().map(Certificates::reload) {
-            Some(Ok(())) => tracing::info!("read the certificates again; new connections are shown them"),
+            Some(Ok(())) => {
+                tracing::info!("read the certificates again; new connections are shown them");
+                self.certificate_worry().iter().for_each(|worry| tracing::warn!("{worry}"));
+            }
             Some(Err(error)) => tracing::error!(%error, "the certificates cannot be used; those in force stay"),
             None => {}
         }
@@ -157,8 +168,21 @@ fn known(settings: &Settings) -> Result<Option<Known>, GuardError> {
     for doubt in doubts(&rules, has_file.then_some(&users)) {
         tracing::warn!("{doubt}");
     }
+    warn_of_gaps(auth, &users);
     let issuer = auth.bearer.as_ref().map(issuer).transpose()?.map(Arc::new);
     Ok(Some(Known { users, rules: Arc::new(rules), issuer }))
+}
+
+/// What is right as a setting, and leaves a door closed to everybody.
+fn warn_of_gaps(auth: &Auth, users: &Users) {
+    if let (Some(file), 0) = (&auth.htpasswd, users.count()) {
+        tracing::warn!(file = %file.display(), "the file of users has none in it, so nobody can log in with a password");
+    }
+    if auth.admins.is_empty() && auth.bearer.as_ref().is_none_or(|bearer| bearer.admins.is_empty()) {
+        tracing::warn!(
+            "there is no administrator (auth.admins): nobody can change policies, unlock, erase, collect, or export the log"
+        );
+    }
 }
 
 fn issuer(bearer: &Bearer) -> Result<Issuer, KeysError> {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use tagstone_replay::content::Layout;
 use tagstone_replay::log::OpenError;
-use tagstone_replay::log::directory::{DirectoryLock, LockError, create_directory};
+use tagstone_replay::log::directory::{DirectoryLock, LockError, create_private_directory};
 
 use crate::content::ContentStore;
 use crate::free_space::FreeSpace;
@@ -64,7 +64,7 @@ pub enum ServeError {
 /// Serves until a signal says to stop.
 pub fn serve(settings: &Settings, guards: &Guards) -> Result<(), ServeError> {
     let layout = Layout::new(&settings.data);
-    create_directory(layout.root())?;
+    create_private_directory(layout.root())?;
     let _lock = DirectoryLock::take(&layout.lock())?;
     let (recovering, guarding) = (settings.clone(), guards.clone());
     let listening = listening(settings, guards)?;
@@ -84,6 +84,7 @@ fn recover(layout: &Layout, settings: &Settings, guards: &Guards) -> Result<(Sit
     let registry = Opened::open(layout, settings)?;
     let metrics = Metrics::new(&http::ROUTE_LABELS)?;
     metrics.observe_head(registry.log.head());
+    guards.certificates.iter().for_each(|certificates| metrics.show_certificates(certificates.clone()));
     let content = Arc::new(registry.content);
     let (published, newer) = Published::followed(registry.snapshot);
     let (records, known) = (registry.history.records.clone(), registry.known);

@@ -32,8 +32,11 @@ impl Auth {
         let htpasswd = section.take_path("htpasswd", &OptionalFile);
         let admins = section.take("admins", Vec::new(), &ListOf(UserName, "names of users"));
         let anonymous = section.take("anonymous", Anonymous::None, &OneOf(ANONYMOUS));
+        let problems = reader.problems.len();
         let bearer = Bearer::gather(&mut reader.section("auth.bearer"));
-        let (is_on, has_users) = (htpasswd.is_some() || bearer.is_some(), htpasswd.is_some());
+        // Where an issuer was meant, what is missing of it is told, and not that there is neither it nor a file of users.
+        let is_meant = bearer.is_some() || reader.problems.len() > problems;
+        let (is_on, has_users) = (htpasswd.is_some() || is_meant, htpasswd.is_some());
         let mut section = reader.section("auth");
         // A server that let everybody in because a line is missing would be less safe than its file looks.
         if let (false, Some(place)) = (is_on, section.without("htpasswd")) {

@@ -22,6 +22,11 @@ pub(super) trait Form {
 
     /// What would be right, to follow "takes".
     fn takes(&self) -> String;
+
+    /// What is wrong with a value that cannot be read, where that is more than that it is none; to follow "takes …; ".
+    fn fault(&self, _given: &Given) -> Option<String> {
+        None
+    }
 }
 
 /// A text as TOML.

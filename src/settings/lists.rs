@@ -25,6 +25,14 @@ impl<F: Form> Form for ListOf<F> {
     fn takes(&self) -> String {
         format!("a list of {}", self.1)
     }
+
+    fn fault(&self, given: &Given) -> Option<String> {
+        let elements = given.list()?;
+        let wrong = elements.iter().find(|element| self.0.read(element).is_none())?;
+        let why =
+            self.0.fault(wrong).map_or_else(|| format!("is not {}", self.0.takes()), |why| format!("is wrong: {why}"));
+        Some(format!("{wrong} in it {why}"))
+    }
 }
 
 /// The name of a user, as a file of users can have it.
@@ -92,6 +100,10 @@ impl Form for Glob {
 
     fn takes(&self) -> String {
         "a glob over repositories".to_owned()
+    }
+
+    fn fault(&self, given: &Given) -> Option<String> {
+        RepositoryGlob::parse(given.text()?).err().map(|error| error.to_string())
     }
 }
 

@@ -193,7 +193,8 @@ fn judge<F: Form>(
             "\"\"" | "[]" => String::new(),
             default => format!(", such as {default}"),
         };
-        Problem::new(source.clone(), format!("{path} is {given}, but takes {takes}{example}"))
+        let fault = form.fault(&given).map(|fault| format!("; {fault}")).unwrap_or_default();
+        Problem::new(source.clone(), format!("{path} is {given}, but takes {takes}{example}{fault}"))
     })
 }
 
@@ -207,7 +208,9 @@ pub(super) fn unknown_key(entries: &[Entry], section: &str, name: &str) -> Strin
         section => format!("in [{section}]"),
     };
     let mut what = format!("unknown key `{name}` {}", place(section));
-    if let Some(entry) = nearest::key(entries, section, name) {
+    // A section that is repeated has few keys, of which none is meant elsewhere.
+    let own = entries.iter().filter(|entry| !is_repeated(section) || entry.section == section);
+    if let Some(entry) = nearest::key(own, section, name) {
         what.push_str(&format!("; the nearest known key is `{}`", entry.name));
         if entry.section != section {
             what.push_str(&format!(" {}", place(entry.section)));

@@ -52,7 +52,8 @@ impl Table<'_> {
             return None;
         };
         let Some(value) = form.read(&given) else {
-            let what = format!("{list}.{name} is {given}, but takes {takes}");
+            let fault = form.fault(&given).map(|fault| format!("; {fault}")).unwrap_or_default();
+            let what = format!("{list}.{name} is {given}, but takes {takes}{fault}");
             self.reader.problems.push(Problem::new(source, what));
             return None;
         };

@@ -14,6 +14,7 @@ use rustls::{RootCertStore, ServerConfig};
 
 use super::clients::Clients;
 use super::provider;
+use super::validity::Validity;
 
 /// What the server shows and asks for. Clones are the same certificates.
 #[derive(Clone, Debug)]
@@ -27,7 +28,13 @@ pub struct Certificates {
 
 /// The certificate that new connections are shown.
 #[derive(Debug)]
-struct Shown(ArcSwap<CertifiedKey>);
+struct Shown(ArcSwap<Certified>);
+
+#[derive(Debug)]
+struct Certified {
+    key: Arc<CertifiedKey>,
+    validity: Option<Validity>,
+}
 
 /// Why certificates cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,7 +49,7 @@ pub struct TlsError {
 impl Certificates {
     /// Reads the files.
     pub fn read(cert: &Path, key: &Path, client_ca: Option<&Path>) -> Result<Self, TlsError> {
-        let shown = Arc::new(Shown(ArcSwap::from_pointee(certified_key(cert, key)?)));
+        let shown = Arc::new(Shown(ArcSwap::from_pointee(certified(cert, key)?)));
         let clients = client_ca.map(authorities).transpose()?.map(|judge| Arc::new(Clients::new(judge)));
         let client_ca = client_ca.map(Path::to_owned);
         Ok(Self { cert: cert.to_owned(), key: key.to_owned(), client_ca, shown, clients })
@@ -50,13 +57,25 @@ impl Certificates {
 
     /// Reads the same files again. Connections that are open go on with what they began with; if a file is wrong, nothing changes.
     pub fn reload(&self) -> Result<(), TlsError> {
-        let shown = certified_key(&self.cert, &self.key)?;
+        let shown = certified(&self.cert, &self.key)?;
         let judge = self.client_ca.as_deref().map(authorities).transpose()?;
         self.shown.0.store(Arc::new(shown));
         if let (Some(clients), Some(judge)) = (&self.clients, judge) {
             clients.replace(judge);
         }
         Ok(())
+    }
+
+    /// When the certificate that is shown expires, in seconds since 1970, where that can be told.
+    pub fn not_after(&self) -> Option<i64> {
+        self.shown.0.load().validity.map(|validity| validity.until)
+    }
+
+    /// What should be looked at about the certificate that is shown, `now` being in seconds since 1970: that it is not valid, or will
+    /// soon not be.
+    pub fn worry(&self, now: i64) -> Option<String> {
+        let worry = self.shown.0.load().validity?.worry(now)?;
+        Some(format!("the certificate in {}: {worry}", self.cert.display()))
     }
 
     /// How a server speaks TLS with them.
@@ -74,16 +93,24 @@ impl Certificates {
 
 impl ResolvesServerCert for Shown {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.load_full())
+        Some(self.0.load().key.clone())
     }
 }
 
-fn certified_key(cert: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
+fn certified(cert: &Path, key: &Path) -> Result<Certified, TlsError> {
     let chain = chain(cert)?;
+    let validity = chain.first().and_then(Validity::of);
     let private = PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key, &error))?;
     // This compares the two as well.
-    CertifiedKey::from_der(chain, private, &provider())
-        .map_err(|error| wrong(key, &format!("it does not go with {}: {error}", cert.display())))
+    let made = CertifiedKey::from_der(chain, private, &provider()).map_err(|error| match error {
+        rustls::Error::InvalidCertificate(_) if validity.is_some_and(|validity| validity.is_ancient) => wrong(
+            cert,
+            &"it is an X.509 certificate of version 1, which TLS does not take; have one of version 3 issued",
+        ),
+        rustls::Error::InvalidCertificate(why) => wrong(cert, &format!("it cannot be used as a certificate: {why}")),
+        error => wrong(key, &format!("it does not go with {}: {error}", cert.display())),
+    })?;
+    Ok(Certified { key: Arc::new(made), validity })
 }
 
 fn authorities(path: &Path) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {

@@ -186,6 +186,49 @@ fn files_that_are_wrong_are_named() {
     assert!(error.contains("absent: "), "{error}");
 }
 
+/// Signed by `openssl x509 -req` without extensions, which makes it one of version 1.
+const ANCIENT: &str = "\
+-----BEGIN CERTIFICATE-----\n\
+MIIBKzCB0wIUQqEVD2w6Z6o9CPBZ6WX+cz7ZcK8wCgYIKoZIzj0EAwIwGDEWMBQG\n\
+A1UEAwwNcmVnaXN0cnkudGVzdDAgFw0yNjExMjEyMTM1MjFaGA8yMTI2MTAyODIx\n\
+MzUyMVowGDEWMBQGA1UEAwwNcmVnaXN0cnkudGVzdDBZMBMGByqGSM49AgEGCCqG\n\
+SM49AwEHA0IABKfEGGYCSEyo8WX4u6zb2T4PCGm8s9FVIwqfDqIQyPNbJJ722n82\n\
+1arO5q2MVb7VmiiOZ6TaZt64ZHfxPMseAPwwCgYIKoZIzj0EAwIDRwAwRAIgQ9KF\n\
+ryCJvpTRUeB6PunCqxjx0WRG5sXOewrNu+zvcIcCIDGcr+ygg/zp1rxrvBG8rzSN\n\
+9CCX4gGvCqnDsll4mhUo\n\
+-----END CERTIFICATE-----\n\
+";
+
+#[test]
+fn what_is_no_fault_of_the_key_is_told_of_the_certificate() {
+    let (authority, files) = (Authority::new(), Files::new());
+    files.write(&(ANCIENT.to_owned(), authority.issue("registry.test").1));
+    let error = files.read(None).unwrap_err().to_string();
+    assert!(error.contains("/cert: it is an X.509 certificate of version 1"), "{error}");
+}
+
+#[test]
+fn when_a_certificate_expires_is_known_also_after_a_reload() {
+    let (authority, files) = (Authority::new(), Files::new());
+    let issue = |until| {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(["registry.test".to_owned()]).unwrap();
+        (params.not_before, params.not_after) = (rcgen::date_time_ymd(2020, 1, 1), until);
+        files.write(&(params.signed_by(&key, &authority.0).unwrap().pem(), key.serialize_pem()));
+    };
+    issue(rcgen::date_time_ymd(2021, 1, 1));
+    let certificates = files.read(None).unwrap();
+    // 2021-01-01 and 2030-01-01 in UTC.
+    let (first, second, day) = (1_609_459_200, 1_893_456_000, 24 * 3600);
+    assert_eq!(certificates.not_after(), Some(first));
+    let worry = certificates.worry(first + day).unwrap();
+    assert!(worry.contains("/cert: it has expired at 2021-01-01T00:00:00.000000Z"), "{worry}");
+    issue(rcgen::date_time_ymd(2030, 1, 1));
+    certificates.reload().unwrap();
+    assert_eq!((certificates.not_after(), certificates.worry(first + day)), (Some(second), None));
+    assert!(certificates.worry(second - 13 * day).unwrap().contains("it expires at 2030-01-01"));
+}
+
 #[test]
 fn a_probe_takes_any_certificate() {
     let (authority, files) = (Authority::new(), Files::new());

@@ -5,6 +5,7 @@
 mod certificates;
 mod clients;
 mod probe;
+mod validity;
 
 use std::sync::Arc;
 

@@ -39,6 +39,14 @@ fn mistakes_of_usage_exit_with_2() {
 }
 
 #[test]
+fn a_file_is_no_data_directory() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let served = run(&["serve", "--listen", "127.0.0.1:0", "--data", file.path().to_str().unwrap()]);
+    assert_eq!((served.code, served.stdout.as_str()), (Some(1), ""), "{}", served.stderr);
+    assert!(served.stderr.contains("it is a file, not a directory"), "{}", served.stderr);
+}
+
+#[test]
 fn bad_flags_are_named() {
     let listen = run(&["serve", "--listen", "localhost:5000"]);
     assert_eq!(listen.code, Some(2));

@@ -1,5 +1,6 @@
 //! `docs/configuration.md` has one row for each declared key, and says of it what the program says.
 
+use tagstone::metrics::Metrics;
 use tagstone::settings::{Entry, Place, Settings};
 
 /// The rows of the tables, each with the section whose heading it stands below.
@@ -62,5 +63,61 @@ fn the_example_is_a_settings_file() {
         let file = crate::run::SettingsFile::new(example);
         let check = crate::run::run(&["config", "check", &file.name()]);
         assert_eq!(check.code, Some(0), "{}", check.stderr);
+    }
+}
+
+/// A metric: its name, its type, its labels, and what it counts.
+type Metric = (String, String, Vec<String>, String);
+
+/// The metrics that are served, in order of their names.
+fn served() -> Vec<Metric> {
+    let text = String::from_utf8(Metrics::new(&["/v2/"]).unwrap().text()).unwrap();
+    let mut metrics: Vec<Metric> = Vec::new();
+    for line in text.lines() {
+        match line.split(' ').collect::<Vec<_>>()[..] {
+            ["#", "HELP", name, ..] => {
+                let help = line.split_once(name).unwrap().1.trim().to_owned();
+                metrics.push((name.to_owned(), String::new(), Vec::new(), help));
+            }
+            ["#", "TYPE", _, kind] => metrics.last_mut().unwrap().1 = kind.to_owned(),
+            _ => {
+                let labels = line.split_once('{').map_or("", |(_, rest)| rest.split_once('}').unwrap().0);
+                let names =
+                    labels.split(',').filter_map(|label| label.split_once('=')).map(|(name, _)| name.to_owned());
+                metrics.last_mut().unwrap().2 = names.filter(|name| name != "le").collect();
+            }
+        }
+    }
+    metrics
+}
+
+#[test]
+fn the_metrics_are_those_that_are_served() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operations.md");
+    let document = std::fs::read_to_string(path).unwrap();
+    let documented: Vec<Metric> = document
+        .lines()
+        .filter(|line| line.starts_with("| `tagstone_") && line.split('|').count() == 6)
+        .map(|line| {
+            let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
+            let labels = cells[2].split(", ").filter(|label| !label.is_empty());
+            let labels = labels.map(|label| label.trim_matches('`').to_owned()).collect();
+            (cells[0].trim_matches('`').to_owned(), cells[1].to_owned(), labels, cells[3].to_owned())
+        })
+        .collect();
+    let served = served();
+    for metric in &served {
+        assert!(documented.contains(metric), "docs/operations.md lacks {metric:?}");
+    }
+    assert_eq!(documented, served, "docs/operations.md has metrics too many or in another order");
+}
+
+#[test]
+fn the_readme_names_every_document() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/");
+    let readme = std::fs::read_to_string(format!("{root}README.md")).unwrap();
+    for file in std::fs::read_dir(format!("{root}docs")).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        assert!(readme.contains(&format!("(docs/{name})")), "README.md has no link to docs/{name}");
     }
 }

@@ -48,10 +48,7 @@ const CASES: &[Case] = &[
     ("[auth]\nhtpasswd = \"u\"\nadmins = \"a\"", &[&["auth.admins is the string \"a\"", "a list of names of users"]]),
     ("[auth]\nhtpasswd = \"u\"\nadmins = [\"a:b\"]", &[&["auth.admins is a list of the string \"a:b\""]]),
     ("[auth]\nhtpasswd = \"u\"\nanonymous = \"push\"", &[&["auth.anonymous", "\"none\" or \"pull\""]]),
-    (
-        "[auth.bearer]\nrealm = \"r\"",
-        &[&["[auth] has no `htpasswd`"], &["settings.toml:2:", "auth.bearer.realm", "https://"]],
-    ),
+    ("[auth.bearer]\nrealm = \"r\"", &[&["settings.toml:2:", "auth.bearer.realm", "https://"]]),
     ("[auth]\nhtpasswd = \"u\"\n[auth.bearer]", &[&["settings.toml:3:", "auth.bearer needs all of"]]),
     ("[auth]\nhtpasswd = \"u\"\n[auth.bearer]\njwks = \"j\"", &[&["settings.toml:4:", "auth.bearer needs all of"]]),
     ("[auth]\nhtpasswd = \"u\"\nbearer.admins = [\"a\"]", &[&["settings.toml:3:", "auth.bearer needs all of"]]),
@@ -66,6 +63,18 @@ const CASES: &[Case] = &[
     ("[auth]\nhtpasswd = \"u\"\n[auth.barer]", &[&["settings.toml:3:", "`barer` in [auth]"]]),
     ("[limits]\ntoken_lifetime = \"30s\"", &[&["limits.token_lifetime", "60s to 3660d"]]),
     ("[http]\ntrusted_proxies = [\"10.0.0.0/33\"]", &[&["http.trusted_proxies", "10.0.0.0/33", "a list of networks"]]),
+    (
+        "[http]\ntrusted_proxies = [\"10.0.0.0/8\", \"proxy\"]",
+        &[&["; the string \"proxy\" in it is not a network such as 10.0.0.0/8"]],
+    ),
+    (
+        "[auth.bearer]\nrealm = \"https://auth.example/token\"\n[[access]]\nsubject = \"a\"\nrepositories = [\"**\"]\nactions = []\n",
+        &[&["settings.toml:2:", "auth.bearer needs all of `realm`, `service`, `issuer` and `jwks`"]],
+    ),
+    (
+        "[auth]\nhtpasswd = \"u\"\n[[access]]\nsubject = \"a\"\nrepositories = [\"**\"]\nactions = []\nhtpaswd = 1\n",
+        &[&["settings.toml:7:", "unknown key `htpaswd` in [[access]]; the nearest known key is `"]],
+    ),
     (RULE, &[&["settings.toml:1:", "[[access]] means nothing without auth.htpasswd"]]),
     ("[access]\nsubject = \"a\"", &[&["access is a section", "write [[access]]"]]),
     ("access = 1", &[&["access is the number 1", "write [[access]]"]]),
@@ -80,8 +89,12 @@ const CASES: &[Case] = &[
         "[auth]\nhtpasswd = \"u\"\n[[access]]\nsubject = 5\nrepositories = [\"a[\"]\nactions = [\"read\"]\n",
         &[
             &["settings.toml:4:", "access.subject is the number 5"],
-            &["settings.toml:5:", "access.repositories is a list of the string \"a[\"", "globs over repositories"],
-            &["settings.toml:6:", "access.actions", "\"read\"", "\"pull\", \"push\", \"delete\""],
+            &[
+                "settings.toml:5:",
+                "access.repositories is a list of the string \"a[\"",
+                "globs over repositories; the string \"a[\" in it is wrong: ",
+            ],
+            &["settings.toml:6:", "access.actions", "\"pull\", \"push\", \"delete\"; the string \"read\" in it is not"],
         ],
     ),
     ("[prune]\ninterval = \"0s\"", &[&["prune.interval"]]),

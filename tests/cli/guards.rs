@@ -1,8 +1,15 @@
 //! Users, rules and certificates in the settings, as far as the command line is concerned.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use tempfile::TempDir;
 
 use crate::run::{SettingsFile, run, run_with, tagstone};
 
@@ -63,6 +70,9 @@ fn a_file_of_users_that_cannot_be_used_is_refused() {
         let checked = run(&["config", "check", &file.name()]);
         assert_eq!(checked.code, Some(0), "{}", checked.stderr);
         assert!(checked.stdout.contains("note: ") && checked.stdout.contains(says), "{}", checked.stdout);
+        let checked = run(&["config", "check", "--files", &file.name()]);
+        assert_eq!((checked.code, checked.stdout.as_str()), (Some(2), ""), "{}", checked.stderr);
+        assert!(checked.stderr.contains(says), "{}", checked.stderr);
     }
 }
 
@@ -116,6 +126,127 @@ fn certificates_that_cannot_be_used_are_refused() {
     let served = run(&["serve", "--config", &file.name()]);
     assert_eq!((served.code, served.stdout.as_str()), (Some(2), ""), "{}", served.stderr);
     assert!(served.stderr.contains("tls: ") && served.stderr.contains("cert.pem: "), "{}", served.stderr);
+}
+
+#[test]
+fn what_closes_a_door_to_everybody_is_said_at_the_start() {
+    let certificate = || {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(["registry.test".to_owned()]).unwrap();
+        (params.not_before, params.not_after) = (rcgen::date_time_ymd(2020, 1, 1), rcgen::date_time_ymd(2021, 1, 1));
+        (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+    };
+    let file = SettingsFile::new("[auth]\nhtpasswd = \"users\"\n[tls]\ncert = \"cert\"\nkey = \"key\"\n");
+    let (cert, key) = certificate();
+    for (name, text) in [("users", "# nobody yet\n"), ("cert", &cert), ("key", &key)] {
+        fs::write(file.path().with_file_name(name), text).unwrap();
+    }
+    let server = Server::start(&file);
+    let said = server.stop();
+    for (line, part) in [
+        ("WARN", "the file of users has none in it"),
+        ("WARN", "there is no administrator"),
+        ("WARN", "cert: it has expired at 2021-01-01T00:00:00.000000Z, and clients refuse it"),
+    ] {
+        assert!(said.lines().any(|said| said.contains(line) && said.contains(part)), "{part}: {said}");
+    }
+    let checked = run(&["config", "check", "--files", &file.name()]);
+    assert_eq!(checked.code, Some(0), "{}", checked.stderr);
+    assert!(checked.stdout.contains("note: ") && checked.stdout.contains("it has expired"), "{}", checked.stdout);
+}
+
+/// A server with settings of a test, its data beside them.
+struct Server {
+    process: Child,
+    address: String,
+    data: TempDir,
+}
+
+impl Server {
+    fn start(file: &SettingsFile) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let mut process = tagstone()
+            .args(["serve", "--listen", "127.0.0.1:0", "--config", &file.name(), "--data"])
+            .arg(data.path().join("new"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().rsplit('/').next().unwrap().to_owned();
+        Self { process, address, data }
+    }
+
+    /// The status of a request with these lines in its head.
+    fn ask(&self, request: &str, head: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n{head}\r\n")
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap_or_default().to_owned()
+    }
+
+    fn ready(&self) {
+        while self.ask("GET /readyz", "") != "200" {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Everything that it has said.
+    fn stop(mut self) -> String {
+        let _ = self.process.kill();
+        String::from_utf8(self.process.wait_with_output().unwrap().stderr).unwrap()
+    }
+}
+
+fn basic(pair: &str) -> String {
+    format!("authorization: Basic {}\r\n", STANDARD.encode(pair))
+}
+
+#[test]
+fn a_failed_login_is_a_line_with_address_and_user() {
+    let file = settings(&user("root"));
+    let text = fs::read_to_string(file.path()).unwrap();
+    fs::write(file.path(), format!("{text}[log]\nfilter = \"info,tagstone::http::dispatch=debug\"\n")).unwrap();
+    let server = Server::start(&file);
+    server.ready();
+    for (request, pair, status) in [
+        ("GET /v2/", "root:hidden", "401"),
+        ("GET /v2/", "a\" address=9.9.9.9 x\n\u{1b}[2J:hidden", "401"),
+        ("GET /v2/", "hidden", "401"),
+        ("GET /v2/", "root:secret", "200"),
+        ("POST /v2/acme/app/blobs/uploads/", "root:secret", "202"),
+    ] {
+        assert_eq!(server.ask(request, &basic(pair)), status, "{pair}");
+    }
+    assert_eq!(server.ask("GET /v2/", "authorization: Bearer hidden\r\n"), "401");
+    assert_eq!(server.ask("GET /api/v1/whoami", ""), "200");
+    let modes = fs::metadata(server.data.path().join("new")).unwrap().permissions().mode() & 0o777;
+    let said = server.stop();
+    let failed: Vec<_> = said.lines().filter(|line| line.contains("a login failed")).collect();
+    let form = "tagstone::http::door: a login failed address=127.0.0.1";
+    for (line, level, rest) in [
+        (0, " WARN ", " user=\"root\" reason=\"credentials\""),
+        (1, " WARN ", " user=\"a\\\" address=9.9.9.9 x\\n\\u{1b}[2J\" reason=\"credentials\""),
+        (2, " WARN ", " reason=\"credentials\""),
+        (3, " INFO ", " reason=\"bearer_token\""),
+    ] {
+        assert!(failed[line].contains(level) && failed[line].ends_with(&format!("{form}{rest}")), "{said}");
+    }
+    assert_eq!((failed.len(), said.contains("hidden")), (4, false), "{said}");
+    let acted = |line: &str, actor: &str| line.contains("dispatch: request ") && line.contains(actor);
+    for (request, actor) in [
+        ("method=POST", "actor=\"user:root\""),
+        ("method=GET", "actor=\"user:root\""),
+        ("whoami", "actor=\"anonymous:"),
+    ] {
+        assert!(said.lines().any(|line| line.contains(request) && acted(line, actor)), "{request}: {said}");
+    }
+    let refused = said.lines().filter(|line| line.contains("status=401"));
+    assert!(refused.into_iter().all(|line| !line.contains("actor=")), "{said}");
+    assert_eq!(modes, 0o700, "others may look into a new data directory");
 }
 
 #[test]

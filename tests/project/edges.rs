@@ -26,6 +26,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["src/access/"]),
     ("mimalloc", &["src/main.rs", "replay/src/main.rs", "benches/"]),
     ("ring", &["src/access/", "src/tls/", "tests/"]),
+    ("x509_parser", &["src/tls/"]),
     ("tokio", &["src/", "tests/", "benches/"]),
     ("tagstone", &["src/", "tests/", "benches/", "fuzz/"]),
     ("tagstone_replay", &["src/", "tests/", "benches/", "replay/"]),

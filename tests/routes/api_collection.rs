@@ -96,8 +96,11 @@ fn what_nothing_refers_to_goes_after_the_grace_period() {
                 case(get(format!("/v2/{REPO}/blobs/{}", sha256("base"))), ok(200).bytes("base")),
             ])
             .await;
+        let removing = report;
         let report = registry.check(collect(), ok(200)).await.json();
         assert_eq!((&report["considered"], &report["removed_count"]), (&json!(0), &json!(0)));
+        let told = registry.check(get(COLLECT), ok(200)).await.json();
+        assert_eq!((&told["last"], &told["last_removed"]), (&report, &removing), "one that finds nothing hides none");
         drop(registry.records());
     });
 }

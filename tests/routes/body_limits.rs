@@ -8,7 +8,7 @@ use crate::uploads::{created, open};
 use tagstone_schema::media_type::OCI_IMAGE;
 
 fn too_large(most: usize) -> Answer {
-    refused(413, "SIZE_INVALID", format!("{most} bytes that are allowed")).header("connection", "close")
+    refused(413, "SIZE_INVALID", format!("{most} bytes that are allowed here (`limits.")).header("connection", "close")
 }
 
 #[test]

@@ -182,11 +182,11 @@ fn heads_that_are_too_large() {
         let of_api = |request: Request| request.at("/api/v1/whoami");
         let cases: [(Request, Answer); 8] = [
             (target(1024), ok(200)),
-            (target(1025), refused(414, "SIZE_INVALID", "1024 bytes that are allowed")),
+            (target(1025), refused(414, "SIZE_INVALID", "1024 bytes that are allowed (`limits.uri_bytes`)")),
             (header(2048), ok(200)),
-            (header(2049), too_large("2048 bytes that are allowed")),
+            (header(2049), too_large("2048 bytes that are allowed (`limits.header_bytes`)")),
             (fields(16), ok(200)),
-            (fields(17), too_large("16 fields that are allowed")),
+            (fields(17), too_large("16 fields that are allowed (`limits.header_fields`)")),
             (of_api(header(2049)), refused(431, "head_too_large", "2048 bytes")),
             (get("/v2/"), ok(200)),
         ];
@@ -234,7 +234,7 @@ fn every_refusal_by_a_limit_is_counted() {
         let guarded = guarded(|settings| settings.limits.failed_logins = 1).await;
         let wrong = || get("/v2/").with("authorization", crate::guarded::login("root", "x"));
         guarded.check(wrong(), refused(401, "UNAUTHORIZED", "not valid")).await;
-        guarded.check(wrong(), refused(429, "TOOMANYREQUESTS", "too many attempts")).await;
+        guarded.check(wrong(), refused(429, "TOOMANYREQUESTS", "`limits.failed_logins`")).await;
         assert_eq!(refusals_by(&guarded, "failed_logins").await, 1);
     });
 }

@@ -17,6 +17,7 @@ pub(super) fn ask(asked: &Invocation, source: &str, witness: &mut impl Witness) 
     let mut counted = Counted { progress: Progress::over("records"), witness };
     let replayed = replay_before(&source, &mut counted);
     drop(counted);
+    let replayed = replayed?;
     let finding = said_problems(&replayed);
     Ok((replayed, finding))
 }

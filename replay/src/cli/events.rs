@@ -107,7 +107,7 @@ impl Filters {
 impl Events {
     pub(super) fn run(&self, asked: &Invocation) -> Result<Finding, Unable> {
         let filter = self.filters.parsed()?;
-        let listing = Listing::new(asked.format, "events", wording::heading());
+        let listing = Listing::of(&self.source, asked.format, "events", wording::heading())?;
         let most = self.n.map(NonZeroUsize::get);
         let order = match (self.order, most) {
             (OrderName::Asc, most) => Direction::Forward { left: most },

@@ -66,11 +66,12 @@ impl Export {
         let source = asked.open_any(&self.source)?;
         let mut part = self.part(&source)?;
         let mut progress = Progress::over("records");
-        let mut replayed = replay(&source, &mut |step| {
+        let replayed = replay(&source, &mut |step| {
             progress.step();
             part.look(&step);
         });
         drop(progress);
+        let mut replayed = replayed?;
         replayed.problems.sort_by_key(|problem| problem.seq);
         let finding = said_problems(&replayed);
         let written = part.finish().map_err(|error| self.failed(&error))?;

@@ -28,7 +28,7 @@ pub(super) struct History {
 
 impl History {
     pub(super) fn run(&self, asked: &Invocation) -> Result<Finding, Unable> {
-        let listing = Listing::new(asked.format, "history", wording::heading());
+        let listing = Listing::of(&self.source, asked.format, "history", wording::heading())?;
         let mut teller = Teller { subject: self.subject.clone(), listing, known: Existence::Unknown, failed: Ok(()) };
         let (replayed, finding) = ask(asked, &self.source, &mut teller)?;
         teller.failed?;

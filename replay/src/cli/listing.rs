@@ -1,4 +1,7 @@
 //! Lists that are written while the log is read, so that no list is too long.
+//!
+//! What a running registry tells waits in a temporary file until all was read: it may fail in the middle, and then nothing
+//! may have been said.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -6,11 +9,13 @@ use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Stdout, Write};
 
 use serde::Serialize;
 
+use tagstone_replay::source::is_registry;
+
 use super::output::Format;
 
 /// A list on stdout, written entry by entry: an object with one array in JSON, lines in NDJSON and text.
 pub(super) struct Listing {
-    out: BufWriter<Stdout>,
+    out: Out,
     format: Format,
     /// The name of the array in JSON.
     name: &'static str,
@@ -24,8 +29,14 @@ pub(super) struct Listing {
 pub(super) type Entry = Vec<u8>;
 
 impl Listing {
-    pub(super) fn new(format: Format, name: &'static str, heading: String) -> Self {
-        Self { out: BufWriter::new(io::stdout()), format, name, heading, written: 0, failed: None }
+    /// A list of what a source holds.
+    pub(super) fn of(source: &str, format: Format, name: &'static str, heading: String) -> io::Result<Self> {
+        let out = if is_registry(source) {
+            Out::Held(BufWriter::new(tempfile::tempfile()?))
+        } else {
+            Out::Shown(BufWriter::new(io::stdout()))
+        };
+        Ok(Self { out, format, name, heading, written: 0, failed: None })
     }
 
     /// An entry of the list.
@@ -77,7 +88,46 @@ impl Listing {
             (Format::Text, 0) => writeln!(self.out, "nothing was found")?,
             (Format::Text | Format::Ndjson, _) => {}
         }
-        self.out.flush()
+        self.out.show()
+    }
+}
+
+/// Where entries go.
+enum Out {
+    Shown(BufWriter<Stdout>),
+    /// Into a temporary file, which is forgotten with the list where that does not come to its end.
+    Held(BufWriter<File>),
+}
+
+impl Out {
+    fn show(&mut self) -> io::Result<()> {
+        self.flush()?;
+        match self {
+            Self::Shown(_) => Ok(()),
+            Self::Held(file) => {
+                let file = file.get_mut();
+                file.rewind()?;
+                let mut out = io::stdout().lock();
+                io::copy(file, &mut out)?;
+                out.flush()
+            }
+        }
+    }
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Shown(out) => out.write(bytes),
+            Self::Held(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Shown(out) => out.flush(),
+            Self::Held(file) => file.flush(),
+        }
     }
 }
 

@@ -8,7 +8,9 @@ use clap::Args;
 use serde::Serialize;
 use tagstone_replay::content::Layout;
 use tagstone_replay::fold::Fingerprint;
-use tagstone_replay::log::directory::{DirectoryLock, create_directory, naming, sync_directory};
+use tagstone_replay::log::directory::{
+    DirectoryLock, create_directory, create_private_directory, naming, sync_directory,
+};
 use tagstone_replay::log::{EmbeddedLog, Log, Options};
 use tagstone_replay::source::{ExportFile, Replay, Source, Step, replay};
 use tagstone_schema::{EncodedRecord, Head};
@@ -64,6 +66,7 @@ impl Restore {
             restored.look(&step);
         });
         drop(progress);
+        let replayed = replayed?;
         let finding = said_problems(&replayed);
         if finding == Finding::Violated {
             drop(restored);
@@ -138,7 +141,7 @@ impl NewDirectory {
                 }
             }
         }
-        create_directory(root)?;
+        create_private_directory(root)?;
         let lock = DirectoryLock::take(&layout.lock())?;
         let below = Layout::new(root.join("restoring"));
         let place = Self { layout, below, was_there, is_kept: false, _lock: lock };

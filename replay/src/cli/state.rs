@@ -41,6 +41,7 @@ impl ShowState {
             }
         });
         drop(progress);
+        let replayed = replayed?;
         let finding = said_problems(&replayed);
         let (head, state) = match at.map_or_else(|| Ok(at_the_end(&replayed)), |at| at.found(&replayed)) {
             Ok(found) => found,

@@ -6,8 +6,10 @@ use clap::Args;
 use serde::Serialize;
 use tagstone_replay::content::ContentReader;
 use tagstone_replay::fold::Fingerprint;
-use tagstone_replay::source::{Concerns, KeptState, Linked, OpenSource, Problem, Replay, check_contents, replay};
-use tagstone_schema::{Digest, Head, Position, Seq};
+use tagstone_replay::source::{
+    Concerns, KeptState, Linked, OpenSource, Problem, Replay, Unread, check_contents, replay,
+};
+use tagstone_schema::{Head, Position, Seq};
 
 use super::invocation::Invocation;
 use super::output::{self, Format};
@@ -68,15 +70,10 @@ impl std::fmt::Display for HeadView {
 impl Verify {
     pub(super) fn run(&self, asked: &Invocation) -> Result<Finding, Unable> {
         let source = asked.open_any(&self.source)?;
-        let check = if self.blobs { Some(content_check(&source)?) } else { None };
-        let (mut replayed, linked) = self.replay(&source);
-        if let Some(mut check) = check {
-            let mut progress = Progress::over("blobs and manifests");
-            let problems = check_contents(&replayed.state, &linked, |digest, size| {
-                progress.step();
-                check(digest, size)
-            });
-            replayed.problems.extend(problems);
+        let contents = if self.blobs { Some(contents_of(&source)?) } else { None };
+        let (mut replayed, linked) = self.replay(&source)?;
+        if let Some(contents) = contents {
+            replayed.problems.extend(content_problems(&contents, &replayed, &linked)?);
         }
         // A stable sort: the first problem is the first bad seq.
         replayed.problems.sort_by_key(|problem| problem.seq);
@@ -101,7 +98,7 @@ impl Verify {
     }
 
     /// Replays the source, with what the options need to know on the way.
-    fn replay(&self, source: &OpenSource) -> (Replay, Linked) {
+    fn replay(&self, source: &OpenSource) -> Result<(Replay, Linked), Unread> {
         let (mut kept, unread) = match source.layout().map(KeptState::read).transpose() {
             Ok(kept) => (kept.flatten(), None),
             Err(error) => (None, Some(format!("{error}; a start ignores it"))),
@@ -123,26 +120,43 @@ impl Verify {
                 *found = format!("it has the hash {}", step.head.hash);
                 *holds = position.hash == step.head.hash;
             }
-        });
+        })?;
         replayed.notes.extend(unread);
         replayed.problems.extend(kept.and_then(|kept| kept.problem()));
         if let Some((Position { seq, hash }, found, false)) = expected {
             let what = format!("record {seq} was expected to have the hash {hash}, but {found}");
             replayed.problems.push(Problem::of_log(seq, what));
         }
-        (replayed, linked)
+        Ok((replayed, linked))
     }
 }
 
-/// What compares stored bytes with a digest and a size.
-fn content_check(source: &OpenSource) -> Result<impl FnMut(&Digest, u64) -> Result<(), String> + use<>, Unable> {
+/// The bytes of a source, which not every source has.
+fn contents_of(source: &OpenSource) -> Result<ContentReader, Unable> {
     let layout = source.layout().ok_or_else(|| {
         Unable(
             "--blobs needs a data directory: neither an export nor a running registry hands out all bytes".to_owned(),
         )
     })?;
-    let contents = ContentReader::open(layout)?;
-    Ok(move |digest: &Digest, size| contents.check(digest, size).map_err(|problem| problem.to_string()))
+    Ok(ContentReader::open(layout)?)
+}
+
+/// What is wrong with the bytes that a log promises. That they may not be read says nothing about them.
+fn content_problems(contents: &ContentReader, replayed: &Replay, linked: &Linked) -> Result<Vec<Problem>, Unable> {
+    let mut progress = Progress::over("blobs and manifests");
+    let mut denied = None;
+    let problems = check_contents(&replayed.state, linked, |digest, size| {
+        progress.step();
+        let checked = contents.check(digest, size);
+        checked.map_err(|problem| {
+            if problem.is_denied() && denied.is_none() {
+                denied = Some(problem.to_string());
+            }
+            problem.to_string()
+        })
+    });
+    drop(progress);
+    denied.map_or(Ok(problems), |why| Err(Unable(why)))
 }
 
 fn text(out: &mut dyn Write, report: &Report<'_>) -> io::Result<()> {

@@ -11,6 +11,7 @@ use super::catalogue::{Catalogue, Location};
 use super::hash::{ContentHasher, hash_of};
 use super::layout::{Layout, segment_number};
 use super::sidecar;
+use crate::log::directory::naming;
 
 /// How much is read at a time when content is checked.
 const PIECE_BYTES: usize = 1024 * 1024;
@@ -32,8 +33,9 @@ impl ContentReader {
         let mut catalogue = Catalogue::default();
         let mut files = BTreeMap::new();
         for number in segment_numbers(layout)? {
-            let file = File::open(layout.segment(number))?;
-            let (entries, _) = sidecar::entries(layout, number, &file)?;
+            let path = layout.segment(number);
+            let file = File::open(&path).map_err(naming("opening", &path))?;
+            let (entries, _) = sidecar::entries(layout, number, &file).map_err(naming("reading", &path))?;
             for entry in &entries {
                 catalogue.add(number, entry);
             }
@@ -81,7 +83,8 @@ impl ContentReader {
         if let Some(location) = self.catalogue.get(digest) {
             return self.within_segment(location).map(Some);
         }
-        match File::open(self.layout.blob(digest)) {
+        let path = self.layout.blob(digest);
+        match File::open(&path) {
             Ok(file) => {
                 let length = file.metadata()?.len();
                 Ok(Some((file, 0, length)))
@@ -89,7 +92,7 @@ impl ContentReader {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.catalogue.shadows(digest).last().map(|location| self.within_segment(*location)).transpose()
             }
-            Err(error) => Err(error),
+            Err(error) => Err(naming("opening", &path)(error)),
         }
     }
 
@@ -104,7 +107,7 @@ pub fn segment_numbers(layout: &Layout) -> io::Result<Vec<u32>> {
     let directory = match fs::read_dir(layout.segments()) {
         Ok(directory) => directory,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
+        Err(error) => return Err(naming("reading", &layout.segments())(error)),
     };
     let mut numbers = Vec::new();
     for file in directory {
@@ -169,4 +172,11 @@ pub enum ContentProblem {
         /// Why.
         error: io::Error,
     },
+}
+
+impl ContentProblem {
+    /// Whether the content may be sound, and only this user may not read it.
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Io { error, .. } if error.kind() == io::ErrorKind::PermissionDenied)
+    }
 }

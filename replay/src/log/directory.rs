@@ -1,7 +1,8 @@
 //! The data directory as a whole: durable directories, and the lock that keeps a second process out.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,12 +19,24 @@ pub fn sync_directory(path: &Path) -> io::Result<()> {
 
 /// Makes a directory, with all directories above it that are missing, durably.
 pub fn create_directory(path: &Path) -> io::Result<()> {
+    create_with(path, &DirBuilder::new())
+}
+
+/// The same for one whose content is nobody's but this user's: nobody else may enter what is made. One that is there is
+/// left as it is.
+pub fn create_private_directory(path: &Path) -> io::Result<()> {
+    create_with(path, DirBuilder::new().mode(0o700))
+}
+
+fn create_with(path: &Path, builder: &DirBuilder) -> io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !path.is_dir() {
         create_directory(parent)?;
-        match std::fs::create_dir(path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !path.is_dir() => {
-                return Err(naming("creating", path)(error));
+        match builder.create(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(naming("creating", path)(error)),
+            Err(_) if !path.is_dir() => {
+                let why = io::Error::new(io::ErrorKind::NotADirectory, "it is a file, not a directory");
+                return Err(naming("creating", path)(why));
             }
             _ => {}
         }
@@ -146,12 +159,26 @@ mod tests {
         std::fs::write(&file, b"").unwrap();
         for wrong in [file.clone(), file.join("below")] {
             let error = create_directory(&wrong).unwrap_err();
-            assert!(error.to_string().contains(&format!("creating {}:", file.display())), "{error}");
+            let said = format!("creating {}: it is a file, not a directory", file.display());
+            assert_eq!(error.to_string(), said);
         }
         let missing = directory.path().join("missing");
         let error = sync_directory(&missing).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
         assert!(error.to_string().contains(&missing.display().to_string()), "{error}");
+    }
+
+    #[test]
+    fn a_private_directory_is_made_for_one_user_and_one_that_is_there_is_left() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("above/data");
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        create_private_directory(&path).unwrap();
+        assert_eq!(mode(&path), 0o700);
+        assert_ne!(mode(path.parent().unwrap()), 0o700);
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o750)).unwrap();
+        create_private_directory(&path).unwrap();
+        assert_eq!(mode(&path), 0o750);
     }
 
     /// As root every directory can be read, and this shows nothing.

@@ -25,7 +25,7 @@ pub use copied::{CopiedLog, CopyError};
 pub use embedded::{EmbeddedLog, Opened, UnverifiedLog, Verified, Visit};
 pub use open_error::OpenError;
 pub use reader::RecordReader;
-pub use recovery::recover;
+pub use recovery::{Recovered, recover};
 pub use tree::Options;
 
 /// A place where records are kept.

@@ -2,18 +2,29 @@
 
 use tagstone_schema::{Head, Position};
 
-use super::anchor::Anchor;
+use super::anchor::{self, Anchor};
 use super::chain::Chain;
 use super::embedded::made_durable;
 use super::open_error::OpenError;
 use super::tree::{Options, RecordTree};
 use crate::content::Layout;
 
+/// What a log holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    /// Its last sound record.
+    pub head: Head,
+    /// Whether its anchor was sound, and named this record or one before it: then nothing was lost, and a server starts on it.
+    pub holds_anchor: bool,
+}
+
 /// Writes a new anchor for a log whose old one is lost or above it, after an operator has named its head.
 ///
 /// Returns the head that was found; with `accept` naming exactly that head, the anchor is written. What stands behind
 /// the head is not sound, and the next start cuts it off. A log that cannot be read to its end is an error, and is left as it is.
-pub fn recover(layout: &Layout, accept: Option<Position>) -> Result<Head, OpenError> {
+pub fn recover(layout: &Layout, accept: Option<Position>) -> Result<Recovered, OpenError> {
+    let anchor = anchor::read(&layout.anchor()).ok();
+    let mut holds_anchor = anchor == Some(Head::default());
     let tree = RecordTree::open(&layout.log(), Options::default())?;
     let mut chain = Chain::default();
     for stored in tree.read(1) {
@@ -22,6 +33,7 @@ pub fn recover(layout: &Layout, accept: Option<Position>) -> Result<Head, OpenEr
         if chain.next(&stored).is_err() {
             break;
         }
+        holds_anchor |= anchor == Some(chain.head());
     }
     let head = chain.head();
     if accept == Some(Position { seq: head.seq, hash: head.hash }) {
@@ -30,5 +42,5 @@ pub fn recover(layout: &Layout, accept: Option<Position>) -> Result<Head, OpenEr
         made_durable(layout, &tree)?;
         Anchor::create(&layout.anchor(), head).map_err(|source| OpenError::Anchor { source })?;
     }
-    Ok(head)
+    Ok(Recovered { head, holds_anchor })
 }

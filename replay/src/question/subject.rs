@@ -30,6 +30,9 @@ pub enum SubjectError {
     /// One of its parts is no name.
     #[error("{0}")]
     Name(String),
+    /// An image as clients name it, with its registry.
+    #[error("a repository of this log is named without the host of the registry: {0}")]
+    Host(String),
     /// There is no tag in it.
     #[error("a tag is named as REPOSITORY:TAG, such as acme/app:v1")]
     NoTag,
@@ -40,6 +43,10 @@ impl FromStr for Subject {
 
     fn from_str(text: &str) -> Result<Self, SubjectError> {
         let bad = |error: &dyn std::fmt::Display| SubjectError::Name(error.to_string());
+        // No name of a repository or a tag has a colon before a slash; the port of a host has.
+        if let Some((_, rest)) = text.split_once('/').filter(|(host, _)| host.contains(':')) {
+            return Err(SubjectError::Host(rest.to_owned()));
+        }
         // No name of a repository holds a colon.
         let (repository, tag) = match text.split_once(':') {
             Some((repository, tag)) => (repository, Some(tag.parse().map_err(|error| bad(&error))?)),

@@ -10,7 +10,7 @@ use tagstone_schema::Seq;
 use super::{DurableEnd, Source, SourceError};
 use crate::content::Layout;
 use crate::log::anchor::{self, AnchorError};
-use crate::log::directory::DirectoryLock;
+use crate::log::directory::{DirectoryLock, LockError};
 use crate::log::{CopiedLog, RecordBytes};
 
 /// A data directory, opened for reading. No server can start on it while the value lives.
@@ -27,10 +27,14 @@ impl DataDirectory {
     /// records are replayed.
     pub fn open(root: &Path) -> Result<Self, SourceError> {
         let layout = Layout::new(root);
-        if !layout.log().exists() && !layout.anchor().exists() {
+        let has_log = is_there(&layout.log())?;
+        if !has_log && !is_there(&layout.anchor())? {
             return Err(SourceError::NotData(root.to_owned()));
         }
-        let lock = DirectoryLock::borrow(&layout.lock())?;
+        let lock = DirectoryLock::borrow(&layout.lock()).map_err(|error| match error {
+            LockError::Held { .. } => SourceError::Running(error),
+            LockError::Io { .. } => SourceError::Lock(error),
+        })?;
         let durable_end = match anchor::read(&layout.anchor()) {
             Ok(head) => DurableEnd::Known(head),
             Err(error @ AnchorError::Io { .. }) => return Err(SourceError::Anchor(error.to_string())),
@@ -40,7 +44,7 @@ impl DataDirectory {
             DurableEnd::Known(head) => Some(*head),
             DurableEnd::Exact { .. } | DurableEnd::Lost(_) => None,
         };
-        let log = layout.log().exists().then(|| CopiedLog::of(&layout.log(), anchor)).transpose();
+        let log = has_log.then(|| CopiedLog::of(&layout.log(), anchor)).transpose();
         let log = log.map_err(SourceError::Copy)?;
         Ok(Self { layout, log, durable_end, _lock: lock })
     }
@@ -49,6 +53,11 @@ impl DataDirectory {
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
+}
+
+/// Whether there is something. What cannot be looked at is not called absent: it may be the evidence.
+fn is_there(path: &Path) -> Result<bool, SourceError> {
+    path.try_exists().map_err(|source| SourceError::Absent { path: path.to_owned(), source })
 }
 
 impl Source for DataDirectory {

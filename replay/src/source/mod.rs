@@ -11,6 +11,7 @@ mod kept_state;
 mod opened;
 mod point;
 mod registry;
+mod registry_error;
 mod replay;
 mod trust;
 
@@ -21,10 +22,11 @@ pub use contents::{Linked, check_contents};
 pub use data_directory::DataDirectory;
 pub use export_file::ExportFile;
 pub use kept_state::KeptState;
-pub use opened::{OpenSource, SourceError, open, open_any, open_whole};
+pub use opened::{OpenSource, SourceError, is_registry, open, open_any, open_whole};
 pub use point::{Point, PointError, PointParseError, StateAt};
-pub use registry::{RegistryError, RunningRegistry};
-pub use replay::{Concerns, Problem, Replay, Step, Witness, replay, replay_before};
+pub use registry::RunningRegistry;
+pub use registry_error::RegistryError;
+pub use replay::{Concerns, Problem, Replay, Step, Unread, Witness, replay, replay_before};
 pub use trust::{Trust, TrustError};
 
 use crate::log::RecordBytes;
@@ -53,6 +55,11 @@ pub trait Source {
 
     /// The log that the place says it was taken from.
     fn log(&self) -> Option<Id> {
+        None
+    }
+
+    /// Why records could not be had that may well be sound. It is known once they were asked for.
+    fn unread(&self) -> Option<String> {
         None
     }
 

@@ -37,9 +37,12 @@ pub enum SourceError {
     /// Neither a directory nor a file, such as a pipe: it could not be read twice.
     #[error("{} is neither a data directory, nor a file", .0.display())]
     NotFile(PathBuf),
-    /// A server has it, or the lock cannot be read.
+    /// A server has it.
+    #[error("{0}. A registry that runs is read by its URL, as in http://127.0.0.1:5000")]
+    Running(LockError),
+    /// The lock cannot be read.
     #[error(transparent)]
-    Lock(#[from] LockError),
+    Lock(LockError),
     /// The log cannot be copied aside.
     #[error(transparent)]
     Copy(CopyError),
@@ -66,6 +69,11 @@ pub enum SourceError {
     Part(Head),
 }
 
+/// Whether what a person named is a running registry, by its URL.
+pub fn is_registry(given: &str) -> bool {
+    given.contains("://")
+}
+
 /// Opens a source without credentials beside those that may stand in a URL.
 pub fn open(given: &str) -> Result<OpenSource, SourceError> {
     open_whole(given, &Asking::default())
@@ -82,7 +90,7 @@ pub fn open_whole(given: &str, asking: &Asking) -> Result<OpenSource, SourceErro
 
 /// Opens a source that may also be a part of a log, in which no state can be told.
 pub fn open_any(given: &str, asking: &Asking) -> Result<OpenSource, SourceError> {
-    if given.contains("://") {
+    if is_registry(given) {
         return Ok(OpenSource::Registry(RunningRegistry::open(given, asking)?));
     }
     let path = Path::new(given);
@@ -133,5 +141,9 @@ impl Source for OpenSource {
 
     fn damage(&self) -> Option<String> {
         self.inner().damage()
+    }
+
+    fn unread(&self) -> Option<String> {
+        self.inner().unread()
     }
 }

@@ -2,8 +2,11 @@
 //!
 //! Its head is asked for first, and the records up to that one are read, page by page: a prefix of its log, however
 //! much is written meanwhile. What it answers is verified like any other log.
+//!
+//! That it cannot be asked, or does not answer, says nothing about its log: such a source is unread, and not damaged.
 
 use std::io::{self, Read};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -11,7 +14,8 @@ use tagstone_schema::{Head, Position, Seq, Timestamp};
 use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body};
 
-use super::address::{Address, AddressError, Credentials};
+use super::address::{Address, Credentials};
+use super::registry_error::{RegistryError, printable, said, unreachable};
 use super::{Asking, DurableEnd, Source};
 use crate::export::{ExportError, Reader};
 use crate::log::{RecordBytes, StoreError, StoredRecord};
@@ -23,6 +27,9 @@ const ANSWERING: Duration = Duration::from_secs(60);
 /// Bytes of an answer that shows the head: an object of four short fields.
 const HEAD_BYTES: u64 = 4096;
 
+/// Where the records are.
+const RECORDS: &str = "/api/v1/log/records";
+
 /// Bytes of one page of records: far more than any registry puts into one.
 const PAGE_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -33,52 +40,8 @@ pub struct RunningRegistry {
     authorization: Option<String>,
     durable_end: DurableEnd,
     head: Head,
-}
-
-/// Why a registry cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum RegistryError {
-    /// What was given is no URL of one.
-    #[error(transparent)]
-    Address(#[from] AddressError),
-    /// It does not answer.
-    #[error("{address} cannot be reached: {why}")]
-    Unreachable {
-        /// Where it should be.
-        address: String,
-        /// What was said.
-        why: String,
-    },
-    /// It wants to know who asks.
-    #[error("{address} asks for credentials: give --user NAME, and the password in TAGSTONE_PASSWORD")]
-    Unauthorized {
-        /// Where it is.
-        address: String,
-    },
-    /// It knows who asks, and does not show him its log.
-    #[error("{address} does not show its log to this user: reading it is for administrators")]
-    Forbidden {
-        /// Where it is.
-        address: String,
-    },
-    /// Something else answers there.
-    #[error("{address} answers, but not as a Tagstone registry: {why}")]
-    NotTagstone {
-        /// Where it is.
-        address: String,
-        /// What does not fit.
-        why: String,
-    },
-    /// It cannot answer now.
-    #[error("{address} answers {status}: {said}")]
-    Refused {
-        /// Where it is.
-        address: String,
-        /// The status.
-        status: u16,
-        /// The first part of the answer's body.
-        said: String,
-    },
+    /// Why no more records could be had.
+    unread: OnceLock<RegistryError>,
 }
 
 #[derive(Deserialize)]
@@ -89,7 +52,8 @@ struct ToldHead {
 }
 
 impl RunningRegistry {
-    /// Asks a registry for its head. Credentials in the URL give way to those that are given beside it.
+    /// Asks a registry for its head, and whether it shows its records: not everybody who may see the one is shown the
+    /// others. Credentials in the URL give way to those that are given beside it.
     pub fn open(url: &str, asking: &Asking) -> Result<Self, RegistryError> {
         let (address, in_url) = Address::parse(url)?;
         let authorization = asking.credentials.as_ref().or(in_url.as_ref()).map(Credentials::authorization);
@@ -103,9 +67,16 @@ impl RunningRegistry {
             .timeout_recv_body(Some(ANSWERING * 10))
             .build()
             .new_agent();
-        let mut registry =
-            Self { agent, address, authorization, durable_end: DurableEnd::Lost(String::new()), head: Head::default() };
+        let mut registry = Self {
+            agent,
+            address,
+            authorization,
+            durable_end: DurableEnd::Lost(String::new()),
+            head: Head::default(),
+            unread: OnceLock::new(),
+        };
         registry.head = registry.ask_head()?;
+        registry.ask_record()?;
         registry.durable_end = DurableEnd::Exact { head: registry.head, said_by: "the registry's own answer" };
         Ok(registry)
     }
@@ -126,19 +97,32 @@ impl RunningRegistry {
         }
     }
 
+    fn ask_record(&self) -> Result<(), RegistryError> {
+        let answer = self.get(&format!("{RECORDS}?from=1&n=1"))?;
+        match Reader::new(answer.into_body().into_reader().take(PAGE_BYTES)) {
+            Err(ExportError::NotExport) => {
+                let why = format!("{RECORDS} holds no records");
+                Err(RegistryError::NotTagstone { address: self.address.to_string(), why })
+            }
+            // What else may be wrong with it is found, and told with its place, when the log is read.
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
     fn get(&self, resource: &str) -> Result<Response<Body>, RegistryError> {
         let address = || self.address.to_string();
         let mut request = self.agent.get(self.address.of(resource));
         if let Some(authorization) = &self.authorization {
             request = request.header("Authorization", authorization);
         }
-        let mut answer = request
-            .call()
-            .map_err(|error| RegistryError::Unreachable { address: address(), why: error.to_string() })?;
+        let answer = request.call().map_err(|error| unreachable(address(), &error))?;
         match answer.status() {
             StatusCode::OK => Ok(answer),
-            StatusCode::UNAUTHORIZED => Err(RegistryError::Unauthorized { address: address() }),
-            StatusCode::FORBIDDEN => Err(RegistryError::Forbidden { address: address() }),
+            StatusCode::UNAUTHORIZED if self.authorization.is_none() => {
+                Err(RegistryError::Unauthorized { address: address() })
+            }
+            StatusCode::UNAUTHORIZED => Err(RegistryError::NotAccepted { address: address(), said: said(answer) }),
+            StatusCode::FORBIDDEN => Err(RegistryError::Forbidden { address: address(), said: said(answer) }),
             StatusCode::NOT_FOUND => {
                 let why = format!("there is no {}", resource.split('?').next().unwrap_or_default());
                 Err(RegistryError::NotTagstone { address: address(), why })
@@ -149,30 +133,47 @@ impl RunningRegistry {
                 Err(RegistryError::NotTagstone { address: address(), why })
             }
             status => {
-                let mut said = Vec::new();
-                let _ = answer.body_mut().as_reader().take(300).read_to_end(&mut said);
-                let said = printable(&String::from_utf8_lossy(&said));
-                Err(RegistryError::Refused { address: address(), status: status.as_u16(), said })
+                let status = status.as_u16();
+                Err(RegistryError::Refused { address: address(), status, said: said(answer) })
             }
         }
     }
 
     fn page(&self, from: Seq) -> Result<Page, StoreError> {
-        let failed = |why: String| StoreError::new("reading the records of the registry", why);
-        let answer =
-            self.get(&format!("/api/v1/log/records?from={from}")).map_err(|error| failed(error.to_string()))?;
+        let answer = self.get(&format!("{RECORDS}?from={from}")).map_err(|error| self.unread(error))?;
         let input: Box<dyn Read> = Box::new(answer.into_body().into_reader().take(PAGE_BYTES));
-        let reader = Reader::new(io::BufReader::new(input)).map_err(|error| failed(error.to_string()))?;
+        let reader = Reader::new(io::BufReader::new(input)).map_err(|error| self.unsound(&error))?;
         if reader.header().before.seq.checked_add(1) != Some(from) {
             return Err(failed(format!("it was asked for record {from}, and answers with others")));
         }
         Ok(reader)
     }
+
+    /// No more can be had from it.
+    fn unread(&self, error: RegistryError) -> StoreError {
+        let why = error.to_string();
+        // The first reason is kept: what follows follows from it.
+        let _ = self.unread.set(error);
+        failed(why)
+    }
+
+    /// A page that is not whole. Where the network or a proxy let go of it, that is no fault of the records.
+    fn unsound(&self, error: &ExportError) -> StoreError {
+        let why = error.to_string();
+        match error {
+            ExportError::Io { .. } | ExportError::Cut { .. } => {
+                self.unread(RegistryError::Cut { address: self.address.to_string(), why })
+            }
+            ExportError::NotExport
+            | ExportError::UnknownVersion { .. }
+            | ExportError::Header
+            | ExportError::Damaged { .. } => failed(why),
+        }
+    }
 }
 
-/// What somebody else said, so that it steers no terminal.
-fn printable(text: &str) -> String {
-    text.chars().take(200).map(|c| if c.is_control() { ' ' } else { c }).collect()
+fn failed(why: String) -> StoreError {
+    StoreError::new("reading the records of the registry", why)
 }
 
 type Page = Reader<io::BufReader<Box<dyn Read>>>;
@@ -184,6 +185,10 @@ impl Source for RunningRegistry {
 
     fn durable_end(&self) -> &DurableEnd {
         &self.durable_end
+    }
+
+    fn unread(&self) -> Option<String> {
+        self.unread.get().map(RegistryError::to_string)
     }
 }
 
@@ -197,7 +202,6 @@ struct Pages<'a> {
 
 impl Pages<'_> {
     fn read(&mut self) -> Result<Option<StoredRecord>, StoreError> {
-        let failed = |error: ExportError| StoreError::new("reading the records of the registry", error.to_string());
         loop {
             if self.next > self.registry.head.seq {
                 return Ok(None);
@@ -207,13 +211,13 @@ impl Pages<'_> {
                 empty => empty.insert((self.registry.page(self.next)?, self.next)),
             };
             if let Some(record) = page.next() {
-                let record = record.map_err(failed)?;
+                let record = record.map_err(|error| self.registry.unsound(&error))?;
                 self.next = record.seq.saturating_add(1);
                 return Ok(Some(record));
             }
             if *began == self.next {
                 let why = format!("it answers with no records from {} on, though it has them", self.next);
-                return Err(StoreError::new("reading the records of the registry", why));
+                return Err(failed(why));
             }
             self.page = None;
         }

@@ -61,6 +61,11 @@ impl Problem {
     }
 }
 
+/// A source that was not read to its end, for a reason that says nothing about its log.
+#[derive(Debug, thiserror::Error)]
+#[error("the log was not read to its end, so nothing can be said about it: {0}")]
+pub struct Unread(String);
+
 /// A place between two records, as the replay passes it.
 #[derive(Clone, Copy)]
 pub struct Step<'a> {
@@ -98,7 +103,7 @@ impl Witness for Onlooker<'_> {
 }
 
 /// Replays a source. `watch` sees every place of the log in order, the one before the first record and the last one too.
-pub fn replay(source: &dyn Source, watch: &mut dyn FnMut(Step<'_>)) -> Replay {
+pub fn replay(source: &dyn Source, watch: &mut dyn FnMut(Step<'_>)) -> Result<Replay, Unread> {
     replay_before(source, &mut Onlooker(watch))
 }
 
@@ -107,7 +112,9 @@ pub fn replay(source: &dyn Source, watch: &mut dyn FnMut(Step<'_>)) -> Replay {
 /// A record that is not whole, or does not continue the chain, ends the replay. It is a problem where the log is known
 /// to have reached that far. Behind the durable end it is a note: nobody was ever told of such a record, and a start of
 /// the registry cuts it off. An illegal event ends the fold, while the chain is verified on.
-pub fn replay_before(source: &dyn Source, witness: &mut impl Witness) -> Replay {
+///
+/// An error is no finding: a witness was told of a part of the log then, and nobody can tell which.
+pub fn replay_before(source: &dyn Source, witness: &mut impl Witness) -> Result<Replay, Unread> {
     let begin = source.begins_behind();
     let mut seen = Replay { head: begin, state: State::alone(), ..Replay::default() };
     let mut fold = if begin.seq == 0 { Fold::Legal } else { Fold::Blind };
@@ -155,7 +162,7 @@ pub fn replay_before(source: &dyn Source, witness: &mut impl Witness) -> Replay 
     }
     note_end(source.durable_end(), broken, &mut seen);
     witness.passes(&Step { head: seen.head, state: fold.believed(&seen.state), next: None, bytes: &[] });
-    seen
+    source.unread().map_or(Ok(seen), |why| Err(Unread(why)))
 }
 
 fn applied(state: &mut State, record: Record, witness: &mut impl Witness) -> Result<(), IllegalEvent> {

@@ -16,4 +16,5 @@ mod registry;
 mod sound;
 mod tampered;
 mod transcript;
+mod unread;
 mod usage;

@@ -14,14 +14,17 @@ use crate::command::{Run, replay, state, verify};
 use crate::directory::{folded, history, records};
 
 /// The status line and headers, and the body, that a path is answered with.
-type Reply = (String, Vec<u8>);
+pub(crate) type Reply = (String, Vec<u8>);
 
-fn ok(body: impl Into<Vec<u8>>) -> Reply {
+/// The status of a connection that ends without an answer.
+pub(crate) const HANG_UP: &str = "";
+
+pub(crate) fn ok(body: impl Into<Vec<u8>>) -> Reply {
     ("200 OK".to_owned(), body.into())
 }
 
 /// Answers every request by its path and its `Authorization` until the test ends; returns its URL.
-fn serve(answer: impl Fn(&str, &str) -> Reply + Send + Sync + 'static) -> String {
+pub(crate) fn serve(answer: impl Fn(&str, &str) -> Reply + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let answer = Arc::new(answer);
@@ -41,24 +44,35 @@ fn one(mut stream: &TcpStream, answer: &dyn Fn(&str, &str) -> Reply) -> Option<(
     let headers: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
     let authorization = headers.iter().find_map(|line| line.strip_prefix("authorization: ")).unwrap_or_default();
     let (status, body) = answer(&path, authorization);
-    write!(stream, "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len()).ok()?;
+    if status == HANG_UP {
+        return None;
+    }
+    // A status that brings its own length promises another one than the body has.
+    let length =
+        if status.contains("content-length") { String::new() } else { format!("\r\ncontent-length: {}", body.len()) };
+    write!(stream, "HTTP/1.1 {status}{length}\r\nconnection: close\r\n\r\n").ok()?;
     stream.write_all(&body).ok()
 }
 
-fn head(head: Head) -> Reply {
+pub(crate) fn head(head: Head) -> Reply {
     ok(format!(r#"{{"seq":{},"hash":"{}","time":"{}","fingerprint":"00"}}"#, head.seq, head.hash, head.time))
 }
 
+/// The first record that a request for a page asks for.
+pub(crate) fn from(path: &str) -> usize {
+    path.strip_prefix("/api/v1/log/records?from=").unwrap().trim_end_matches("&n=1").parse().unwrap()
+}
+
 /// A page of at most two records.
-fn page(records: &[EncodedRecord], path: &str) -> Reply {
-    let from: usize = path.strip_prefix("/api/v1/log/records?from=").unwrap().parse().unwrap();
+pub(crate) fn page(records: &[EncodedRecord], path: &str) -> Reply {
+    let from = from(path);
     let before = from.checked_sub(2).map_or(Head::default(), |at| records[at].head());
     let mut writer = Writer::new(Vec::new(), &Header { log: None, before }).unwrap();
     records[from - 1..].iter().take(2).for_each(|record| writer.push(record.head(), record.bytes()).unwrap());
     ok(writer.finish().unwrap().0)
 }
 
-fn genuine() -> Vec<EncodedRecord> {
+pub(crate) fn genuine() -> Vec<EncodedRecord> {
     records(Head::default(), history())
 }
 
@@ -130,6 +144,10 @@ fn who_does_not_answer_as_a_registry_is_told() {
             "answers 503: {\"detail\":\"later [31m\"}",
         ),
         (refusing("302 Found\r\nlocation: https://else.where/", ""), "it redirects to https://else.where/"),
+        (
+            refusing("429 Too Many Requests", r#"{"errors":[{"code":"TOOMANYREQUESTS","message":"wait"}]}"#),
+            "answers 429: wait",
+        ),
         (refusing("200 OK", "<html>"), "what should be the head of its log is none"),
         (refusing("200 OK", r#"{"seq":1,"hash":"x","time":"y"}"#), "the head of its log has another form"),
     ] {
@@ -137,6 +155,12 @@ fn who_does_not_answer_as_a_registry_is_told() {
         assert_eq!((run.code, run.out.as_str()), (2, ""), "{run:?}");
         assert!(run.err.contains(said), "{said}: {run:?}");
     }
+    let last = genuine()[8].head();
+    let page_of_a_proxy = serve(move |path, _| if path.ends_with("head") { head(last) } else { ok("<html>") });
+    let run = verify(Path::new(&page_of_a_proxy), &[]);
+    assert_eq!((run.code, run.err.contains("/api/v1/log/records holds no records")), (2, true), "{run:?}");
+    let run = verify(Path::new(&refusing("200 OK", "").replace("http:", "https:")), &[]);
+    assert_eq!((run.code, run.err.contains("does it speak TLS?")), (2, true), "{run:?}");
     // An endless answer is not read to its end.
     let endless = serve(|_, _| ok(vec![b'1'; 1 << 20]));
     assert_eq!(verify(Path::new(&endless), &[]).code, 2);
@@ -149,7 +173,7 @@ fn credentials_are_sent_as_they_were_given() {
     let url = serve(move |path, authorization| match (authorization, path.ends_with("head")) {
         ("Basic bWU6czNjcmV0", true) => head(records[8].head()),
         ("Basic bWU6czNjcmV0", false) => page(&records, path),
-        _ => ("401 Unauthorized".to_owned(), Vec::new()),
+        _ => ("401 Unauthorized".to_owned(), br#"{"detail":"wrong user or password"}"#.to_vec()),
     });
     let asked = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tagstone-replay"));
@@ -166,5 +190,7 @@ fn credentials_are_sent_as_they_were_given() {
     assert_eq!(replay(["verify", &in_url("me:s3cret")]).code, 0);
     let refused = replay(["verify", &in_url("me:hidden")]);
     assert_eq!((refused.code, refused.err.contains("hidden")), (2, false), "{refused:?}");
+    assert!(refused.err.contains("does not accept these credentials: wrong user or password"), "{refused:?}");
+    assert!(replay(["verify", &url]).err.contains("asks for credentials"));
     assert_eq!(asked(&["verify", &in_url("you:hidden"), "--user", "me"]).code, 0);
 }

@@ -66,6 +66,7 @@ fn a_directory_in_use_is_refused_and_the_holder_named() {
     for run in [verify(directory.path(), &[]), state(directory.path(), &[])] {
         assert_eq!((run.code, run.out.as_str()), (2, ""), "{run:?}");
         assert!(run.err.contains(&format!("in use by process {}", std::process::id())), "{run:?}");
+        assert!(run.err.contains("is read by its URL"), "{run:?}");
     }
     drop(lock);
     assert_eq!(verify(directory.path(), &[]).code, 0);

@@ -14,7 +14,7 @@ use crate::export::{export, restore};
 
 /// What a replay of a source comes to; none where it cannot be opened.
 fn replayed(source: &Path) -> Option<Replay> {
-    open(source.to_str().unwrap()).ok().map(|source| replay(&source, &mut |_| {}))
+    open(source.to_str().unwrap()).ok().map(|source| replay(&source, &mut |_| {}).unwrap())
 }
 
 /// Something is found wrong, and what is believed is genuine. Returns the seq that is named first.

@@ -1,5 +1,8 @@
 //! Wrong usage and unreadable sources: exit code 2, a message on stderr, nothing on stdout.
 
+use std::fs;
+use std::os::unix::fs::symlink;
+
 use crate::command::replay;
 use crate::directory::sound;
 
@@ -8,7 +11,13 @@ fn wrong_usage_is_refused() {
     let (directory, _) = sound();
     let root = directory.path().to_str().unwrap();
     let file = directory.path().join("anchor");
-    let empty = tempfile::tempdir().unwrap();
+    let (empty, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    // What cannot be looked at: as root no permission is missing, but a link can lead nowhere.
+    let looping = empty.path().join("looping");
+    fs::create_dir(&looping).unwrap();
+    symlink("log", looping.join("log")).unwrap();
+    let (no_segments, _) = sound();
+    fs::write(no_segments.path().join("segments"), "").unwrap();
     let cases: &[(&[&str], &str)] = &[
         (&[], "Usage"),
         (&["verify"], "<SOURCE>"),
@@ -21,9 +30,13 @@ fn wrong_usage_is_refused() {
         (&["state", root, "--repository", "Not A Name"], "is not a repository name"),
         (&["state", root, "--repository", "a", "--fingerprint"], "cannot be used with"),
         (&["verify", "/does/not/exist"], "does not exist"),
-        (&["verify", empty.path().to_str().unwrap()], "holds neither `log` nor `anchor`"),
+        (&["verify", other.path().to_str().unwrap()], "holds neither `log` nor `anchor`"),
         (&["verify", file.to_str().unwrap()], "is no export of a log"),
         (&["verify", "/dev/null"], "neither a data directory, nor a file"),
+        (&["verify", looping.to_str().unwrap()], "log does not exist or cannot be looked at: Too many levels"),
+        (&["verify", no_segments.path().to_str().unwrap(), "--blobs"], "/segments: Not a directory"),
+        (&["history", root, "registry.example:5000/acme/app:v1"], "without the host of the registry: acme/app:v1"),
+        (&["why", root, "localhost:5000/acme/app:v1"], "without the host of the registry: acme/app:v1"),
         (&["state", "ftp://localhost:5000"], "begins with http:// or https://"),
         (&["state", "http://127.0.0.1:1"], "http://127.0.0.1:1 cannot be reached"),
         (&["state", "--user", "me", root], "needs the password in TAGSTONE_PASSWORD"),

@@ -63,6 +63,9 @@ struct CollectedContent {
 pub(super) struct Collections {
     /// Null before the first since the start.
     last: Option<CollectionReport>,
+    /// The last one since the start that removed something, which may be an earlier one; missing before there was any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_removed: Option<CollectionReport>,
     /// Null if there is none.
     running: Option<RunningCollection>,
 }
@@ -119,7 +122,8 @@ pub(super) fn get(exchange: &Exchange<'_>) -> HttpResponse {
     let running = running
         .map(|running| RunningCollection { dry_run: running.way == Way::Dry, started: running.started.to_string() });
     let last = last.as_deref().map(CollectionReport::from);
-    HttpResponse::Ok().json(Collections { last, running })
+    let last_removed = exchange.site.collector.last_removed().as_deref().map(CollectionReport::from);
+    HttpResponse::Ok().json(Collections { last, last_removed, running })
 }
 
 impl From<&Collection> for CollectionReport {

@@ -82,6 +82,8 @@ pub struct Collector {
 #[derive(Default)]
 struct Now {
     last: Option<Arc<Collection>>,
+    /// The last one that removed something: those after it may be many, and tell nothing.
+    last_removed: Option<Arc<Collection>>,
     running: Option<Running>,
 }
 
@@ -107,6 +109,11 @@ struct Strange {
 }
 
 impl Collector {
+    /// The last collection since the start that removed something.
+    pub fn last_removed(&self) -> Option<Arc<Collection>> {
+        self.now().last_removed.clone()
+    }
+
     /// With rules of its own. Whoever purges sets `purged`.
     pub fn new(parts: CollectParts, rules: CollectRules, purged: Arc<AtomicBool>) -> Self {
         let began = parts.published.load().head;
@@ -141,7 +148,12 @@ impl Collector {
         collection.finished = self.parts.clock.now();
         collection.incomplete = ended.as_ref().err().map(ToString::to_string);
         let collection = Arc::new(collection);
-        self.now().last = Some(collection.clone());
+        let mut now = self.now();
+        now.last = Some(collection.clone());
+        if collection.way == Way::Delete && collection.removed.count + collection.manifests_deleted > 0 {
+            now.last_removed = Some(collection.clone());
+        }
+        drop(now);
         drop(turn);
         ended.map(|()| collection)
     }

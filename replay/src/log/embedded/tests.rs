@@ -10,7 +10,7 @@ use super::super::anchor::{self, Anchor};
 use super::super::pages::first_key;
 use super::*;
 use crate::fold::State;
-use crate::log::recover;
+use crate::log::{Recovered, recover};
 
 /// A record behind `head` that holds a text of `length` bytes.
 fn record(head: &Head, length: usize) -> EncodedRecord {
@@ -161,7 +161,7 @@ fn a_damaged_acknowledged_record_is_named() {
     let Err(OpenError::Broken(broken)) = try_open(directory.path()) else { panic!("opened") };
     assert_eq!(broken.seq, 2);
     // An operator may accept the sound beginning, and nothing else.
-    let found = recover(&layout, Some(Position { seq: 3, hash: RecordHash::ZERO })).unwrap();
+    let found = recover(&layout, Some(Position { seq: 3, hash: RecordHash::ZERO })).unwrap().head;
     assert_eq!(found.seq, 1);
     assert!(matches!(try_open(directory.path()), Err(OpenError::Broken(_))));
     recover(&layout, Some(Position { seq: 1, hash: found.hash })).unwrap();
@@ -189,11 +189,15 @@ fn a_lost_or_foreign_anchor_stops_the_start_until_an_operator_names_the_head() {
             _ => drop(Anchor::create(&layout.anchor(), above).unwrap()),
         }
         assert!(try_open(directory.path()).is_err_and(|error| expected(&error)), "{what}");
-        assert_eq!(recover(&layout, None).unwrap(), head, "{what}");
+        assert_eq!(recover(&layout, None).unwrap(), Recovered { head, holds_anchor: false }, "{what}");
         assert!(try_open(directory.path()).is_err(), "{what}: looking alone accepts nothing");
         recover(&layout, Some(Position { seq: head.seq, hash: head.hash })).unwrap();
         assert_eq!(open(directory.path()).head(), head, "{what}");
+        assert_eq!(recover(&layout, None).unwrap(), Recovered { head, holds_anchor: true }, "nothing is wrong");
     }
+    // Nothing is wrong either where a process died between the record and the anchor.
+    drop(Anchor::create(&layout.anchor(), Head::default()).unwrap());
+    assert!(recover(&layout, None).unwrap().holds_anchor);
 }
 
 #[test]
