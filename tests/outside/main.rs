@@ -7,11 +7,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use tagstone::outside::{TARGETS, Target};
+use tagstone_replay::audit::Folded;
 use tagstone_replay::audit::index::AuditIndex;
 use tagstone_replay::content::scan::Scanner;
 use tagstone_replay::export::Reader;
-use tagstone_replay::fold::snapshot;
+use tagstone_replay::fold::{State, snapshot};
 use tagstone_replay::log::anchor;
+use tagstone_replay::log::chain::Chain;
 use tagstone_schema::Record;
 
 use mutation::Mutations;
@@ -92,9 +94,32 @@ fn every_target_is_known_to_the_fuzzer_and_has_seeds() {
     assert_eq!(corpora, TARGETS.len(), "there are seeds of no target");
 }
 
-/// Seeds that nothing accepts would only show what is refused at once.
+/// Makes the seeds of a run of the index from those of an export, for a new version of its format.
+fn rewrite_runs() {
+    let export = fs::read(fuzz().join("corpus/export/64-records")).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let index = AuditIndex::open(directory.path()).unwrap();
+    let (mut chain, mut state) = (Chain::default(), State::default());
+    for stored in Reader::new(&*export).unwrap() {
+        let record = chain.next(&stored.unwrap()).unwrap();
+        index.add(&Folded::apply(&mut state, record).unwrap(), chain.head()).unwrap();
+    }
+    index.flush().unwrap();
+    let run = fs::read_dir(directory.path()).unwrap().next().unwrap().unwrap().path();
+    let bytes = fs::read(run).unwrap();
+    let (magic, tail) = (8, 24);
+    let write = |name: &str, bytes: &[u8]| fs::write(fuzz().join("corpus/index_run").join(name), bytes).unwrap();
+    write("64-records", &bytes);
+    write("without-its-tail", &bytes[..bytes.len() - tail]);
+    write("frame-only", &[&bytes[..magic], &bytes[bytes.len() - tail..]].concat());
+}
+
+/// Seeds that nothing accepts would only show what is refused at once. `REWRITE_SEEDS=1` makes those anew that can be.
 #[test]
 fn the_seeds_of_files_are_what_they_are_named() {
+    if std::env::var_os("REWRITE_SEEDS").is_some() {
+        rewrite_runs();
+    }
     let seed = |path: &str| fuzz().join("corpus").join(path);
     let (_, head) = snapshot::read(&seed("snapshot/1024-records")).unwrap();
     assert_eq!(head.seq, 1024);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::api_purge::{lies_on_disk, purge, purge_in, push_image, removed_blob};
@@ -155,6 +156,30 @@ fn a_blob_without_a_manifest_can_be_purged_by_itself() {
         assert!(!lies_on_disk(registry.data(), b"a blob by itself"));
         let named = push_image(&registry, REPO, "v1", &[b"layer"]).await;
         registry.check(purge(&sha256("layer")), refused(409, "in_use", &*named.digest)).await;
+    });
+}
+
+/// Of images that share a layer each purge would leave it to the others, if none looked again at what the others have done meanwhile.
+#[test]
+fn what_purges_at_once_share_goes_with_the_last() {
+    run(async {
+        let registry = Registry::start().await;
+        for round in 0..12 {
+            let shared = format!("shared in round {round}");
+            let places = [(REPO, "a"), (REPO, "b"), (OTHER, "c"), (OTHER, "d")];
+            for (repository, tag) in places {
+                push_image(&registry, repository, tag, &[shared.as_bytes(), format!("{tag}{round}").as_bytes()]).await;
+            }
+            let purged = places.map(|(repository, tag)| {
+                registry.check(purge_in(repository, &json!({"reference": tag, "reason": "a leak"})), ok(200))
+            });
+            let replies = join_all(purged).await;
+            let removed =
+                |reply: &Value| reply["blobs_removed"].as_array().unwrap().contains(&removed_blob(shared.as_bytes()));
+            let removing = replies.iter().filter(|reply| removed(&reply.json())).count();
+            assert_eq!(removing, 1, "round {round}");
+            assert!(!lies_on_disk(registry.data(), shared.as_bytes()), "round {round}");
+        }
     });
 }
 

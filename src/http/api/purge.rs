@@ -41,7 +41,7 @@ pub(super) struct PurgeReport {
     kept: Vec<KeptContent>,
     /// Bytes of all that is gone, manifests too.
     bytes_freed: u64,
-    /// The last record of the purge; null for a dry run.
+    /// The last record of the purge; missing for a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     seq: Option<u64>,
 }
@@ -63,7 +63,8 @@ struct RemovedBlob {
     size: u64,
 }
 
-/// Content whose bytes stay. In the purged repository it can be read only where a manifest that remains there names it.
+/// Content whose bytes stay. In the purged repository it can be read only where a manifest that remains there names it, or where another
+/// client has sent it there and may be about to push one; purging it by its digest does not heed that.
 #[derive(Serialize, ToSchema)]
 struct KeptContent {
     digest: String,

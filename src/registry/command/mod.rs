@@ -11,6 +11,7 @@ use tagstone_schema::{Actor, Digest, Id, Origin, RepositoryName, Tag};
 
 pub use manifest::{Condition, PutManifest, Sparse};
 pub use policy::CreatePolicy;
+pub(super) use removal::PurgeOutcome;
 pub use removal::{DropCause, DropContents, DropManifests, Purge};
 pub use tags::{Because, BecauseError, Expiry, FoundTags, Lock, Prunable, PruneTags, SetTag};
 use tagstone_schema::policy::Rule;

@@ -6,7 +6,7 @@ use tagstone_schema::event::RemovedContent;
 use tagstone_schema::{Digest, Event, RepositoryName, Timestamp};
 
 use super::tags::Because;
-use crate::registry::removal::PurgeOrder;
+use crate::registry::removal::{PurgeOrder, WhyKept};
 
 /// A purge that was worked out beforehand, for the digests whose bytes nobody is writing.
 #[derive(Clone, Debug)]
@@ -18,7 +18,16 @@ pub struct Purge {
     /// What stays, and what the repository may lose.
     pub unlinkable: BTreeSet<Digest>,
     /// What has to come of it; otherwise it is worked out again.
-    pub expected: Vec<Event>,
+    pub expected: PurgeOutcome,
+}
+
+/// What comes of a purge, and is answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PurgeOutcome {
+    /// The events of the first record.
+    pub events: Vec<Event>,
+    /// What stays, and why: if what kept it is gone by the time of the decision, it has to go too.
+    pub kept: Vec<(Digest, WhyKept)>,
 }
 
 /// Bytes to be given up: those that nothing refers to when the command is decided.

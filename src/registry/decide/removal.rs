@@ -15,8 +15,13 @@ pub(super) fn purge(state: &State, purge: &Purge) -> Result<Vec<Event>, Rejectio
     let free =
         Free { to_remove: &|digest| removable.contains(digest), to_unlink: &|digest| unlinkable.contains(digest) };
     let plan = PurgePlan::of(state, order, free)?;
-    let (first, _) = plan.records(order);
-    if first == *expected { Ok(first) } else { Err(Rejection::Overtaken { repository: order.repository.clone() }) }
+    let (events, _) = plan.records(order);
+    let outcome = plan.outcome(events);
+    if outcome == *expected {
+        Ok(outcome.events)
+    } else {
+        Err(Rejection::Overtaken { repository: order.repository.clone() })
+    }
 }
 
 /// Bytes of a record that may be filled with contents and links; the rest is for who, from where and why.

@@ -4,12 +4,18 @@ use tagstone_schema::event::RemovedContent;
 use tagstone_schema::{Actor, Event, Origin, RepositoryName, limits};
 
 use super::purge::{PurgeOrder, PurgePlan};
+use crate::registry::command::PurgeOutcome;
 use crate::registry::record_size::record_bytes;
 
 /// Bytes of a record that are left for who, from where and the reason.
 const RESERVED: u64 = 8 * 1024;
 
 impl PurgePlan {
+    /// What comes of it, with the events of its first record.
+    pub(in crate::registry) fn outcome(&self, events: Vec<Event>) -> PurgeOutcome {
+        PurgeOutcome { events, kept: self.kept.iter().map(|kept| (kept.digest.clone(), kept.why)).collect() }
+    }
+
     /// The events of the first record, and the content that goes by further ones: that is then referenced by nothing.
     pub(in crate::registry) fn records(&self, order: &PurgeOrder) -> (Vec<Event>, Vec<RemovedContent>) {
         let PurgeOrder { repository, because, .. } = order;

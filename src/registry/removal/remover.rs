@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tagstone_schema::event::RemovedContent;
@@ -74,6 +74,8 @@ pub struct Remover {
     promises: Arc<Promises>,
     grace: Duration,
     purged: Arc<AtomicBool>,
+    /// Held by the one purge that is under way: what another one has doomed would look like something that is being pushed.
+    purging: Mutex<()>,
 }
 
 impl Remover {
@@ -88,7 +90,7 @@ impl Remover {
         grace: Duration,
         purged: Arc<AtomicBool>,
     ) -> Self {
-        Self { published, clock, writer, bytes, promises, grace, purged }
+        Self { published, clock, writer, bytes, promises, grace, purged, purging: Mutex::default() }
     }
 
     /// Works out what a purge would do.
@@ -107,13 +109,15 @@ impl Remover {
         Ok(plan)
     }
 
-    /// Purges. When this returns, no request is given the bytes, and they are off the disk. It takes its time, and must not be
-    /// called where others are served.
+    /// Purges, one after another. When this returns, no request is given the bytes, and they are off the disk. It takes its time, and
+    /// must not be called where others are served.
     pub fn purge(&self, request: &PurgeRequest) -> Result<(PurgePlan, Option<Seq>), RemovalError> {
+        let _purging = self.purging.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..ATTEMPTS {
             let order = self.order(request);
             let (dooms, plan) = self.worked_out(&order);
-            let (expected, rest) = plan.as_ref().map(|plan| plan.records(&order)).unwrap_or_default();
+            let (events, rest) = plan.as_ref().map(|plan| plan.records(&order)).unwrap_or_default();
+            let expected = plan.as_ref().map(|plan| plan.outcome(events)).unwrap_or_default();
             let (removable, unlinkable) = (dooms.bytes.digests().clone(), dooms.links.digests().clone());
             let purge = Purge { order: order.clone(), removable, unlinkable, expected };
             let command = Command::Purge(Box::new(purge));
