@@ -1,31 +1,33 @@
 //! Refused attempts: what was tried and a rule has forbidden.
 //!
 //! They are evidence, and an attack must neither flood the log nor the memory with it. So equal attempts are one entry
-//! with a count; the newest entries are kept to be listed; and once a minute what came together becomes one record, of
+//! with a count; the newest entries are kept to be listed, with a share for each kind of them; and once a minute what came together becomes one record, of
 //! some entries and the number of the others. A clean stop writes what is pending.
 //! What was recorded before the start is read back from the archive when somebody first asks for the list.
 
 mod attempt;
+#[cfg(test)]
+mod denied_tests;
+mod kept;
 mod pending;
 mod recalled;
+mod share;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tagstone_schema::{Actor, Event, Seq, Timestamp};
 
 pub use attempt::{Attempt, RefusalReason, Tally};
+pub use kept::{Place, RefusedEntry};
 pub use recalled::Recalled;
 
 use super::command::Submission;
 use super::rejection::Rejection;
 use attempt::Tried;
+use kept::Kept;
 use pending::Pending;
-
-/// Entries that are kept to be listed: some megabytes.
-const KEPT: usize = 10_000;
 
 /// The refused attempts.
 #[derive(Debug, Default)]
@@ -33,9 +35,7 @@ pub struct Refusals(Mutex<Gathered>);
 
 #[derive(Debug, Default)]
 struct Gathered {
-    kept: HashMap<Arc<Attempt>, (Place, Tally)>,
-    /// The same entries, ordered by when they were last seen.
-    order: BTreeMap<Place, Arc<Attempt>>,
+    kept: Kept,
     /// How many places were given to what was tried since the start.
     made: Place,
     others: u64,
@@ -46,20 +46,6 @@ struct Gathered {
 
 /// The place of the first attempt since the start; what was recalled stands before it.
 const FIRST: Place = 1 << 32;
-
-/// A place in the list; the newest has the greatest.
-pub type Place = u64;
-
-/// An entry of the list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RefusedEntry {
-    /// Its place, which changes when the attempt is made again.
-    pub place: Place,
-    /// What was tried.
-    pub attempt: Arc<Attempt>,
-    /// How often, and when.
-    pub tally: Tally,
-}
 
 /// A part of the list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,12 +65,7 @@ impl Refusals {
     /// The newest entries behind a place, at most so many.
     pub fn list(&self, behind: Option<Place>, most: usize) -> RefusedList {
         let gathered = self.locked();
-        let places = gathered.order.range(..behind.unwrap_or(Place::MAX)).rev().take(most);
-        let entries = places.filter_map(|(place, attempt)| {
-            let (_, tally) = gathered.kept.get(attempt)?;
-            Some(RefusedEntry { place: *place, attempt: attempt.clone(), tally: *tally })
-        });
-        RefusedList { entries: entries.collect(), others: gathered.others }
+        RefusedList { entries: gathered.kept.newest(behind, most).collect(), others: gathered.others }
     }
 
     /// The refused attempts of a registry that has started with this record; those up to it are in the log.
@@ -140,49 +121,16 @@ impl Gathered {
     fn add(&mut self, attempt: Attempt, at: Timestamp) {
         let attempt = Arc::new(attempt);
         self.pending.add(&attempt, at);
-        self.keep(attempt, Tally::once(at));
-    }
-
-    /// Adds to the list.
-    fn keep(&mut self, attempt: Arc<Attempt>, more: Tally) {
         let place = FIRST + self.made;
         self.made += 1;
-        match self.kept.get_mut(&attempt) {
-            Some((standing, tally)) => {
-                self.order.remove(standing);
-                *standing = place;
-                tally.add(more);
-            }
-            None => {
-                self.make_room();
-                self.kept.insert(attempt.clone(), (place, more));
-            }
-        }
-        self.order.insert(place, attempt);
+        self.others += self.kept.add_newest(RefusedEntry { place, attempt, tally: Tally::once(at) });
     }
 
-    /// Adds older entries to the list, the newest of them first.
+    /// Adds older entries to the list.
     fn recall(&mut self, recalled: Recalled) {
         self.others += recalled.others;
-        for (place, (attempt, tally)) in (0..FIRST).rev().zip(recalled.entries) {
-            if let Some((_, standing)) = self.kept.get_mut(&attempt) {
-                standing.add(tally);
-            } else if self.kept.len() < KEPT {
-                self.kept.insert(attempt.clone(), (place, tally));
-                self.order.insert(place, attempt);
-            } else {
-                self.others += tally.count;
-            }
-        }
-    }
-
-    /// The entry that was seen longest ago is only counted from now on.
-    fn make_room(&mut self) {
-        if self.kept.len() >= KEPT
-            && let Some((_, oldest)) = self.order.pop_first()
-            && let Some((_, tally)) = self.kept.remove(&oldest)
-        {
-            self.others += tally.count;
+        for entry in recalled.kept.newest(None, usize::MAX) {
+            self.others += self.kept.add_oldest(entry);
         }
     }
 }

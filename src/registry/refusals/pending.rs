@@ -7,15 +7,12 @@ use tagstone_schema::event::RefusedAttempt;
 use tagstone_schema::record::FORMAT_VERSION;
 use tagstone_schema::{Event, Origin, Record, RecordHash, Timestamp, limits};
 
-use super::attempt::{Attempt, RefusalReason, Tally};
+use super::attempt::{Attempt, Tally};
 use super::recorder;
+use super::share::Share;
 
 /// How long attempts are gathered before they become a record, in microseconds: an attack is a record a minute.
 const GATHERED_FOR: i64 = 60_000_000;
-
-/// Denials of access among the entries of a record. Whoever is known can think of any number of names, so they leave room for what the
-/// rules of immutability have refused.
-const DENIALS: usize = limits::REFUSAL_ENTRIES / 2;
 
 /// What the next record will hold.
 #[derive(Debug, Default)]
@@ -39,9 +36,9 @@ impl Pending {
     }
 
     fn has_room_for(&self, attempt: &Attempt) -> bool {
-        let is_denial = |attempt: &Attempt| attempt.reason == RefusalReason::AccessDenied;
-        let denials = || self.entries.keys().filter(|standing| is_denial(standing)).count();
-        self.entries.len() < limits::REFUSAL_ENTRIES && (!is_denial(attempt) || denials() < DENIALS)
+        let recorded = |share: &Share| self.entries.keys().filter(|standing| share.has(standing)).count();
+        self.entries.len() < limits::REFUSAL_ENTRIES
+            && Share::of(attempt).iter().all(|share| recorded(share) < share.recorded())
     }
 
     pub(super) fn add_others(&mut self, others: u64, at: Timestamp) {

@@ -64,15 +64,12 @@ fn a_flood_is_bounded_and_counted() {
         try_to_delete(&refusals, &format!("t{number}"), number);
     }
     let list = refusals.list(None, usize::MAX);
-    assert_eq!((list.entries.len(), list.others), (10_000, 10_000));
+    assert_eq!((list.entries.len(), list.others), (8_000, 12_000));
     assert_eq!(tags(&list)[0], ("t19999".to_owned(), 1), "the newest are kept");
-    let gathered = refusals.locked();
-    assert_eq!((gathered.kept.len(), gathered.order.len()), (10_000, 10_000));
-    drop(gathered);
     let (entries, others) = taken(&refusals).unwrap();
     assert_eq!((entries.len(), others), (limits::REFUSAL_ENTRIES, 19_900));
     assert_eq!(taken(&refusals), None);
-    assert_eq!(refusals.list(None, usize::MAX).entries.len(), 10_000, "what is recorded stays in the list");
+    assert_eq!(refusals.list(None, usize::MAX).entries.len(), 8_000, "what is recorded stays in the list");
 }
 
 #[test]
@@ -127,24 +124,4 @@ fn an_attempt_on_very_many_tags_is_bounded_too() {
     refusals.gather(&delete("t", ""), &rejection, Timestamp(1));
     let list = refusals.list(None, usize::MAX);
     assert_eq!((list.entries.len(), list.others), (100, 80));
-}
-
-#[test]
-fn denials_leave_room_for_what_rules_of_immutability_refuse() {
-    let refusals = Refusals::default();
-    for number in 0..1_000 {
-        let attempt = Attempt {
-            actor: Actor::anonymous(),
-            address: "192.0.2.1".to_owned(),
-            repository: repository(&format!("r{number}")),
-            tag: None,
-            digest: None,
-            reason: RefusalReason::AccessDenied,
-        };
-        refusals.deny(attempt, Timestamp(number));
-    }
-    try_to_delete(&refusals, "a", 1_000);
-    let (entries, others) = taken(&refusals).unwrap();
-    assert_eq!((entries.len(), others), (limits::REFUSAL_ENTRIES / 2 + 1, 950));
-    assert_eq!(entries.last(), Some(&("a".to_owned(), 1)));
 }
