@@ -102,11 +102,11 @@ struct ByEntries;
 
 impl ByEntries {
     /// Bytes of a state with next to nothing in it: each of its maps makes room for many entries with the first one.
-    const LEAST: u64 = 6 * 1_024;
+    const LEAST: u64 = 7 * 1_024;
     /// Bytes of a tag, and a third of those of a manifest.
     const ENTRY: u64 = 256;
     /// Bytes of a policy, nearly all of them its pattern compiled, which each state does for itself.
-    const POLICY: u64 = 16 * 1_024;
+    const POLICY: u64 = 18 * 1_024;
 }
 
 impl Weighter<(RepositoryName, Seq, Question), Arc<State>> for ByEntries {
