@@ -16,7 +16,7 @@ use super::as_of::Named;
 use super::error::{Code, Refusal};
 use super::exchange::Exchange;
 use crate::history::{Past, PointError};
-use crate::registry::{How, Rejection, Snapshot};
+use crate::registry::{Rejection, Snapshot};
 
 /// A repository that is read.
 pub(super) struct Asked<'a> {
@@ -132,7 +132,7 @@ impl<'a> Asked<'a> {
         if self.past.is_some() || !holds(is_free) {
             return true;
         }
-        exchange.tell(&self.name, digest, How::Found).await;
+        exchange.tell(&self.name, digest).await;
         // Looked at once more behind the promise: it may have gone in between.
         holds(is_there)
     }

@@ -13,7 +13,7 @@ use super::query::Query;
 use super::route::Route;
 use super::site::Site;
 use crate::access::Caller;
-use crate::registry::{Command, Committed, How, Reservation, Submission, Told, WriteError};
+use crate::registry::{Aftermath, Command, Committed, How, Submission, Told, WriteError};
 
 /// `Docker-Content-Digest`, the digest of what is answered or was stored.
 pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
@@ -83,38 +83,21 @@ impl Exchange<'_> {
     }
 
     pub(super) fn submission(&self, command: Command) -> Submission {
-        Submission::new(self.actor(), self.origin(), command)
+        let mut submission = Submission::new(self.actor(), self.origin(), command);
+        submission.aftermath = Some(Aftermath::new(self.site.promises.clone(), self.client()));
+        submission
     }
 
-    /// Notes that the client is told that a repository has content. Whether it has is to be asked behind that: it may be removed at
+    /// Notes that the client finds content in a repository. Whether it is there is to be asked behind that: it may be removed at
     /// this moment, which is waited for.
-    pub(super) async fn tell(&self, repository: &RepositoryName, digest: &Digest, how: How) {
-        let by = (how == How::Stored).then(|| self.client());
-        self.site.promises.tell(digest, Told { repository: repository.clone(), at: self.now(), how, by }).await;
-    }
-
-    /// Commits content that the client has sent or mounted. A manifest that names it may follow, so it is noted that the client has
-    /// it: only then, since who is refused was promised nothing, and before the content may be removed again.
-    pub(super) async fn store(
-        &self,
-        mut submission: Submission,
-        reservation: Reservation,
-        repository: &RepositoryName,
-        digest: &Digest,
-    ) -> Result<(), WriteError> {
-        // The command is carried out also where the client goes away and this ends.
-        submission.reserved.push(reservation.clone());
-        self.site.writer.submit(submission).await?;
-        self.tell(repository, digest, How::Stored).await;
-        drop(reservation);
-        Ok(())
+    pub(super) async fn tell(&self, repository: &RepositoryName, digest: &Digest) {
+        let told = Told { repository: repository.clone(), at: self.now(), how: How::Found, by: None };
+        self.site.promises.tell(digest, told).await;
     }
 
     /// Commits a command without bytes.
     pub(super) async fn commit(&self, command: Command) -> Result<Committed, WriteError> {
-        let committed = self.site.writer.submit(self.submission(command)).await?;
-        self.site.promises.let_go(&committed);
-        Ok(committed)
+        self.site.writer.submit(self.submission(command)).await
     }
 }
 

@@ -16,7 +16,7 @@ use super::error::{Code, Refusal};
 use super::exchange::{Answer, CONTENT_DIGEST, Exchange, writable};
 use super::manifests::{Reference, header_value};
 use crate::manifest::Document;
-use crate::registry::{Command, How, PutManifest, Rejection, WriteError};
+use crate::registry::{Command, PutManifest, Rejection, WriteError};
 
 /// The digest of the manifest that the pushed one refers to: the client need not list referrers in a tag.
 const OCI_SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
@@ -35,7 +35,7 @@ pub(super) async fn put(exchange: &Exchange<'_>, payload: Payload, name: &str, r
     let document = Document::parse(&bytes, &media_type)?;
     let digest = target.digest_of(&bytes)?;
 
-    let (subject, references) = (document.subject.clone(), document.references.clone());
+    let subject = document.subject.clone();
     let command = Command::PutManifest(Box::new(PutManifest {
         repository: repository.clone(),
         digest: digest.clone(),
@@ -55,18 +55,10 @@ pub(super) async fn put(exchange: &Exchange<'_>, payload: Payload, name: &str, r
     submission.reserved.push(reservation.clone());
     submission.contents.push((digest.clone(), bytes));
     let committed = exchange.site.writer.submit(submission).await;
-    let promises = &exchange.site.promises;
-    match &committed {
-        Ok(_) => promises.keep(&repository, &exchange.client(), &references),
-        // The push goes on: what is missing is to be sent.
-        Err(WriteError::Rejected(Rejection::ReferencesMissing { .. })) => {}
-        Err(WriteError::Rejected(_)) => promises.refused(&repository, &exchange.client(), &references),
-        Err(_) => {}
-    }
     committed.map_err(|error| refusal(exchange, &repository, error))?;
     if is_idle(exchange, &repository, &digest) {
-        // An index that names it may follow, or the subject that it refers to.
-        exchange.tell(&repository, &digest, How::Found).await;
+        // An index that names it may follow, or the subject that it refers to. Who has gone is told nothing.
+        exchange.tell(&repository, &digest).await;
     }
     drop(reservation);
     Ok(created(&repository, reference, &digest, subject.as_ref(), &target))

@@ -60,8 +60,10 @@ async fn mount(
         return Ok(false);
     }
     let command = Command::MountBlob { repository: repository.clone(), digest: digest.clone(), from };
-    match exchange.store(exchange.submission(command), reservation, repository, digest).await {
-        Ok(()) => Ok(true),
+    let mut submission = exchange.submission(command);
+    submission.reserved.push(reservation);
+    match exchange.site.writer.submit(submission).await {
+        Ok(_) => Ok(true),
         Err(WriteError::Rejected(_)) => Ok(false),
         Err(error) => Err(error.into()),
     }
@@ -179,7 +181,8 @@ async fn small_blob(exchange: &Exchange<'_>, payload: Payload, repository: &Repo
     let reservation = exchange.site.promises.reserve(digest).await;
     let mut submission = exchange.submission(command);
     submission.contents.push((digest.clone(), bytes));
-    exchange.store(submission, reservation, repository, digest).await?;
+    submission.reserved.push(reservation);
+    exchange.site.writer.submit(submission).await?;
     Ok(created(repository, digest))
 }
 
@@ -195,12 +198,14 @@ async fn close(exchange: &Exchange<'_>, claim: Claim, repository: &RepositoryNam
         Finished::File { size } => {
             let mut submission = exchange.submission(link(size));
             submission.renamed.push(digest.clone());
-            exchange.store(submission, reservation, repository, digest).await?;
+            submission.reserved.push(reservation);
+            exchange.site.writer.submit(submission).await?;
         }
         Finished::Small { bytes, session } => {
             let mut submission = exchange.submission(link(bytes.len() as u64));
             submission.contents.push((digest.clone(), bytes));
-            exchange.store(submission, reservation, repository, digest).await?;
+            submission.reserved.push(reservation);
+            exchange.site.writer.submit(submission).await?;
             discard(session).await;
         }
     }

@@ -29,9 +29,9 @@ pub use read_only::{LogDamage, ReadOnly, Writing};
 pub use refusals::{Attempt, Place, Recalled, RefusalReason, Refusals, RefusedEntry, RefusedList, Tally};
 pub use rejection::{Act, Immutable, Protected, Rejection, SpentName};
 pub use removal::{
-    CollectError, CollectOrder, CollectParts, CollectRules, Collection, Collector, Doom, GoneManifest, How, Keeper,
-    Kept, LeftBehind, PastRemovals, Promises, PurgeOrder, PurgePlan, PurgeRequest, Purged, Removal, RemovalError,
-    Remover, Reservation, Running, StoredBytes, StoredContent, Told, WhyKept, recall as recall_promises,
+    Aftermath, CollectError, CollectOrder, CollectParts, CollectRules, Collection, Collector, Doom, GoneManifest, How,
+    Keeper, Kept, LeftBehind, PastRemovals, Promises, PurgeOrder, PurgePlan, PurgeRequest, Purged, Removal,
+    RemovalError, Remover, Reservation, Running, StoredBytes, StoredContent, Told, WhyKept, recall as recall_promises,
     remember as remember_promises,
 };
 pub use writer::{BatchBytes, Committed, Progress, WriteError, Writer, WriterHandle, WriterSettings};

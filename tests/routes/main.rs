@@ -45,6 +45,7 @@ mod api_purge;
 mod api_purge_kept;
 mod api_purge_left_behind;
 mod api_refusals;
+mod api_removal_gone_clients;
 mod api_removal_promises;
 mod api_removal_reservations;
 mod api_tag;

@@ -17,7 +17,7 @@ pub use tags::{Because, BecauseError, Expiry, FoundTags, Lock, Prunable, PruneTa
 use tagstone_schema::policy::Rule;
 pub use tokens::IssueToken;
 
-use super::removal::Reservation;
+use super::removal::{Aftermath, Reservation};
 
 /// A command on its way to the writer, with who gave it and the bytes that travel with it.
 #[derive(Debug)]
@@ -34,12 +34,15 @@ pub struct Submission {
     pub renamed: Vec<Digest>,
     /// Keeps the bytes of both from being removed until the command is committed.
     pub reserved: Vec<Reservation>,
+    /// What comes of it for what clients were told, where a client gives it.
+    pub aftermath: Option<Aftermath>,
 }
 
 impl Submission {
     /// A command without bytes.
     pub fn new(actor: Actor, origin: Origin, command: Command) -> Self {
-        Self { actor, origin, command, contents: Vec::new(), renamed: Vec::new(), reserved: Vec::new() }
+        let (contents, renamed, reserved) = (Vec::new(), Vec::new(), Vec::new());
+        Self { actor, origin, command, contents, renamed, reserved, aftermath: None }
     }
 }
 

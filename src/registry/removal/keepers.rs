@@ -72,6 +72,7 @@ pub(in crate::registry) fn need(
         let (told, room) = (by.len(), TOLD - by.len());
         let keeping = itself.into_iter().chain(repository.referenced_by(digest)).take(room);
         by.extend(keeping.map(|manifest| Keeper { repository: name.clone(), manifest: Some(manifest.clone()) }));
+        by[told..].sort_unstable_by(|one: &Keeper, other| one.manifest.cmp(&other.manifest));
         more += usize::from(itself.is_some()) + repository.reference_count(digest) - (by.len() - told);
         size = size.or_else(|| repository.blob(digest));
         match repository.unreferenced_since(digest) {

@@ -3,6 +3,7 @@
 //! A removal is recorded before the bytes go. So a process that dies in between leaves bytes without a record, never a record
 //! without its bytes; the next one finds them and finishes ([`Collector`]).
 
+mod aftermath;
 mod candidates;
 mod collection;
 mod collector;
@@ -22,6 +23,7 @@ use std::sync::atomic::AtomicBool;
 use tagstone_schema::event::RemovedContent;
 use tagstone_schema::{Digest, Head, Timestamp};
 
+pub use aftermath::Aftermath;
 pub use collection::{CollectError, Collection, Running};
 pub use collector::{CollectOrder, CollectParts, CollectRules, Collector};
 pub use keepers::{Keeper, WhyKept};

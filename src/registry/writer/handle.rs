@@ -107,9 +107,12 @@ impl WriterHandle {
 }
 
 impl Waiting {
-    /// Answers whoever waits.
-    pub(super) fn reply(self, outcome: Result<Committed, WriteError>) {
+    /// Answers whoever waits, and first sees to what comes of the outcome whether anybody waits or not.
+    pub(super) fn reply(self, outcome: Result<Committed, WriteError>, now: Timestamp) {
         let Self { submission, answer } = self;
+        if let Some(aftermath) = &submission.aftermath {
+            aftermath.apply(&submission.command, &outcome, now);
+        }
         // Who has the answer may remove at once what the command has reserved.
         drop(submission);
         // Nobody listens any more where the client has gone away; the commit stands all the same.

@@ -111,11 +111,11 @@ impl Writer {
 
     /// Commits the batch, or the first part of it.
     fn commit(&mut self, batch: &mut Vec<Waiting>) {
+        let now = self.clock.now();
         if let Some(why) = self.writing.ended() {
-            batch.drain(..).for_each(|waiting| waiting.reply(Err(WriteError::Poisoned(why.clone()))));
+            batch.drain(..).for_each(|waiting| waiting.reply(Err(WriteError::Poisoned(why.clone())), now));
             return;
         }
-        let now = self.clock.now();
         if let Err(why) = self.end_expired(now) {
             return self.poison(batch, &why);
         }
@@ -130,7 +130,7 @@ impl Writer {
                 Ok(plan) => break plan,
                 // The state that the illegal event has touched is thrown away with the plan, and the rest of the
                 // batch is planned anew without it.
-                Err((bug, why)) => batch.remove(bug).reply(Err(WriteError::Bug(why))),
+                Err((bug, why)) => batch.remove(bug).reply(Err(WriteError::Bug(why)), now),
             }
         };
         let began = Instant::now();
@@ -145,7 +145,7 @@ impl Writer {
                 self.gather_refusals(batch, &plan, now);
                 // Dying here: the change is committed and was seen by readers, but its client has no answer; it may
                 // repeat the request safely.
-                plan.answer(batch);
+                plan.answer(batch, now);
             }
             Err(why) => self.poison(batch, &why),
         }
@@ -207,7 +207,8 @@ impl Writer {
         tracing::error!(why, "the writer is poisoned: the registry is read-only until it is restarted");
         self.writing.end(ReadOnly::WriteFailed);
         self.progress.poisoned();
-        batch.drain(..).for_each(|waiting| waiting.reply(Err(WriteError::Poisoned(ReadOnly::WriteFailed))));
+        let now = self.clock.now();
+        batch.drain(..).for_each(|waiting| waiting.reply(Err(WriteError::Poisoned(ReadOnly::WriteFailed)), now));
     }
 
     fn make_durable(&mut self, head: &Head, batch: &[Waiting], plan: &Plan) -> Result<(), String> {

@@ -80,9 +80,9 @@ impl Plan {
         Ok(Ok(Committed { seq: Some(record.seq), time: Some(record.time), events: record.events }))
     }
 
-    pub(super) fn answer(self, batch: &mut Vec<Waiting>) {
+    pub(super) fn answer(self, batch: &mut Vec<Waiting>, now: Timestamp) {
         for (waiting, outcome) in batch.drain(..self.outcomes.len()).zip(self.outcomes) {
-            waiting.reply(outcome);
+            waiting.reply(outcome, now);
         }
     }
 }
