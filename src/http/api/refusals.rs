@@ -113,6 +113,6 @@ async fn recall(site: &Site) -> Result<(), ApiRefusal> {
     let Some(until) = site.writer.refusals().unrecalled() else { return Ok(()) };
     let archive = site.history.archive(until).await?;
     let recalled = site.archive_questions.ask(move || Ok(Recalled::of(&archive, until)?)).await?;
-    site.writer.refusals().recall(recalled);
+    site.writer.refusals().recall(&recalled);
     Ok(())
 }

@@ -95,7 +95,7 @@ fn a_flood_of_denials_displaces_no_other_user_and_no_other_reason() {
     let mut recalled = Recalled::default();
     recalled.add(&event);
     let restarted = Refusals::behind(1);
-    restarted.recall(recalled);
+    restarted.recall(&recalled);
     assert_eq!(listed(&restarted), (told, 19_990));
 }
 
@@ -150,7 +150,7 @@ fn old_floods_of_denials_hide_no_older_refusal() {
     }
     recalled.add(&event(vec![entry("pusher", "acme/app", RefusalReason::TagImmutable)]));
     let refusals = Refusals::behind(1);
-    refusals.recall(recalled);
+    refusals.recall(&recalled);
     let told = [("stranger", RefusalReason::AccessDenied, 10, 10), ("pusher", RefusalReason::TagImmutable, 1, 1)];
     assert_eq!(listed(&refusals), (expected(&told), 14_990));
 }

@@ -79,7 +79,7 @@ impl Refusals {
     }
 
     /// Adds what was recorded before the start, behind all that came since.
-    pub fn recall(&self, recalled: Recalled) {
+    pub fn recall(&self, recalled: &Recalled) {
         let mut gathered = self.locked();
         // Two that asked at once have both read it.
         if gathered.unrecalled.take().is_some() {
@@ -127,7 +127,7 @@ impl Gathered {
     }
 
     /// Adds older entries to the list.
-    fn recall(&mut self, recalled: Recalled) {
+    fn recall(&mut self, recalled: &Recalled) {
         self.others += recalled.others;
         for entry in recalled.kept.newest(None, usize::MAX) {
             self.others += self.kept.add_oldest(entry);
