@@ -11,10 +11,6 @@ use tagstone_replay::log::Recovered;
 use tagstone_replay::log::directory::DirectoryLock;
 use tagstone_schema::Position;
 
-/// The fold makes and drops many small things: with this allocator it takes two thirds of the time.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     install_provider();
     let done = match Command::of_process() {

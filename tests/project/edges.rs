@@ -24,7 +24,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("rustls", &["src/http/", "src/tls/", "tests/"]),
     ("bcrypt", &["src/access/", "tests/"]),
     ("jsonwebtoken", &["src/access/"]),
-    ("mimalloc", &["src/main.rs", "replay/src/main.rs", "benches/"]),
+    ("mimalloc", &["replay/src/main.rs", "benches/"]),
     ("ring", &["src/access/", "src/tls/", "tests/"]),
     ("x509_parser", &["src/tls/"]),
     ("tokio", &["src/", "tests/", "benches/"]),

@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use tagstone_compare::number::rounded;
 use tagstone_compare::{ending, machine, process};
 
-/// The same as in the programs.
+/// The same as in `tagstone-replay`.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
