@@ -122,10 +122,10 @@ impl<'a> Asked<'a> {
         &self,
         exchange: &Exchange<'_>,
         digest: &Digest,
-        is_free: fn(&Repository, &Digest) -> bool,
-        is_there: fn(&Repository, &Digest) -> bool,
+        is_free: fn(Repository<'_>, &Digest) -> bool,
+        is_there: fn(Repository<'_>, &Digest) -> bool,
     ) -> bool {
-        let holds = |what: fn(&Repository, &Digest) -> bool| {
+        let holds = |what: fn(Repository<'_>, &Digest) -> bool| {
             let snapshot = exchange.site.published.load();
             snapshot.state.repository(self.name.as_str()).is_some_and(|repository| what(repository, digest))
         };

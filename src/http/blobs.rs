@@ -78,8 +78,8 @@ fn send(
 /// A blob that no manifest names is kept from collection for a while by the client being told of it: it may be about to push one
 /// that does.
 async fn promise(exchange: &Exchange<'_>, asked: &Asked<'_>, digest: &Digest) -> Result<(), Refusal> {
-    let is_unreferenced = |repository: &Repository, digest: &Digest| repository.unreferenced_since(digest).is_some();
-    let is_linked = |repository: &Repository, digest: &Digest| repository.blob(digest).is_some();
+    let is_unreferenced = |repository: Repository<'_>, digest: &Digest| repository.unreferenced_since(digest).is_some();
+    let is_linked = |repository: Repository<'_>, digest: &Digest| repository.blob(digest).is_some();
     if asked.is_there_for_whoever_is_told(exchange, digest, is_unreferenced, is_linked).await {
         return Ok(());
     }

@@ -101,8 +101,8 @@ pub(super) async fn get(exchange: &Exchange<'_>, name: &str, reference: &str) ->
 /// A manifest that nothing holds is kept from collection for a while by the client being told of it: it may be about to push an
 /// index that does.
 async fn promise(exchange: &Exchange<'_>, asked: &Asked<'_>, found: &Found) -> Result<(), Refusal> {
-    let is_idle = |repository: &Repository, digest: &Digest| repository.idle_since(digest).is_some();
-    let is_here = |repository: &Repository, digest: &Digest| repository.manifest(digest).is_some();
+    let is_idle = |repository: Repository<'_>, digest: &Digest| repository.idle_since(digest).is_some();
+    let is_here = |repository: Repository<'_>, digest: &Digest| repository.manifest(digest).is_some();
     if found.tag.is_some() || asked.is_there_for_whoever_is_told(exchange, &found.digest, is_idle, is_here).await {
         return Ok(());
     }
@@ -193,7 +193,7 @@ fn found(manifest: &Manifest, tag: Option<FoundTag>) -> Found {
 }
 
 /// A repository that is read.
-pub(super) fn known<'a>(state: &'a State, asked: &Asked<'_>) -> Result<&'a Repository, Refusal> {
+pub(super) fn known<'a>(state: &'a State, asked: &Asked<'_>) -> Result<Repository<'a>, Refusal> {
     let unknown = || asked.refuse(Rejection::RepositoryUnknown { repository: asked.name.clone() });
     state.repository(asked.name.as_str()).ok_or_else(unknown)
 }

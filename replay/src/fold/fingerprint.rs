@@ -109,7 +109,7 @@ impl CanonicalText {
         }
     }
 
-    fn repository(&mut self, repository: &Repository) {
+    fn repository(&mut self, repository: Repository<'_>) {
         for (digest, size) in repository.blobs() {
             self.line(format_args!("blob {digest} {size}"));
         }

@@ -10,7 +10,8 @@ use std::hint::black_box;
 
 use tagstone_schema::{Digest, Event, Record, RepositoryName, Tag};
 
-use super::content::{Content, Parents};
+use super::contents::Contents;
+use super::contents::content::Parents;
 use super::repository::Repository;
 use super::state::State;
 use super::table::ahead::{Sought, values};
@@ -22,68 +23,63 @@ impl State {
         let names = records.clone().filter_map(|record| record.events.iter().find_map(repository_of));
         let names: Vec<_> = names.map(|name| Sought::new(&self.repositories, name)).collect();
         let (touched, found) = values(&names);
-        black_box((touched, found.iter().filter(|(_, repository)| repository.contents.len() > 0).count()));
+        black_box((touched, found.iter().filter(|(_, repository)| repository.manifests > 0).count()));
 
-        let mut ahead = Ahead::default();
-        let mut last: Option<(&RepositoryName, &Repository)> = None;
+        let mut ahead = Ahead { contents: &self.contents, hashes: Vec::new(), tags: Vec::new() };
+        let mut last: Option<(&RepositoryName, Repository<'_>)> = None;
         for event in records.flat_map(|record| &record.events) {
             let Some(name) = repository_of(event) else { continue };
             let known = last.filter(|(known, _)| std::ptr::eq(known.as_str(), name.as_str()));
             last = known.or_else(|| Some((name, self.repository(name.as_str())?)));
-            if let Some((_, repository)) = last {
-                ahead.add(self, repository, event);
-            }
+            ahead.add(last.map(|(_, repository)| repository), event);
         }
         ahead.look();
     }
 }
 
-/// What will be looked up, by the kind of the table.
-#[derive(Default)]
+/// What will be looked up.
 struct Ahead<'a> {
-    contents: Vec<Sought<'a, Digest, Content>>,
-    /// What all that was looked at has in common, which means nothing.
-    touched: u32,
+    contents: &'a Contents,
+    /// Hashes of digests.
+    hashes: Vec<u64>,
     tags: Vec<Sought<'a, Tag, TagState>>,
 }
 
 impl<'a> Ahead<'a> {
-    fn add(&mut self, state: &'a State, repository: &'a Repository, event: &Event) {
-        let mut content = |digest| self.contents.push(Sought::new(&repository.contents, digest));
+    fn add(&mut self, repository: Option<Repository<'a>>, event: &Event) {
+        let tags = repository.map(|repository| &repository.kept.tags);
+        let mut content = |digest: &Digest| self.hashes.push(self.contents.hash(digest));
         match event {
-            Event::BlobLinked { digest, .. } | Event::ManifestDeleted { digest, .. } => {
-                content(digest);
-                self.touched ^= state.holders.touch(digest);
-            }
+            Event::BlobLinked { digest, .. } | Event::ManifestDeleted { digest, .. } => content(digest),
             Event::ManifestPushed { digest, references, .. } => {
                 content(digest);
-                self.touched ^= state.holders.touch(digest);
                 references.iter().for_each(content);
             }
             Event::TagMoved { tag, from, .. } => {
                 from.iter().for_each(content);
-                self.tags.extend(repository.tags.sought(tag));
+                self.tags.extend(tags.and_then(|tags| tags.sought(tag)));
             }
-            Event::TagsDeleted { tags, .. } => {
-                tags.iter().for_each(|ended| content(&ended.was));
-                self.tags.extend(tags.iter().filter_map(|ended| repository.tags.sought(&ended.tag)));
+            Event::TagsDeleted { tags: ended, .. } => {
+                ended.iter().for_each(|ended| content(&ended.was));
+                self.tags.extend(tags.iter().flat_map(|tags| ended.iter().filter_map(|ended| tags.sought(&ended.tag))));
             }
             _ => {}
         }
     }
 
-    /// Looks at all of it, and at what it leads to.
+    /// Looks at all of it, and at what it leads to: each step does as little as it can for one after the other, so that the processor
+    /// waits for many places in memory at once.
     fn look(&self) {
-        black_box(self.touched);
+        black_box(self.hashes.iter().fold(0, |all, hash| all ^ self.contents.touch(*hash)));
         let (touched, tags) = values(&self.tags);
         black_box((touched, tags.iter().filter(|(_, state)| state.marks.is_some()).count()));
-        let (touched, contents) = values(&self.contents);
-        let parents = contents.iter().map(|(_, content)| match &content.parents {
+        let contents: Vec<_> = self.hashes.iter().filter_map(|hash| self.contents.likely(*hash)).collect();
+        let parents = contents.iter().map(|content| match &content.parents {
             Parents::Many(parents) => parents.len(),
-            Parents::None { .. } | Parents::One(_) => 0,
+            Parents::None { .. } | Parents::One(_) | Parents::Counted(_) => 0,
         });
-        black_box((touched, parents.sum::<usize>()));
-        let held = contents.iter().filter_map(|(_, content)| content.manifest.as_ref());
+        black_box(parents.sum::<usize>());
+        let held = contents.iter().filter_map(|content| content.manifest.as_ref());
         black_box(held.filter(|held| held.tags.is_empty()).count());
         black_box(tags.iter().filter(|(_, state)| state.manifest.subject.is_some()).count());
     }

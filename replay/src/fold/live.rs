@@ -13,7 +13,7 @@ use super::tag::TagState;
 #[derive(Clone, Debug)]
 pub struct Live<'a> {
     /// The repository, expired tags and all.
-    pub repository: &'a Repository,
+    pub repository: Repository<'a>,
     /// What protects its tags.
     pub protection: Protection<'a>,
     now: Timestamp,

@@ -3,17 +3,15 @@
 //! **Invariant**: [`State::apply`] rejects what could never have happened, so replaying a log proves that no registry
 //! with a bug wrote something impossible into it.
 
-mod content;
+mod contents;
 mod effect;
 mod evolve;
 mod expiry;
 mod fingerprint;
 mod foresight;
-mod holders;
 mod immutability;
 mod live;
 mod manifest;
-mod numbers;
 mod policy;
 #[cfg(test)]
 pub(crate) mod properties;
@@ -24,12 +22,11 @@ mod table;
 mod tag;
 mod tags;
 mod token;
-mod unreferenced;
 
 pub use effect::{Effect, EndCause, Stood};
 pub use evolve::{IllegalEvent, Illegality};
 pub use fingerprint::Fingerprint;
-pub use holders::Loose;
+pub use contents::holders::Loose;
 #[cfg(test)]
 pub(crate) use immutability::tests::property::legal_events;
 pub use immutability::{Demand, Preview, Protection, Reason, Spent, Why, WhyReason};

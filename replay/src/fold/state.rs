@@ -6,11 +6,11 @@ use std::sync::Arc;
 use imbl::{OrdMap, OrdSet};
 use tagstone_schema::{Id, MediaType, RepositoryName, Seq, Tag, Timestamp};
 
-use super::holders::Holders;
+use super::contents::Contents;
 use super::immutability::{Rules, SpentNames};
-use super::numbers::Numbers;
 use super::policy::Policy;
-use super::repository::Repository;
+use super::repository::kept::Kept;
+use super::repository::{Numbers, Repository};
 use super::table::{Keeping, Table};
 use super::token::{Token, Tokens};
 
@@ -31,14 +31,15 @@ pub struct Moment {
 pub struct State {
     pub(super) keeping: Keeping,
     pub(super) log: Option<Id>,
-    pub(super) repositories: Table<RepositoryName, Arc<Repository>>,
+    pub(super) repositories: Table<RepositoryName, Arc<Kept>>,
     /// Where among them the one was that was changed last: most events are of the repository of the event before.
     pub(super) latest: usize,
     /// The names of the repositories, in the order in which they are listed.
     pub(super) names: OrdSet<RepositoryName>,
     /// Their numbers.
     pub(super) numbers: Numbers,
-    pub(super) holders: Holders,
+    /// What they have.
+    pub(super) contents: Contents,
     /// Every media type that was ever pushed, once. Most manifests share a handful, and would each hold a copy.
     pub(super) media_types: OrdSet<MediaType>,
     pub(super) policies: OrdMap<Id, Policy>,
@@ -58,7 +59,7 @@ impl State {
         Self {
             keeping: Keeping::Alone,
             repositories: Table::kept(&Keeping::Alone),
-            holders: Holders::kept(&Keeping::Alone),
+            contents: Contents::kept(&Keeping::Alone),
             ..Self::default()
         }
     }
@@ -68,7 +69,7 @@ impl State {
         if let Keeping::Alone = std::mem::take(&mut self.keeping) {
             self.repositories.values_mut(|repository| Arc::make_mut(repository).share());
             self.repositories.share();
-            self.holders.share();
+            self.contents.share();
         }
     }
 
@@ -78,21 +79,26 @@ impl State {
     }
 
     /// A repository, if anything was ever put into it and it was not deleted.
-    pub fn repository(&self, name: &str) -> Option<&Repository> {
-        self.repositories.get(name).map(|repository| &**repository)
+    pub fn repository(&self, name: &str) -> Option<Repository<'_>> {
+        self.repositories.get(name).map(|kept| self.asked(kept))
+    }
+
+    /// A repository, to be asked.
+    pub(super) fn asked<'a>(&'a self, kept: &'a Kept) -> Repository<'a> {
+        Repository { kept, contents: &self.contents }
     }
 
     /// All repositories in byte order of their names.
-    pub fn repositories(&self) -> impl Iterator<Item = (&RepositoryName, &Repository)> {
+    pub fn repositories(&self) -> impl Iterator<Item = (&RepositoryName, Repository<'_>)> {
         self.repositories_from(Bound::Unbounded)
     }
 
     /// The repositories whose names follow `last` in byte order; `last` need not exist.
-    pub fn repositories_after(&self, last: Option<&str>) -> impl Iterator<Item = (&RepositoryName, &Repository)> {
+    pub fn repositories_after(&self, last: Option<&str>) -> impl Iterator<Item = (&RepositoryName, Repository<'_>)> {
         self.repositories_from(last.map_or(Bound::Unbounded, Bound::Excluded))
     }
 
-    pub(super) fn repositories_from(&self, from: Bound<&str>) -> impl Iterator<Item = (&RepositoryName, &Repository)> {
+    pub(super) fn repositories_from(&self, from: Bound<&str>) -> impl Iterator<Item = (&RepositoryName, Repository<'_>)> {
         let names = self.names.range::<_, str>((from, Bound::Unbounded));
         names.filter_map(|name| Some((name, self.repository(name.as_str())?)))
     }

@@ -51,7 +51,7 @@ impl<'a> Judged<'a> {
 
 /// What one tag is spared for at the moment of deletion, if it is. `ending` are those that go before it.
 fn spared(
-    target: Option<&Repository>,
+    target: Option<Repository<'_>>,
     protection: &Protection<'_>,
     found: &Prunable,
     ending: &BTreeSet<&Tag>,

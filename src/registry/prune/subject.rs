@@ -12,7 +12,7 @@ const SEARCHED: usize = 1_000;
 
 /// Whether a manifest is held by a tag that stays: one on it, or on an index that contains it. Tags for its own
 /// referrers do not hold it.
-pub(in crate::registry) fn is_held(target: &Repository, subject: &Digest, goes: impl Fn(&Tag) -> bool) -> bool {
+pub(in crate::registry) fn is_held(target: Repository<'_>, subject: &Digest, goes: impl Fn(&Tag) -> bool) -> bool {
     let own = referrer_tags(subject);
     let stays = |tag: &Tag| !goes(tag) && !own.iter().any(|own| own == tag.as_str());
     let mut seen = BTreeSet::from([subject]);

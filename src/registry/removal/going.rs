@@ -14,8 +14,8 @@ const MANIFESTS: usize = 1_000;
 
 /// Manifests that go together.
 pub(super) struct Going<'a> {
-    repository: &'a RepositoryName,
-    target: &'a Repository,
+    repository: Repository<'a>Name,
+    target: Repository<'a>,
     protection: &'a Protection<'a>,
     /// What was deleted before and has left bytes.
     left: &'a LeftByDigest<'a>,
@@ -31,8 +31,8 @@ impl<'a> Going<'a> {
     pub(super) fn with(
         first: &Digest,
         left: &'a LeftByDigest<'a>,
-        repository: &'a RepositoryName,
-        target: &'a Repository,
+        repository: Repository<'a>Name,
+        target: Repository<'a>,
         protection: &'a Protection<'a>,
     ) -> Self {
         let (order, going) = (vec![first.clone()], BTreeSet::from([first.clone()]));

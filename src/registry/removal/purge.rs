@@ -207,7 +207,7 @@ impl PurgePlan {
     fn delete_manifests(
         &mut self,
         after: &State,
-        target: &Repository,
+        target: Repository<'_>,
         order: &PurgeOrder,
         left: &LeftByDigest<'_>,
         subject: &Digest,

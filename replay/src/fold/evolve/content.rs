@@ -7,39 +7,41 @@ use tagstone_schema::{Digest, MediaType, RepositoryName, Tag, Timestamp};
 
 use super::Illegality;
 use super::tags::refuse_protected;
-use crate::fold::content::{Content, Held};
+use crate::fold::contents::content::{Content, Held};
+use crate::fold::contents::holders::Loose;
 use crate::fold::effect::{Effect, EndCause};
-use crate::fold::holders::Loose;
 use crate::fold::manifest::Manifest;
-use crate::fold::repository::{Arrival, Repository};
+use crate::fold::repository::Repository;
+use crate::fold::repository::kept::{Changing, Kept};
 use crate::fold::state::{Moment, State};
 use crate::fold::tag::{TagSet, TagState};
 
 impl State {
     /// The repository, to be asked.
-    pub(super) fn repository_of(&self, repository: &RepositoryName) -> Result<&Repository, Illegality> {
+    pub(super) fn repository_of(&self, repository: &RepositoryName) -> Result<Repository<'_>, Illegality> {
         let place = self.repositories.place_near(repository, self.latest);
         let found = place.and_then(|place| self.repositories.at(place));
         let unknown = || Illegality::RepositoryUnknown { repository: repository.clone() };
-        found.map(|found| &**found).ok_or_else(unknown)
+        found.map(|kept| self.asked(kept)).ok_or_else(unknown)
     }
 
     /// The repository, to be changed.
-    pub(super) fn existing(&mut self, repository: &RepositoryName) -> Result<&mut Repository, Illegality> {
+    pub(super) fn existing(&mut self, repository: &RepositoryName) -> Result<Changing<'_>, Illegality> {
         let unknown = || Illegality::RepositoryUnknown { repository: repository.clone() };
         self.latest = self.repositories.place_near(repository, self.latest).ok_or_else(unknown)?;
-        self.repositories.at_mut(self.latest).map(Arc::make_mut).ok_or_else(unknown)
+        let kept = self.repositories.at_mut(self.latest).map(Arc::make_mut).ok_or_else(unknown)?;
+        Ok(Changing { kept, contents: &mut self.contents })
     }
 
     /// Makes the repository where it does not exist: the first thing put into a repository creates it.
-    fn made(&mut self, repository: &RepositoryName) -> Result<&mut Repository, Illegality> {
+    fn made(&mut self, repository: &RepositoryName) -> Result<Changing<'_>, Illegality> {
         if self.repositories.place_near(repository, self.latest).is_none() {
             if repository.is_reserved() {
                 return Err(Illegality::RepositoryReserved { repository: repository.clone() });
             }
             self.names.insert(repository.clone());
             let number = self.numbers.give(repository);
-            let made = Repository::new(repository.clone(), number, &self.keeping);
+            let made = Kept::new(repository.clone(), number, &self.keeping);
             self.repositories.insert(repository.clone(), Arc::new(made));
         }
         self.existing(repository)
@@ -72,17 +74,12 @@ impl State {
                 Some(_) => {}
             }
         }
-        let target = self.made(repository)?;
-        let link = |content: &mut Content| (content.is_held(), content.link(size, at));
-        let (was_held, linked) = target.contents.change(digest, || Content::new(at), link);
-        if linked.is_some() {
-            return Err(Illegality::BlobLinkedTwice { repository: repository.clone(), digest: digest.clone() });
+        match self.made(repository)?.link(digest, size, at) {
+            None => Ok(()),
+            Some(_) => {
+                Err(Illegality::BlobLinkedTwice { repository: repository.clone(), digest: digest.clone() })
+            }
         }
-        if !was_held {
-            let number = target.number;
-            self.note_holder(digest, number);
-        }
-        Ok(())
     }
 
     pub(super) fn unlink_blob(
@@ -91,16 +88,12 @@ impl State {
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<(), Illegality> {
-        let target = self.existing(repository)?;
-        refuse_referenced(target, repository, digest)?;
-        if target.blob(digest).is_none() {
+        let mut target = self.existing(repository)?;
+        refuse_referenced(target.asked(), repository, digest)?;
+        if target.asked().blob(digest).is_none() {
             return Err(Illegality::BlobUnknown { repository: repository.clone(), digest: digest.clone() });
         }
-        target.forget(digest, |content| content.blob = None);
-        let number = target.number;
-        if target.manifest(digest).is_none() {
-            self.forget_holder(digest, (number, repository), Loose { since: at, kind: ContentKind::Blob });
-        }
+        target.forget(digest, Some(Loose { since: at, kind: ContentKind::Blob }), Content::unlink);
         Ok(())
     }
 
@@ -110,27 +103,18 @@ impl State {
             if let Some(repository) = self.holders(digest).next() {
                 return Err(Illegality::ContentHeld { digest: digest.clone(), repository: repository.clone() });
             }
-            self.forget_loose(digest);
+            self.contents.forget_loose(digest);
         }
         Ok(())
     }
 
     pub(super) fn push_manifest(&mut self, repository: &RepositoryName, manifest: Manifest) -> Result<(), Illegality> {
-        let target = self.made(repository)?;
-        let manifest = Arc::new(manifest);
-        let idle = manifest.pushed.time;
-        match target.hold(Held { manifest: manifest.clone(), tags: TagSet::Empty, idle }) {
-            Arrival::First => {
-                let number = target.number;
-                self.note_holder(&manifest.digest, number);
-            }
-            Arrival::BesideBlob => {}
-            Arrival::Again => {
-                let (repository, digest) = (repository.clone(), manifest.digest.clone());
-                return Err(Illegality::ManifestPushedTwice { repository, digest });
-            }
-        }
-        Ok(())
+        let mut target = self.made(repository)?;
+        let (digest, idle) = (manifest.digest.clone(), manifest.pushed.time);
+        let held = Held { manifest: Arc::new(manifest), tags: TagSet::Empty, idle };
+        let is_new = target.hold(held);
+        let twice = || Illegality::ManifestPushedTwice { repository: repository.clone(), digest };
+        is_new.then_some(()).ok_or_else(twice)
     }
 
     /// Removes a manifest, and with it every tag on it. Manifests that name it as their subject stay: they are
@@ -150,36 +134,12 @@ impl State {
         let ended: Vec<_> =
             tags.iter().filter_map(|tag| Some((tag.clone(), target.tag(tag.as_str())?.clone()))).collect();
         self.end_tags_unnamed(at, repository, &ended, EndCause::ManifestDeleted, observe)?;
-        let target = self.existing(repository)?;
-        let Some(held) = target.held(digest).cloned() else { return Ok(()) };
+        let mut target = self.existing(repository)?;
+        let Some(held) = target.asked().held(digest).cloned() else { return Ok(()) };
         for tag in held.tags.iter() {
-            target.tags.remove(tag);
+            target.kept.tags.remove(tag);
         }
-        target.forget(digest, |content| content.manifest = None);
-        target.manifests = target.manifests.saturating_sub(1);
-        for reference in &held.manifest.references {
-            target.forget(reference, |content| content.lose_parent(digest, at.time));
-        }
-        if let Some(subject) = &held.manifest.subject {
-            let is_last = target.referrers.get_mut(subject).is_some_and(|all| {
-                all.remove(digest);
-                all.is_empty()
-            });
-            if is_last {
-                target.referrers.remove(subject);
-            }
-        }
-        let referrers: Vec<_> = target.referrers(digest, None).map(|referrer| referrer.digest.clone()).collect();
-        for referrer in &referrers {
-            if let Some(held) = target.held_mut(referrer) {
-                held.idle = at.time;
-            }
-        }
-        let number = target.number;
-        if target.blob(digest).is_none() {
-            let loose = Loose { since: at.time, kind: ContentKind::Manifest };
-            self.forget_holder(digest, (number, repository), loose);
-        }
+        target.let_go(&held, Loose { since: at.time, kind: ContentKind::Manifest });
         Ok(())
     }
 
@@ -192,18 +152,12 @@ impl State {
         let Some(gone) = self.repositories.get(repository).cloned() else {
             return Err(Illegality::RepositoryUnknown { repository: repository.clone() });
         };
-        let ended: Vec<_> = gone.tags_after(None).map(|(tag, state)| (tag.clone(), state.clone())).collect();
+        let tags = gone.tags.after(None);
+        let ended: Vec<_> = tags.map(|(tag, state)| (tag.clone(), state.clone())).collect();
         self.end_tags_unnamed(at, repository, &ended, EndCause::RepositoryDeleted, observe)?;
         self.repositories.remove(repository);
         self.names.remove(repository);
-        for (digest, content) in gone.contents.iter() {
-            let kind = match (&content.manifest, content.blob) {
-                (Some(_), _) => ContentKind::Manifest,
-                (None, Some(_)) => ContentKind::Blob,
-                (None, None) => continue,
-            };
-            self.forget_holder(digest, (gone.number, repository), Loose { since: at.time, kind });
-        }
+        self.contents.forget_all(&gone, at.time);
         self.numbers.free(gone.number);
         Ok(())
     }
@@ -228,21 +182,11 @@ impl State {
     }
 }
 
-impl Repository {
-    /// Takes away part of what is known of a digest, and the entry with the last part.
-    fn forget(&mut self, digest: &Digest, part: impl FnOnce(&mut Content)) {
-        let is_empty = self.contents.get_mut(digest).is_some_and(|content| {
-            part(content);
-            content.is_empty()
-        });
-        if is_empty {
-            self.contents.remove(digest);
-        }
-    }
-}
-
-fn refuse_referenced(target: &Repository, repository: &RepositoryName, digest: &Digest) -> Result<(), Illegality> {
+fn refuse_referenced(target: Repository<'_>, repository: &RepositoryName, digest: &Digest) -> Result<(), Illegality> {
     // A manifest that names itself cannot exist, so any entry is another manifest.
+    if target.reference_count(digest) == 0 {
+        return Ok(());
+    }
     match target.referenced_by(digest).min() {
         Some(by) => {
             Err(Illegality::StillReferenced { repository: repository.clone(), digest: digest.clone(), by: by.clone() })

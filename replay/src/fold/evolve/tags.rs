@@ -6,6 +6,7 @@ use tagstone_schema::{Digest, RepositoryName, Tag, Timestamp};
 use super::{Illegality, Standing};
 use crate::fold::effect::{Effect, EndCause};
 use crate::fold::immutability::Protection;
+use crate::fold::repository::kept::Changing;
 use crate::fold::state::{Moment, State};
 use crate::fold::tag::TagState;
 
@@ -54,7 +55,7 @@ impl State {
             }
             None => None,
         };
-        let target = self.existing(repository)?;
+        let mut target = self.existing(repository)?;
         let Some(held) = target.held_mut(to) else {
             return Err(Illegality::ManifestUnknown { repository: repository.clone(), digest: to.clone() });
         };
@@ -65,7 +66,7 @@ impl State {
         {
             left.lose_tag(tag, at.time);
         }
-        match target.tags.get_mut(tag) {
+        match target.kept.tags.get_mut(tag) {
             // An expiry belongs to the name, and stays with it.
             Some(state) => {
                 observe(Effect::TagMoved { repository, tag, from: Some(state.stood()), to: &manifest });
@@ -77,7 +78,7 @@ impl State {
             }
             None => {
                 observe(Effect::TagMoved { repository, tag, from: None, to: &manifest });
-                target.tags.insert(tag.clone(), TagState { manifest, since: at, marks: None });
+                target.kept.tags.insert(tag.clone(), TagState { manifest, since: at, marks: None });
             }
         }
         Ok(())
@@ -129,8 +130,8 @@ impl State {
             Force::BreaksGlass => protection.bound(tag, &state).or_else(|| Some(was.clone())),
         };
         self.forget_tag(at, repository, tag, &state, bound);
-        let target = self.existing(repository)?;
-        target.tags.remove(tag);
+        let mut target = self.existing(repository)?;
+        target.kept.tags.remove(tag);
         if let Some(held) = target.held_mut(was) {
             held.lose_tag(tag, at.time);
         }
@@ -156,8 +157,8 @@ impl State {
     }
 
     fn live_tag(&mut self, repository: &RepositoryName, tag: &Tag) -> Result<&mut TagState, Illegality> {
-        self.existing(repository)?
-            .tags
+        let Changing { kept, .. } = self.existing(repository)?;
+        kept.tags
             .get_mut(tag)
             .ok_or_else(|| Illegality::TagUnknown { repository: repository.clone(), tag: tag.clone() })
     }

@@ -16,12 +16,13 @@ mod tests;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
 
 use tagstone_schema::Head;
 
 use self::frame::{FrameError, Sections, Writing};
-use self::restored::{KnownHolders, Restored};
-use self::stored::{Portion, StoredRegistry, portions};
+use self::restored::{Gathered, Made, Restored};
+use self::stored::{Portion, StoredRegistry, StoredRepository, portions};
 use super::state::State;
 use crate::log::directory::sync_directory;
 
@@ -109,38 +110,47 @@ fn encode(out: impl Write, state: &State, head: Head) -> io::Result<()> {
 /// Portions that are read before the first of them is in the state.
 const AHEAD: usize = 4;
 
-/// Two threads share the work: this one reads, and notes who holds what; the other makes the repositories.
+/// Three threads share the work: this one reads, the next makes the repositories, and the last puts together what they have.
 fn decode(bytes: impl Read, length: u64) -> Result<(State, Head), FrameError> {
     let mut sections = Sections::begin(bytes, length)?;
     let registry: StoredRegistry = sections.next()?.ok_or_else(|| frame::damaged("it is empty"))?;
-    let (head, mut holders) = (registry.head(), KnownHolders::of(&registry, sections.left()));
+    let (head, mut gathered) = (registry.head(), Gathered::begin(&registry, sections.left()));
     let mut restored = Restored::begin(registry).map_err(frame::damaged)?;
     std::thread::scope(|scope| {
-        let (portions, read) = std::sync::mpsc::sync_channel(AHEAD);
+        let (portions, read) = sync_channel(AHEAD);
+        let (repositories, made) = sync_channel::<Vec<Made>>(AHEAD);
         let making = scope.spawn(move || {
-            read.into_iter().try_for_each(|portion| restored.repositories(portion))?;
+            for portion in read {
+                let portion: Vec<StoredRepository> = portion;
+                let made = portion.into_iter().map(|stored| restored.repository(stored)).collect::<Result<_, _>>()?;
+                if repositories.send(made).is_err() {
+                    // Something was wrong with an earlier one, which the other thread says.
+                    break;
+                }
+            }
             Ok::<_, String>(restored)
         });
+        let gathering = scope.spawn(move || {
+            made.into_iter().flatten().try_for_each(|made| gathered.take(made))?;
+            Ok::<_, String>(gathered)
+        });
+        let mut loose = Vec::new();
         while let Some(portion) = sections.next::<Portion>()? {
-            let sent = match portion {
+            match portion {
                 Portion::Repositories(repositories) => {
-                    holders.note(&repositories);
-                    portions.send(repositories)
+                    if portions.send(repositories).is_err() {
+                        break;
+                    }
                 }
-                Portion::Loose(loose) => {
-                    holders.note_loose(loose);
-                    Ok(())
-                }
-            };
-            if sent.is_err() {
-                // Something was wrong with an earlier one.
-                break;
+                Portion::Loose(more) => loose.push(more),
             }
         }
         drop(portions);
-        holders.share();
-        let restored = making.join().map_err(|_| frame::damaged("reading it ended by a panic"))?;
-        let state = restored.and_then(|restored| restored.end(holders)).map_err(frame::damaged)?;
-        Ok((state, head))
+        let panicked = |_| frame::damaged("reading it ended by a panic");
+        let (restored, gathered) = (making.join().map_err(panicked)?, gathering.join().map_err(panicked)?);
+        let (restored, mut gathered) = (restored.map_err(frame::damaged)?, gathered.map_err(frame::damaged)?);
+        loose.into_iter().try_for_each(|loose| gathered.take_loose(loose)).map_err(frame::damaged)?;
+        gathered.share();
+        Ok((restored.end(gathered).map_err(frame::damaged)?, head))
     })
 }

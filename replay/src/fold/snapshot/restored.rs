@@ -10,13 +10,13 @@ use super::stored::{
     At, MediaTypePlace, StoredDemand, StoredLoose, StoredManifest, StoredPolicy, StoredRegistry, StoredRepository,
     StoredStatus, StoredTag,
 };
-use crate::fold::content::{Content, Held, Parents};
-use crate::fold::holders::{Holders, Loose};
+use crate::fold::contents::Contents;
+use crate::fold::contents::content::{Held, Parents};
+use crate::fold::contents::holders::Loose;
 use crate::fold::immutability::{Demand, Spent};
 use crate::fold::manifest::Manifest;
-use crate::fold::numbers::RepositoryNumber;
 use crate::fold::policy::{Policy, PolicyStatus};
-use crate::fold::repository::Repository;
+use crate::fold::repository::kept::{Changing, Kept};
 use crate::fold::state::{Moment, State};
 use crate::fold::table::{Keeping, Table};
 use crate::fold::tag::{Marks, TagSet, TagState};
@@ -24,7 +24,7 @@ use crate::fold::tags::Tags;
 use crate::fold::token::Token;
 use crate::pattern::Selector;
 
-/// A state, as far as it was read.
+/// A state, as far as it was read, but for what the repositories have.
 pub(super) struct Restored {
     state: State,
     media_types: Vec<MediaType>,
@@ -32,48 +32,75 @@ pub(super) struct Restored {
     repositories: u64,
 }
 
+/// A repository, whose contents are still to be put where those of all are.
+pub(super) struct Made {
+    kept: Kept,
+    blobs: Vec<(Digest, u64)>,
+    unreferenced: Vec<(Digest, Timestamp)>,
+    manifests: Vec<Held>,
+}
+
+/// The repositories with their contents.
+pub(super) struct Gathered {
+    contents: Contents,
+    repositories: Table<RepositoryName, Arc<Kept>>,
+}
+
 /// Digests that are looked up ahead at once.
 const AT_ONCE: usize = 256;
 
-/// Which repositories hold each digest, as far as that can be told while the repositories themselves are made elsewhere.
-pub(super) struct KnownHolders {
-    holders: Holders,
-    /// Repositories that were gone through; they are numbered in turn.
-    repositories: usize,
-    /// Digests that another repository may hold too. That one is to be asked when it is made.
-    waiting: Vec<(Digest, RepositoryNumber)>,
-    loose: Vec<StoredLoose>,
-}
-
-impl KnownHolders {
+impl Gathered {
     /// With room for all digests; at most so many bytes of repositories follow.
-    pub(super) fn of(stored: &StoredRegistry, follow: u64) -> Self {
+    pub(super) fn begin(stored: &StoredRegistry, follow: u64) -> Self {
         let most = usize::try_from(stored.contents.min(follow / StoredRepository::LEAST_BYTES)).unwrap_or(0);
-        Self { holders: Holders::alone(most), repositories: 0, waiting: Vec::new(), loose: Vec::new() }
+        Self { contents: Contents::alone(most), repositories: Table::default() }
     }
 
-    pub(super) fn note(&mut self, portion: &[StoredRepository]) {
-        for StoredRepository { blobs, manifests, .. } in portion {
-            let number = RepositoryNumber(self.repositories);
-            self.repositories += 1;
-            let is_blob = |digest: &Digest| blobs.binary_search_by_key(&digest, |(digest, _)| digest).is_ok();
-            let manifests = manifests.iter().map(|manifest| &manifest.digest).filter(|digest| !is_blob(digest));
-            let digests: Vec<_> = blobs.iter().map(|(digest, _)| digest).chain(manifests).collect();
-            for some in digests.chunks(AT_ONCE) {
-                black_box(some.iter().fold(0, |all, digest| all ^ self.holders.touch(digest)));
-                let known = some.iter().filter(|digest| !self.holders.note_if_new(digest, number));
-                self.waiting.extend(known.map(|digest| ((*digest).clone(), number)));
+    /// Takes what a repository has.
+    pub(super) fn take(&mut self, made: Made) -> Result<(), String> {
+        let Made { mut kept, blobs, unreferenced, manifests } = made;
+        let contents = &mut self.contents;
+        let touch = |contents: &Contents, digest| contents.touch(contents.hash(digest));
+        let mut changing = Changing { kept: &mut kept, contents };
+        // Where the list below forgets one, it is never taken for old.
+        let never = Timestamp(i64::MAX);
+        for some in blobs.chunks(AT_ONCE) {
+            black_box(some.iter().fold(0, |all, (digest, _)| all ^ touch(changing.contents, digest)));
+            for (digest, size) in some {
+                changing.link(digest, *size, never);
             }
         }
+        for some in manifests.chunks(AT_ONCE) {
+            black_box(some.iter().fold(0, |all, held| all ^ touch(changing.contents, &held.manifest.digest)));
+            for held in some {
+                changing.hold(held.clone());
+            }
+        }
+        for (digest, since) in unreferenced {
+            match changing.contents.get_mut(&digest, changing.kept.number) {
+                Some(content) if content.blob().is_some() && content.parents.count() == 0 => {
+                    content.parents = Parents::None { since };
+                }
+                _ => return Err(format!("{digest} is no blob without a manifest")),
+            }
+        }
+        // Now, while it is in the processor's cache.
+        kept.share();
+        self.repositories.insert(kept.name.clone(), Arc::new(kept));
+        Ok(())
     }
 
-    pub(super) fn note_loose(&mut self, mut loose: Vec<StoredLoose>) {
-        self.loose.append(&mut loose);
+    /// Takes content that no repository has. Each of them was taken before.
+    pub(super) fn take_loose(&mut self, loose: Vec<StoredLoose>) -> Result<(), String> {
+        loose.into_iter().try_for_each(|(digest, since, kind)| {
+            let held = |digest| format!("{digest} is loose, and held as well");
+            self.contents.note_loose(digest, Loose { since, kind }).map_err(held)
+        })
     }
 
     /// No more are to come.
     pub(super) fn share(&mut self) {
-        self.holders.share();
+        self.contents.share();
     }
 }
 
@@ -124,29 +151,18 @@ impl Restored {
         Ok(Self { state, media_types: stored.media_types, repositories: stored.repositories })
     }
 
-    /// Takes the repositories of one portion.
-    pub(super) fn repositories(&mut self, portion: Vec<StoredRepository>) -> Result<(), String> {
-        portion.into_iter().try_for_each(|stored| self.repository(stored))
-    }
-
-    pub(super) fn end(self, holders: KnownHolders) -> Result<State, String> {
-        let found = self.state.repository_count() as u64;
+    pub(super) fn end(self, gathered: Gathered) -> Result<State, String> {
+        let Gathered { contents, repositories } = gathered;
+        let state = State { contents, repositories, ..self.state };
+        let found = state.repository_count() as u64;
         if found != self.repositories {
             return Err(format!("it has {found} repositories instead of {}", self.repositories));
-        }
-        let KnownHolders { holders, waiting, loose, .. } = holders;
-        let mut state = State { holders, ..self.state };
-        for (digest, number) in waiting {
-            state.note_holder(&digest, number);
-        }
-        for (digest, since, kind) in loose {
-            let held = |digest| format!("{digest} is loose, and held as well");
-            state.note_loose(digest, Loose { since, kind }).map_err(held)?;
         }
         Ok(state)
     }
 
-    fn repository(&mut self, stored: StoredRepository) -> Result<(), String> {
+    /// Makes a repository, but for its contents.
+    pub(super) fn repository(&mut self, stored: StoredRepository) -> Result<Made, String> {
         let StoredRepository { name, blobs, unreferenced, manifests, tags } = stored;
         if self.state.names.get_max().is_some_and(|last| *last >= name) {
             return Err("repositories are out of order".to_owned());
@@ -155,15 +171,9 @@ impl Restored {
         ascending(&manifests, |manifest| &manifest.digest, "manifests")?;
         ascending(&tags, |tag| &tag.tag, "tags")?;
         // It is nobody else's while it is made. Only the tags are in order as they come.
-        let contents = Table::alone(blobs.len() + manifests.len());
         let tags_kept = Tags::kept(&Keeping::Shared);
-        let made = Repository::new(name.clone(), self.state.numbers.give(&name), &Keeping::Alone);
-        let mut repository = Repository { contents, tags: tags_kept, ..made };
-        for (digest, size) in &blobs {
-            // Where the list below forgets one, it is never taken for old.
-            let never = || Content::new(Timestamp(i64::MAX));
-            repository.contents.change(digest, never, |content| content.blob = Some(*size));
-        }
+        let made = Kept::new(name.clone(), self.state.numbers.give(&name), &Keeping::Alone);
+        let mut kept = Kept { tags: tags_kept, ..made };
         let idle: Vec<_> = manifests.iter().map(|stored| stored.idle.unwrap_or(stored.pushed.1)).collect();
         let manifests = manifests.into_iter().map(|stored| self.manifest(stored)).collect::<Result<Vec<_>, _>>()?;
         let mut tags_on: Vec<_> = manifests.iter().map(|_| Vec::new()).collect();
@@ -182,24 +192,12 @@ impl Restored {
             });
             self.expiring(&name, &tag, marks.as_ref());
             let marks = marks.filter(|marks| *marks != Marks::default()).map(Box::new);
-            repository.tags.insert(tag, TagState { manifest: manifest.clone(), since: moment(since), marks });
+            kept.tags.insert(tag, TagState { manifest: manifest.clone(), since: moment(since), marks });
         }
-        for ((manifest, tags), idle) in manifests.into_iter().zip(tags_on).zip(idle) {
-            repository.hold(Held { manifest, tags: TagSet::of(tags), idle });
-        }
-        for (digest, since) in unreferenced {
-            match repository.contents.get_mut(&digest) {
-                Some(Content { blob: Some(_), parents: parents @ Parents::None { .. }, .. }) => {
-                    *parents = Parents::None { since }
-                }
-                _ => return Err(format!("{digest} is no blob without a manifest")),
-            }
-        }
-        // Now, while it is in the processor's cache.
-        repository.share();
-        self.state.names.insert(name.clone());
-        self.state.repositories.change(&name, || Arc::new(repository), |_| ());
-        Ok(())
+        let manifests = manifests.into_iter().zip(tags_on).zip(idle);
+        let manifests = manifests.map(|((manifest, tags), idle)| Held { manifest, tags: TagSet::of(tags), idle });
+        self.state.names.insert(name);
+        Ok(Made { kept, blobs, unreferenced, manifests: manifests.collect() })
     }
 
     fn expiring(&mut self, repository: &RepositoryName, tag: &Tag, marks: Option<&Marks>) {

@@ -7,7 +7,7 @@ use tagstone_schema::event::{ContentKind, TokenScope};
 use tagstone_schema::policy::{Pattern, Rule, Scope};
 use tagstone_schema::{Digest, Head, Id, MediaType, RecordHash, References, RepositoryName, Seq, Tag, Timestamp};
 
-use crate::fold::holders::Loose;
+use crate::fold::contents::holders::Loose;
 use crate::fold::policy::PolicyStatus;
 use crate::fold::repository::Repository;
 use crate::fold::state::{Moment, State};
@@ -180,7 +180,7 @@ impl StoredRegistry {
             log: state.log(),
             head: (head.seq, head.hash, head.time),
             repositories: state.repository_count() as u64,
-            contents: state.holders.len() as u64,
+            contents: state.contents.len() as u64,
             policies: policies.collect(),
             ended: ended.collect(),
             spent: spent.collect(),
@@ -233,7 +233,7 @@ impl StoredRepository {
     /// Bytes that a digest takes at least: a length, its own, a size.
     pub(super) const LEAST_BYTES: u64 = 8 + 32 + 8;
 
-    fn of(repository: &Repository, media_types: &MediaTypes) -> Self {
+    fn of(repository: Repository<'_>, media_types: &MediaTypes) -> Self {
         let manifests = repository.manifests().map(|manifest| StoredManifest {
             digest: manifest.digest.clone(),
             size: manifest.size,
@@ -261,6 +261,6 @@ impl StoredRepository {
         let unreferenced = repository.unreferenced_blobs().map(|(digest, since)| (digest.clone(), since));
         let mut unreferenced: Vec<_> = unreferenced.collect();
         unreferenced.sort_unstable();
-        Self { name: repository.name.clone(), blobs, unreferenced, manifests, tags }
+        Self { name: repository.name().clone(), blobs, unreferenced, manifests, tags }
     }
 }

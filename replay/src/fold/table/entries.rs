@@ -1,85 +1,166 @@
 //! The entries of a table, in the order in which they came: those that come together lie side by side.
 
-use super::pages::Pages;
+use std::fmt;
+use std::sync::Arc;
 
-/// Entries of a page. A change that is shared copies one page.
-const PAGE: usize = 8;
+use imbl::Vector;
+
+use super::chunks::Chunks;
 
 /// Entries for which a page makes room when it has none: many tables have only a few.
 const ROOM: usize = 2;
 
-#[derive(Clone)]
-pub(super) struct Entries<E> {
-    pages: Pages<Vec<E>>,
-    len: usize,
+/// Entries, each at its place.
+pub(in crate::fold) struct Entries<E> {
+    kept: Kept<E>,
+}
+
+enum Kept<E> {
+    /// Nobody else has any of them. A clone copies everything, and is shared.
+    Alone(Chunks<E>),
+    /// In pages, which clones have as well until they change. The last page is never empty.
+    Shared(Vector<Arc<Vec<E>>>),
+}
+
+impl<E> fmt::Debug for Entries<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entries").finish_non_exhaustive()
+    }
 }
 
 impl<E> Default for Entries<E> {
     fn default() -> Self {
-        Self { pages: Pages::default(), len: 0 }
+        Self { kept: Kept::Shared(Vector::new()) }
     }
+}
+
+impl<E: Clone> Clone for Entries<E> {
+    fn clone(&self) -> Self {
+        let pages = match &self.kept {
+            Kept::Alone(entries) => paged(entries.iter().cloned()),
+            Kept::Shared(pages) => pages.clone(),
+        };
+        Self { kept: Kept::Shared(pages) }
+    }
+}
+
+impl<E> Entries<E> {
+    /// Entries of a page. A change that is shared copies one page, which should be short.
+    const PAGE: usize = match 512 / (size_of::<E>() + 1) {
+        0..16 => 8,
+        16..32 => 16,
+        32..64 => 32,
+        64.. => 64,
+    };
+}
+
+/// Entries in pages.
+fn paged<E>(entries: impl Iterator<Item = E>) -> Vector<Arc<Vec<E>>> {
+    let (mut pages, mut page) = (Vec::new(), Vec::new());
+    for entry in entries {
+        if page.capacity() == 0 {
+            page.reserve_exact(Entries::<E>::PAGE);
+        }
+        page.push(entry);
+        if page.len() == Entries::<E>::PAGE {
+            pages.push(Arc::new(std::mem::take(&mut page)));
+        }
+    }
+    if !page.is_empty() {
+        page.shrink_to_fit();
+        pages.push(Arc::new(page));
+    }
+    pages.into_iter().collect()
 }
 
 impl<E: Clone> Entries<E> {
     /// Entries that nobody shares.
-    pub(super) fn alone() -> Self {
-        Self { pages: Pages::Alone(Vec::new()), len: 0 }
+    pub(in crate::fold) fn alone() -> Self {
+        Self { kept: Kept::Alone(Chunks::default()) }
     }
 
-    pub(super) fn share(&mut self) {
-        self.pages.share();
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.len
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &E> {
-        self.pages.iter().flatten()
-    }
-
-    /// Changes all of them.
-    pub(super) fn change_all(&mut self, mut change: impl FnMut(&mut E)) {
-        for place in 0..self.pages.len() {
-            self.pages.get_mut(place).into_iter().flatten().for_each(&mut change);
+    pub(in crate::fold) fn share(&mut self) {
+        if let Kept::Alone(entries) = &mut self.kept {
+            self.kept = Kept::Shared(paged(std::mem::take(entries).into_iter()));
         }
     }
 
-    pub(super) fn get(&self, place: usize) -> Option<&E> {
-        self.pages.get(place / PAGE)?.get(place % PAGE)
+    pub(in crate::fold) fn len(&self) -> usize {
+        match &self.kept {
+            Kept::Alone(entries) => entries.len(),
+            Kept::Shared(pages) => pages.last().map_or(0, |last| (pages.len() - 1) * Self::PAGE + last.len()),
+        }
     }
 
-    pub(super) fn get_mut(&mut self, place: usize) -> Option<&mut E> {
-        self.pages.get_mut(place / PAGE)?.get_mut(place % PAGE)
+    pub(in crate::fold) fn iter(&self) -> impl Iterator<Item = &E> {
+        let (alone, shared) = match &self.kept {
+            Kept::Alone(entries) => (Some(entries.iter()), None),
+            Kept::Shared(pages) => (None, Some(pages.iter().flat_map(|page| &**page))),
+        };
+        alone.into_iter().flatten().chain(shared.into_iter().flatten())
+    }
+
+    /// Changes all of them.
+    pub(in crate::fold) fn change_all(&mut self, mut change: impl FnMut(&mut E)) {
+        match &mut self.kept {
+            Kept::Alone(entries) => entries.iter_mut().for_each(change),
+            Kept::Shared(pages) => pages.iter_mut().for_each(|page| Arc::make_mut(page).iter_mut().for_each(&mut change)),
+        }
+    }
+
+    pub(in crate::fold) fn get(&self, place: usize) -> Option<&E> {
+        match &self.kept {
+            Kept::Alone(entries) => entries.get(place),
+            Kept::Shared(pages) => pages.get(place / Self::PAGE)?.get(place % Self::PAGE),
+        }
+    }
+
+    pub(in crate::fold) fn get_mut(&mut self, place: usize) -> Option<&mut E> {
+        match &mut self.kept {
+            Kept::Alone(entries) => entries.get_mut(place),
+            Kept::Shared(pages) => Arc::make_mut(pages.get_mut(place / Self::PAGE)?).get_mut(place % Self::PAGE),
+        }
     }
 
     /// Adds one behind the last.
-    pub(super) fn push(&mut self, entry: E) {
-        match self.pages.get_mut(self.len / PAGE) {
+    pub(in crate::fold) fn push(&mut self, entry: E) {
+        let pages = match &mut self.kept {
+            Kept::Alone(entries) => return entries.push(entry),
+            Kept::Shared(pages) => pages,
+        };
+        let room = if pages.is_empty() { ROOM } else { Self::PAGE };
+        match pages.last().is_some_and(|last| last.len() < Self::PAGE).then(|| pages.back_mut()).flatten() {
             Some(page) => {
+                let page = Arc::make_mut(page);
                 if page.len() == page.capacity() {
                     page.reserve_exact(ROOM);
                 }
                 page.push(entry);
             }
             None => {
-                let mut page = Vec::with_capacity(if self.len == 0 { ROOM } else { PAGE });
+                let mut page = Vec::with_capacity(room);
                 page.push(entry);
-                self.pages.push(page);
+                pages.push_back(Arc::new(page));
             }
         }
-        self.len += 1;
+    }
+
+    fn pop(&mut self) -> Option<E> {
+        let pages = match &mut self.kept {
+            Kept::Alone(entries) => return entries.pop(),
+            Kept::Shared(pages) => pages,
+        };
+        let page = Arc::make_mut(pages.back_mut()?);
+        let last = page.pop();
+        if page.is_empty() {
+            pages.pop_back();
+        }
+        last
     }
 
     /// Takes one out; the last one moves to its place.
-    pub(super) fn take(&mut self, place: usize) -> Option<E> {
-        let last_page = self.pages.len().checked_sub(1)?;
-        let page = self.pages.get_mut(last_page)?;
-        let last = page.pop()?;
-        if page.is_empty() {
-            self.pages.pop();
-        }
-        self.len -= 1;
+    pub(in crate::fold) fn take(&mut self, place: usize) -> Option<E> {
+        let last = self.pop()?;
         match self.get_mut(place) {
             Some(taken) => Some(std::mem::replace(taken, last)),
             None => Some(last),

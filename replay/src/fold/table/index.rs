@@ -25,7 +25,9 @@ struct Slot {
 /// A slot without an entry; no place is as great.
 const VACANT: Slot = Slot { hash: 0, place: u32::MAX };
 
+/// Where a line of the cache begins, so that it is one line.
 #[derive(Clone)]
+#[repr(align(64))]
 struct Bucket {
     near: [Slot; NEAR],
     far: Far,

@@ -12,7 +12,8 @@
 //! the order of entries: who lists them sorts.
 
 pub(super) mod ahead;
-mod entries;
+mod chunks;
+pub(super) mod entries;
 pub(super) mod index;
 mod pages;
 

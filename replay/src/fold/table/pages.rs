@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use imbl::Vector;
 
+use super::chunks::Chunks;
+
 /// Pages, in order.
 pub(super) enum Pages<P> {
     /// Nobody else has any of them, so they lie side by side and change in place. A clone copies everything, and is shared.
-    Alone(Vec<P>),
+    Alone(Chunks<P>),
     /// Clones have the same pages until they change.
     Shared(Vector<Arc<P>>),
 }

@@ -11,7 +11,7 @@ impl<'a> Difference<'a> {
         for (name, was, is) in joined(before.repositories(), after.repositories()) {
             match (was, is) {
                 // States share what nothing touched.
-                (Some(was), Some(is)) if std::ptr::eq(was, is) => continue,
+                (Some(was), Some(is)) if was.is_same(is) => continue,
                 (Some(_), None) => {
                     self.repositories.push(RepositoryChange { change: Change::Deleted, repository: name });
                 }
@@ -29,10 +29,10 @@ impl<'a> Difference<'a> {
     fn compare_manifests(
         &mut self,
         repository: &'a RepositoryName,
-        was: Option<&'a Repository>,
-        is: Option<&'a Repository>,
+        was: Option<Repository<'a>>,
+        is: Option<Repository<'a>>,
     ) {
-        let of = |side: Option<&'a Repository>| {
+        let of = |side: Option<Repository<'a>>| {
             side.into_iter().flat_map(Repository::manifests).map(|manifest| (&manifest.digest, manifest))
         };
         for (digest, was, is) in joined(of(was), of(is)) {
@@ -50,10 +50,10 @@ impl<'a> Difference<'a> {
     fn compare_blobs(
         &mut self,
         repository: &'a RepositoryName,
-        was: Option<&'a Repository>,
-        is: Option<&'a Repository>,
+        was: Option<Repository<'a>>,
+        is: Option<Repository<'a>>,
     ) {
-        let of = |side: Option<&'a Repository>| side.into_iter().flat_map(Repository::blobs);
+        let of = |side: Option<Repository<'a>>| side.into_iter().flat_map(Repository::blobs);
         for (digest, was, is) in joined(of(was), of(is)) {
             let change = match (was, is) {
                 (None, _) => Change::Created,

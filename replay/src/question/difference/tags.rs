@@ -10,10 +10,10 @@ impl<'a> Difference<'a> {
     pub(super) fn compare_tags(
         &mut self,
         repository: &'a RepositoryName,
-        was: Option<&'a Repository>,
-        is: Option<&'a Repository>,
+        was: Option<Repository<'a>>,
+        is: Option<Repository<'a>>,
     ) {
-        let of = |side: Option<&'a Repository>| side.into_iter().flat_map(|repository| repository.tags_after(None));
+        let of = |side: Option<Repository<'a>>| side.into_iter().flat_map(|repository| repository.tags_after(None));
         for (tag, was, is) in joined(of(was), of(is)) {
             self.tags.extend(compared(repository, tag, was, is));
         }

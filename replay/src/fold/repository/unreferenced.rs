@@ -2,32 +2,32 @@
 
 use tagstone_schema::{Digest, Timestamp};
 
-use super::content::{Content, Parents};
-use super::repository::Repository;
+use super::Repository;
+use crate::fold::contents::content::{Content, Parents};
 
-impl Repository {
+impl<'a> Repository<'a> {
     /// The linked blobs that no manifest names, with since when; in no order.
-    pub fn unreferenced_blobs(&self) -> impl Iterator<Item = (&Digest, Timestamp)> {
-        self.contents.iter().filter_map(|(digest, content)| Some((digest, content.unreferenced_since()?)))
+    pub fn unreferenced_blobs(self) -> impl Iterator<Item = (&'a Digest, Timestamp)> {
+        self.all().filter_map(|(digest, content)| Some((digest, content.unreferenced_since()?)))
     }
 
     /// Since when no manifest names the blob, if it is linked and none does.
-    pub fn unreferenced_since(&self, digest: &Digest) -> Option<Timestamp> {
-        self.contents.get(digest)?.unreferenced_since()
+    pub fn unreferenced_since(self, digest: &Digest) -> Option<Timestamp> {
+        self.content(digest)?.unreferenced_since()
     }
 
     /// The manifests that nothing holds, with since when; in no order.
-    pub fn idle_manifests(&self) -> impl Iterator<Item = (&Digest, Timestamp)> {
-        self.contents.iter().filter_map(|(digest, content)| Some((digest, self.idle(content)?)))
+    pub fn idle_manifests(self) -> impl Iterator<Item = (&'a Digest, Timestamp)> {
+        self.all().filter_map(move |(digest, content)| Some((digest, self.idle(content)?)))
     }
 
     /// Since when nothing holds the manifest, if it is here and nothing does: no tag, no index that names it, and no subject
     /// that is here.
-    pub fn idle_since(&self, digest: &Digest) -> Option<Timestamp> {
-        self.idle(self.contents.get(digest)?)
+    pub fn idle_since(self, digest: &Digest) -> Option<Timestamp> {
+        self.idle(self.content(digest)?)
     }
 
-    fn idle(&self, content: &Content) -> Option<Timestamp> {
+    fn idle(self, content: &Content) -> Option<Timestamp> {
         let held = content.manifest.as_ref()?;
         let stands = |subject: &Digest| self.manifest(subject).is_some();
         let is_held = !held.tags.is_empty()
@@ -39,7 +39,7 @@ impl Repository {
 
 impl Content {
     fn unreferenced_since(&self) -> Option<Timestamp> {
-        match (self.blob, &self.parents) {
+        match (self.blob(), &self.parents) {
             (Some(_), Parents::None { since }) => Some(*since),
             _ => None,
         }

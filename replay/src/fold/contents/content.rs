@@ -4,49 +4,68 @@ use std::sync::Arc;
 
 use tagstone_schema::{Digest, Tag, Timestamp};
 
-use super::manifest::{ByDigest, Manifest};
-use super::table::Table;
-use super::tag::TagSet;
+use crate::fold::manifest::{ByDigest, Manifest};
+use crate::fold::table::Table;
+use crate::fold::tag::TagSet;
 
 /// Everything that a repository knows of a digest. One entry holds all of it: a push links, references and pushes the
 /// same few digests.
 #[derive(Clone, Debug)]
-pub(super) struct Content {
+pub(in crate::fold) struct Content {
+    /// Which of the repository's members it is.
+    pub(super) member: u32,
+    is_linked: bool,
     /// The size of the blob, if one is linked.
-    pub(super) blob: Option<u64>,
+    size: u64,
     /// The manifest, if there is one.
-    pub(super) manifest: Option<Arc<Held>>,
+    pub(in crate::fold) manifest: Option<Arc<Held>>,
     /// The manifests that name the digest as one of their references.
-    pub(super) parents: Parents,
+    pub(in crate::fold) parents: Parents,
 }
 
 impl Content {
     /// An entry to be filled, which no manifest names since then.
-    pub(super) fn new(since: Timestamp) -> Self {
-        Self { blob: None, manifest: None, parents: Parents::None { since } }
+    pub(super) fn new(since: Timestamp, member: u32) -> Self {
+        Self { member, is_linked: false, size: 0, manifest: None, parents: Parents::None { since } }
+    }
+
+    /// The size of the blob, if one is linked.
+    pub(in crate::fold) fn blob(&self) -> Option<u64> {
+        self.is_linked.then_some(self.size)
     }
 
     /// Whether there is nothing to be known.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::fold) fn is_empty(&self) -> bool {
         !self.is_held() && matches!(self.parents, Parents::None { .. })
     }
 
     /// Whether the repository holds it, as a blob or as a manifest.
-    pub(super) fn is_held(&self) -> bool {
-        self.blob.is_some() || self.manifest.is_some()
+    pub(in crate::fold) fn is_held(&self) -> bool {
+        self.is_linked || self.manifest.is_some()
     }
 
     /// Links the blob; the size that was there before, if it is linked already.
-    pub(super) fn link(&mut self, size: u64, at: Timestamp) -> Option<u64> {
-        let before = self.blob.replace(size);
+    pub(in crate::fold) fn link(&mut self, size: u64, at: Timestamp) -> Option<u64> {
+        let before = self.blob();
+        (self.is_linked, self.size) = (true, size);
         if let (None, Parents::None { since }) = (before, &mut self.parents) {
             *since = at;
         }
         before
     }
 
+    /// Takes the link to the blob away.
+    pub(in crate::fold) fn unlink(&mut self) {
+        self.is_linked = false;
+    }
+
+    /// Takes everything away.
+    pub(super) fn clear(&mut self) {
+        *self = Self::new(Timestamp(0), self.member);
+    }
+
     /// One of the manifests that name it is gone.
-    pub(super) fn lose_parent(&mut self, parent: &Digest, at: Timestamp) {
+    pub(in crate::fold) fn lose_parent(&mut self, parent: &Digest, at: Timestamp) {
         self.parents.remove(parent, at);
         if let (Parents::None { .. }, Some(held)) = (&self.parents, &mut self.manifest) {
             Arc::make_mut(held).idle = at;
@@ -56,16 +75,16 @@ impl Content {
 
 /// A manifest with the tags on it.
 #[derive(Clone, Debug)]
-pub(super) struct Held {
-    pub(super) manifest: Arc<Manifest>,
-    pub(super) tags: TagSet,
+pub(in crate::fold) struct Held {
+    pub(in crate::fold) manifest: Arc<Manifest>,
+    pub(in crate::fold) tags: TagSet,
     /// When it was pushed, or what held it last went away: a tag, an index that names it, its subject.
-    pub(super) idle: Timestamp,
+    pub(in crate::fold) idle: Timestamp,
 }
 
 impl Held {
     /// A tag no longer points at it.
-    pub(super) fn lose_tag(&mut self, tag: &Tag, at: Timestamp) {
+    pub(in crate::fold) fn lose_tag(&mut self, tag: &Tag, at: Timestamp) {
         self.tags.remove(tag);
         if self.tags.is_empty() {
             self.idle = at;
@@ -75,20 +94,30 @@ impl Held {
 
 /// Manifests that name a digest: mostly one, of the layers under many images thousands.
 #[derive(Clone, Debug)]
-pub(super) enum Parents {
+pub(in crate::fold) enum Parents {
     /// None since then.
     None {
         since: Timestamp,
     },
     One(Arc<Manifest>),
     Many(Arc<Table<ByDigest, ()>>),
+    /// So many, while nobody asks which: a fold of a long log would spend a good part of its time on it.
+    Counted(usize),
+}
+
+/// How it is noted which manifests name a digest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::fold) enum Naming {
+    #[default]
+    ByName,
+    Counted,
 }
 
 impl Parents {
-    /// The digests of the manifests, in no order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Digest> {
+    /// The digests of the manifests, in no order; none where they were only counted.
+    pub(in crate::fold) fn iter(&self) -> impl Iterator<Item = &Digest> {
         let (one, many) = match self {
-            Self::None { .. } => (None, None),
+            Self::None { .. } | Self::Counted(_) => (None, None),
             Self::One(manifest) => (Some(&manifest.digest), None),
             Self::Many(manifests) => (None, Some(manifests.iter())),
         };
@@ -96,17 +125,27 @@ impl Parents {
     }
 
     /// How many there are.
-    pub(super) fn count(&self) -> usize {
+    pub(in crate::fold) fn count(&self) -> usize {
         match self {
             Self::None { .. } => 0,
             Self::One(_) => 1,
             Self::Many(manifests) => manifests.len(),
+            Self::Counted(count) => *count,
         }
     }
 
-    pub(super) fn insert(&mut self, manifest: &Arc<Manifest>) {
+    /// Another manifest names the digest.
+    pub(in crate::fold) fn insert(&mut self, manifest: &Arc<Manifest>, naming: Naming) {
+        match naming {
+            Naming::ByName => self.name(manifest),
+            Naming::Counted => *self = Self::Counted(self.count() + 1),
+        }
+    }
+
+    /// Notes a manifest by name. What was only counted is forgotten.
+    pub(in crate::fold) fn name(&mut self, manifest: &Arc<Manifest>) {
         match self {
-            Self::None { .. } => *self = Self::One(manifest.clone()),
+            Self::None { .. } | Self::Counted(_) => *self = Self::One(manifest.clone()),
             Self::One(only) => {
                 let mut both = Table::default();
                 both.insert(ByDigest(only.clone()), ());
@@ -121,6 +160,10 @@ impl Parents {
         let is_empty = match self {
             Self::None { .. } => return,
             Self::One(only) => only.digest == *digest,
+            Self::Counted(count) => {
+                *count -= 1;
+                *count == 0
+            }
             Self::Many(manifests) => {
                 let manifests = Arc::make_mut(manifests);
                 manifests.remove(digest);

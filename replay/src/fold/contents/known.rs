@@ -1,0 +1,136 @@
+//! What is known of one digest, by repository.
+
+use std::sync::Arc;
+
+use imbl::OrdMap;
+
+use super::content::Content;
+use super::holders::Loose;
+use crate::fold::repository::RepositoryNumber;
+
+/// What is known of a digest.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Known {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// One repository knows of it: nearly always.
+    One(RepositoryNumber, Content),
+    /// Nobody holds it, and its bytes are there.
+    Loose(Loose),
+    /// Anything else.
+    More(Arc<More>),
+}
+
+/// What is known of a digest of which several repositories know, or one beside its being loose.
+#[derive(Clone, Debug, Default)]
+pub(super) struct More {
+    by: OrdMap<RepositoryNumber, Content>,
+    loose: Option<Loose>,
+}
+
+impl Known {
+    pub(super) fn is_vacant(&self) -> bool {
+        matches!(self, Self::Nothing)
+    }
+
+    /// What the only repository has that knows of it.
+    pub(super) fn only(&self) -> Option<&Content> {
+        match self {
+            Self::One(_, content) => Some(content),
+            Self::Nothing | Self::Loose(_) | Self::More(_) => None,
+        }
+    }
+
+    pub(super) fn content(&self, number: RepositoryNumber) -> Option<&Content> {
+        match self {
+            Self::One(only, content) => (*only == number).then_some(content),
+            Self::More(more) => more.by.get(&number),
+            Self::Nothing | Self::Loose(_) => None,
+        }
+    }
+
+    pub(super) fn content_mut(&mut self, number: RepositoryNumber) -> Option<&mut Content> {
+        match self {
+            Self::One(only, content) => (*only == number).then_some(content),
+            // What is not there must not copy anything.
+            Self::More(more) if more.by.contains_key(&number) => Arc::make_mut(more).by.get_mut(&number),
+            Self::Nothing | Self::Loose(_) | Self::More(_) => None,
+        }
+    }
+
+    /// The repositories that hold it, in the order of their numbers.
+    pub(super) fn holders(&self) -> impl Iterator<Item = (RepositoryNumber, &Content)> {
+        self.contents().filter(|(_, content)| content.is_held())
+    }
+
+    /// What each repository has, in the order of their numbers.
+    pub(super) fn contents(&self) -> impl Iterator<Item = (RepositoryNumber, &Content)> {
+        let (one, more) = match self {
+            Self::One(number, content) => (Some((*number, content)), None),
+            Self::More(more) => (None, Some(more.by.iter().map(|(number, content)| (*number, content)))),
+            Self::Nothing | Self::Loose(_) => (None, None),
+        };
+        one.into_iter().chain(more.into_iter().flatten())
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.holders().next().is_some()
+    }
+
+    pub(super) fn loose(&self) -> Option<Loose> {
+        match self {
+            Self::Loose(loose) => Some(*loose),
+            Self::More(more) => more.loose,
+            Self::Nothing | Self::One(..) => None,
+        }
+    }
+
+    /// Says whether it is loose, and what was said before.
+    pub(super) fn set_loose(&mut self, loose: Option<Loose>) -> Option<Loose> {
+        let before = self.loose();
+        if before != loose {
+            self.change(|more| more.loose = loose);
+        }
+        before
+    }
+
+    /// Changes what a repository has, which is made where there is nothing.
+    pub(super) fn with<T>(
+        &mut self,
+        number: RepositoryNumber,
+        make: impl FnOnce() -> Content,
+        change: impl FnOnce(&mut Content) -> T,
+    ) -> T {
+        match self {
+            Self::One(only, content) if *only == number => change(content),
+            _ => self.change(|more| change(more.by.entry(number).or_insert_with(make))),
+        }
+    }
+
+    /// A repository no longer knows of it.
+    pub(super) fn remove(&mut self, number: RepositoryNumber) {
+        self.change(|more| drop(more.by.remove(&number)));
+    }
+
+    fn change<T>(&mut self, change: impl FnOnce(&mut More) -> T) -> T {
+        let mut more = match std::mem::take(self) {
+            Self::Nothing => Arc::default(),
+            Self::One(number, content) => Arc::new(More { by: OrdMap::unit(number, content), loose: None }),
+            Self::Loose(loose) => Arc::new(More { by: OrdMap::new(), loose: Some(loose) }),
+            Self::More(more) => more,
+        };
+        let changed = Arc::make_mut(&mut more);
+        let done = change(changed);
+        *self = match (changed.by.len(), changed.loose) {
+            (0, None) => Self::Nothing,
+            (0, Some(loose)) => Self::Loose(loose),
+            (1, None) => match changed.by.get_min() {
+                Some((number, content)) => Self::One(*number, content.clone()),
+                None => Self::Nothing,
+            },
+            _ => Self::More(more),
+        };
+        done
+    }
+}

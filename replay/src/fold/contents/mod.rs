@@ -1,0 +1,263 @@
+//! What all repositories have, by digest.
+//!
+//! There are millions of digests, nearly all of them in one repository. So there is one table for the whole registry, and its entry
+//! of a digest says which repositories know of it, and what each of them has there. One look answers what a repository has, which
+//! repositories hold a digest, and whether anybody does. What comes in one push lies side by side, whatever the repository.
+
+pub(super) mod content;
+pub(super) mod holders;
+mod known;
+
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
+use imbl::Vector;
+use tagstone_schema::event::ContentKind;
+use tagstone_schema::{Digest, Timestamp};
+
+use self::content::{Content, Naming};
+use self::holders::Loose;
+use self::known::Known;
+use super::repository::RepositoryNumber;
+use super::repository::kept::Kept;
+use super::table::Keeping;
+use super::table::entries::Entries;
+use super::table::index::Index;
+
+/// Where the entry of a digest is. It stays there for as long as anything is known of the digest.
+pub(super) type Place = u32;
+
+/// Where a repository's contents are, in no order.
+pub(super) type Members = Entries<Place>;
+
+/// The contents of all repositories.
+///
+/// **Invariants**: a digest has at most one entry, and the index leads to it; a content that is known in a repository is a member of it,
+/// at the place among the members that the content names.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Contents {
+    index: Index,
+    entries: Entries<Entry>,
+    hashing: RandomState,
+    /// Places of entries of which nothing is known any more, to be used again.
+    vacant: Vector<Place>,
+    /// How many digests nobody holds whose bytes are there.
+    loose: usize,
+    pub(super) naming: Naming,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    digest: Digest,
+    known: Known,
+}
+
+impl Contents {
+    pub(super) fn kept(keeping: &Keeping) -> Self {
+        match keeping {
+            Keeping::Shared => Self::default(),
+            Keeping::Alone => Self { naming: Naming::Counted, ..Self::alone(0) },
+        }
+    }
+
+    /// Contents that nobody shares, with an index for so many digests from the beginning.
+    pub(super) fn alone(digests: usize) -> Self {
+        Self { index: Index::alone(digests), entries: Entries::alone(), ..Self::default() }
+    }
+
+    /// From now on clones share what does not change, and what names a digest is known by name.
+    pub(super) fn share(&mut self) {
+        if std::mem::take(&mut self.naming) == Naming::Counted {
+            self.name_parents();
+        }
+        let Self { index, entries, .. } = self;
+        // Both take a while where there are millions.
+        std::thread::scope(|scope| {
+            scope.spawn(|| index.share());
+            entries.share();
+        });
+    }
+
+    /// Names the manifests that were only counted.
+    fn name_parents(&mut self) {
+        for place in 0..self.entries.len() {
+            let manifests = self.entries.get(place).into_iter().flat_map(|entry| entry.known.contents());
+            let manifests = manifests.filter_map(|(number, content)| Some((number, content.manifest.as_ref()?.manifest.clone())));
+            for (number, manifest) in manifests.collect::<Vec<_>>() {
+                for reference in &manifest.references {
+                    if let Some(content) = self.get_mut(reference, number) {
+                        content.parents.name(&manifest);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Of how many digests anything is known.
+    pub(super) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    pub(super) fn hash(&self, digest: &Digest) -> u64 {
+        self.hashing.hash_one(digest)
+    }
+
+    /// Looks at what has to be looked at first to find a hash. The number means nothing.
+    pub(super) fn touch(&self, hash: u64) -> u32 {
+        self.index.touch(hash)
+    }
+
+    /// What is likely known of the digest of a hash, by the only repository that knows of it.
+    pub(super) fn likely(&self, hash: u64) -> Option<&Content> {
+        self.entries.get(self.index.likely(hash)?)?.known.only()
+    }
+
+    /// What a repository has under a digest.
+    pub(super) fn get(&self, digest: &Digest, number: RepositoryNumber) -> Option<&Content> {
+        self.entry(digest)?.known.content(number)
+    }
+
+    /// The same, to be changed. What takes away is [`Contents::forget`].
+    pub(super) fn get_mut(&mut self, digest: &Digest, number: RepositoryNumber) -> Option<&mut Content> {
+        let place = self.find(self.hash(digest), digest)?;
+        self.entries.get_mut(place)?.known.content_mut(number)
+    }
+
+    /// What a repository has at a place of its own.
+    pub(super) fn at(&self, place: Place, number: RepositoryNumber) -> Option<(&Digest, &Content)> {
+        let entry = self.entries.get(usize::try_from(place).ok()?)?;
+        Some((&entry.digest, entry.known.content(number)?))
+    }
+
+    /// Changes what a repository has under a digest, by what adds to it.
+    pub(super) fn change<T>(
+        &mut self,
+        digest: &Digest,
+        (number, members): (RepositoryNumber, &mut Members),
+        since: Timestamp,
+        change: impl FnOnce(&mut Content) -> T,
+    ) -> T {
+        let hash = self.hash(digest);
+        let Some((place, entry)) = self.find_mut(hash, digest) else {
+            let mut content = Content::new(since, placed(members.len()));
+            let changed = change(&mut content);
+            members.push(self.add(hash, digest, Known::One(number, content)));
+            return changed;
+        };
+        let mut is_new = false;
+        let make = || {
+            is_new = true;
+            Content::new(since, placed(members.len()))
+        };
+        let changed = entry.known.with(number, make, change);
+        if is_new {
+            members.push(place);
+        }
+        if entry.known.is_held() && entry.known.set_loose(None).is_some() {
+            self.loose -= 1;
+        }
+        changed
+    }
+
+    /// Takes away part of what a repository has under a digest, and everything with the last part. Where that leaves content that was
+    /// held and that nobody holds, it is loose from now on.
+    pub(super) fn forget(
+        &mut self,
+        digest: &Digest,
+        (number, members): (RepositoryNumber, &mut Members),
+        loose: Option<Loose>,
+        part: impl FnOnce(&mut Content),
+    ) {
+        if let Some(member) = self.lose(digest, number, loose, part) {
+            self.dismiss(member, number, members);
+        }
+    }
+
+    /// Forgets all that a repository has, which is gone since then.
+    pub(super) fn forget_all(&mut self, gone: &Kept, since: Timestamp) {
+        for place in gone.members.iter() {
+            let Some((digest, content)) = self.at(*place, gone.number) else { continue };
+            let kind = if content.manifest.is_some() { ContentKind::Manifest } else { ContentKind::Blob };
+            let digest = digest.clone();
+            self.lose(&digest, gone.number, Some(Loose { since, kind }), Content::clear);
+        }
+    }
+
+    /// Takes away part of what a repository has. Where nothing is left, the repository has one member less.
+    fn lose(
+        &mut self,
+        digest: &Digest,
+        number: RepositoryNumber,
+        loose: Option<Loose>,
+        part: impl FnOnce(&mut Content),
+    ) -> Option<u32> {
+        let hash = self.hash(digest);
+        let (place, Entry { known, .. }) = self.find_mut(hash, digest)?;
+        let content = known.content_mut(number)?;
+        let was_held = content.is_held();
+        part(content);
+        let lost = content.is_empty().then_some(content.member);
+        if lost.is_some() {
+            known.remove(number);
+        }
+        let is_let_go = was_held && !known.is_held() && loose.is_some();
+        if is_let_go {
+            known.set_loose(loose);
+        }
+        let is_vacant = known.is_vacant();
+        self.loose += usize::from(is_let_go);
+        if is_vacant {
+            self.vacate(hash, place);
+        }
+        lost
+    }
+
+    /// A repository loses one of its members; the last one takes its place among them.
+    fn dismiss(&mut self, member: u32, number: RepositoryNumber, members: &mut Members) {
+        let Ok(at) = usize::try_from(member) else { return };
+        members.take(at);
+        let moved = members.get(at).and_then(|place| usize::try_from(*place).ok());
+        let moved = moved.and_then(|place| self.entries.get_mut(place)?.known.content_mut(number));
+        if let Some(moved) = moved {
+            moved.member = member;
+        }
+    }
+
+    fn entry(&self, digest: &Digest) -> Option<&Entry> {
+        self.entries.get(self.find(self.hash(digest), digest)?)
+    }
+
+    fn find(&self, hash: u64, digest: &Digest) -> Option<usize> {
+        self.index.find(hash, |place| self.entries.get(place).is_some_and(|entry| entry.digest == *digest))
+    }
+
+    fn find_mut(&mut self, hash: u64, digest: &Digest) -> Option<(Place, &mut Entry)> {
+        let place = self.find(hash, digest)?;
+        Some((placed(place), self.entries.get_mut(place)?))
+    }
+
+    fn add(&mut self, hash: u64, digest: &Digest, known: Known) -> Place {
+        let entry = Entry { digest: digest.clone(), known };
+        let vacant = self.vacant.pop_back().and_then(|place| usize::try_from(place).ok());
+        let place = vacant.unwrap_or(self.entries.len());
+        match self.entries.get_mut(place) {
+            Some(vacant) => *vacant = entry,
+            None => self.entries.push(entry),
+        }
+        self.index.add(hash, place);
+        placed(place)
+    }
+
+    /// Nothing is known of a digest any more.
+    fn vacate(&mut self, hash: u64, place: Place) {
+        if let Ok(place) = usize::try_from(place) {
+            self.index.remove(hash, place);
+        }
+        self.vacant.push_back(place);
+    }
+}
+
+/// No memory holds more entries than a place can tell.
+fn placed(place: usize) -> Place {
+    Place::try_from(place).unwrap_or(Place::MAX)
+}
