@@ -1,8 +1,10 @@
 //! Who holds what, compared with a plain map, also for digests that the index takes for each other.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::BuildHasher;
 use std::sync::LazyLock;
 
+use foldhash::fast::RandomState;
 use proptest::prelude::*;
 use tagstone_schema::event::RemovedContent;
 use tagstone_schema::{Event, Id};
@@ -65,7 +67,7 @@ proptest! {
     ) {
         let mut state = if alone { State::alone() } else { State::default() };
         let (hashing, digests) = &*CONFUSED;
-        state.holders.hashing = hashing.clone();
+        state.contents.hashing = hashing.clone();
         let moment = |time: i64| Moment { seq: time.cast_unsigned(), time: Timestamp(time) };
         state.evolve(moment(1), &Event::LogStarted { log: Id([1; 16]) }).unwrap();
         let mut model = Model::default();
@@ -100,7 +102,9 @@ proptest! {
                 prop_assert_eq!(state.knows(digest), loose.is_some() || !names.is_empty());
             }
             let known = digests.iter().filter(|digest| state.knows(digest)).count();
-            prop_assert_eq!((state.holders.len(), state.all_loose().count()), (known, model.loose.len()));
+            prop_assert_eq!((state.contents.len(), state.all_loose().count()), (known, model.loose.len()));
+            let vacant = state.contents.vacant.len();
+            prop_assert!(vacant < digests.len() && state.contents.entries.len() - vacant == known);
         }
     }
 }
