@@ -18,6 +18,14 @@ pub(super) enum Tags {
     Alone(Table<Tag, TagState>),
 }
 
+/// Where a tag is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Where its name leads to.
+    ByName,
+    At(usize),
+}
+
 impl Clone for Tags {
     fn clone(&self) -> Self {
         Self::Ordered(self.ordered())
@@ -53,6 +61,28 @@ impl Tags {
         }
     }
 
+    /// Where a tag is, until one is removed.
+    pub(super) fn place(&self, tag: &Tag) -> Option<Place> {
+        match self {
+            Self::Ordered(tags) => tags.contains_key(tag).then_some(Place::ByName),
+            Self::Alone(tags) => tags.place_of(tag).map(Place::At),
+        }
+    }
+
+    pub(super) fn at(&self, place: Place, tag: &Tag) -> Option<&TagState> {
+        match (self, place) {
+            (Self::Alone(tags), Place::At(place)) => tags.at(place),
+            _ => self.get(tag.as_str()).map(|(_, state)| state),
+        }
+    }
+
+    pub(super) fn at_mut(&mut self, place: Place, tag: &Tag) -> Option<&mut TagState> {
+        match (self, place) {
+            (Self::Alone(tags), Place::At(place)) => tags.at_mut(place),
+            (tags, _) => tags.get_mut(tag),
+        }
+    }
+
     pub(super) fn get_mut(&mut self, tag: &Tag) -> Option<&mut TagState> {
         match self {
             Self::Ordered(tags) => tags.get_mut(tag),
@@ -60,11 +90,11 @@ impl Tags {
         }
     }
 
-    /// Adds a tag that is not there, or replaces what it was.
+    /// Adds a tag that is not there.
     pub(super) fn insert(&mut self, tag: Tag, state: TagState) {
         match self {
             Self::Ordered(tags) => drop(tags.insert(tag, state)),
-            Self::Alone(tags) => tags.insert(tag, state),
+            Self::Alone(tags) => tags.add(tag, state),
         }
     }
 

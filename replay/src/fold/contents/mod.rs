@@ -30,6 +30,9 @@ pub(super) type Place = u32;
 /// Where a repository's contents are, in no order.
 pub(super) type Members = Entries<Place>;
 
+/// Entries among which what is looked up is often found: those that came last.
+const RECENT: usize = 3;
+
 /// The contents of all repositories.
 ///
 /// **Invariants**: a digest has at most one entry, and the index leads to it; a content that is known in a repository is a member of it,
@@ -119,7 +122,7 @@ impl Contents {
 
     /// The same, to be changed. What takes away is [`Contents::forget`].
     pub(super) fn get_mut(&mut self, digest: &Digest, number: RepositoryNumber) -> Option<&mut Content> {
-        let place = self.find(self.hash(digest), digest)?;
+        let place = self.place(digest)?;
         self.entries.get_mut(place)?.known.content_mut(number)
     }
 
@@ -153,7 +156,8 @@ impl Contents {
         if is_new {
             members.push(place);
         }
-        if entry.known.is_held() && entry.known.set_loose(None).is_some() {
+        if entry.known.loose().is_some() && entry.known.is_held() {
+            entry.known.set_loose(None);
             self.loose -= 1;
         }
         changed
@@ -224,7 +228,16 @@ impl Contents {
     }
 
     fn entry(&self, digest: &Digest) -> Option<&Entry> {
-        self.entries.get(self.find(self.hash(digest), digest)?)
+        self.entries.get(self.place(digest)?)
+    }
+
+    /// Where the entry of a digest is.
+    fn place(&self, digest: &Digest) -> Option<usize> {
+        // What a push names it has often brought itself, just before: that is found without its hash.
+        let all = self.entries.len();
+        let recent = (1..=RECENT).filter_map(|back| all.checked_sub(back));
+        let is_it = |place: &usize| self.entries.get(*place).is_some_and(|entry| entry.digest == *digest && !entry.known.is_vacant());
+        recent.into_iter().find(is_it).or_else(|| self.find(self.hash(digest), digest))
     }
 
     fn find(&self, hash: u64, digest: &Digest) -> Option<usize> {

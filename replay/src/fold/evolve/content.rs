@@ -35,7 +35,8 @@ impl State {
 
     /// Makes the repository where it does not exist: the first thing put into a repository creates it.
     fn made(&mut self, repository: &RepositoryName) -> Result<Changing<'_>, Illegality> {
-        if self.repositories.place_near(repository, self.latest).is_none() {
+        let place = self.repositories.place_near(repository, self.latest);
+        if place.is_none() {
             if repository.is_reserved() {
                 return Err(Illegality::RepositoryReserved { repository: repository.clone() });
             }
@@ -44,6 +45,7 @@ impl State {
             let made = Kept::new(repository.clone(), number, &self.keeping);
             self.repositories.insert(repository.clone(), Arc::new(made));
         }
+        self.latest = place.unwrap_or(self.repositories.len() - 1);
         self.existing(repository)
     }
 

@@ -29,7 +29,9 @@ impl State {
         to: &Digest,
         observe: &mut impl FnMut(Effect<'_>),
     ) -> Result<(), Illegality> {
-        let standing = self.repository_of(repository)?.tag(tag.as_str());
+        let tags = &self.repository_of(repository)?.kept.tags;
+        let place = tags.place(tag);
+        let standing = place.and_then(|place| tags.at(place, tag));
         let stood = standing.map(TagState::digest);
         if stood != from {
             return Err(pointed_elsewhere(repository, tag, stood, from));
@@ -66,7 +68,7 @@ impl State {
         {
             left.lose_tag(tag, at.time);
         }
-        match target.kept.tags.get_mut(tag) {
+        match place.and_then(|place| target.kept.tags.at_mut(place, tag)) {
             // An expiry belongs to the name, and stays with it.
             Some(state) => {
                 observe(Effect::TagMoved { repository, tag, from: Some(state.stood()), to: &manifest });

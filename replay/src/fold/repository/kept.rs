@@ -80,7 +80,10 @@ impl Changing<'_> {
         }
         self.kept.manifests += 1;
         for reference in &manifest.references {
-            self.change(reference, pushed, |content| content.parents.insert(&manifest, naming));
+            match self.contents.get_mut(reference, self.kept.number) {
+                Some(content) => content.parents.insert(&manifest, naming),
+                None => self.change(reference, pushed, |content| content.parents.insert(&manifest, naming)),
+            }
         }
         if let Some(subject) = &manifest.subject {
             self.kept.referrers.change(subject, OrdSet::new, |all| all.insert(manifest.digest.clone()));

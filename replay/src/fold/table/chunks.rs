@@ -23,10 +23,12 @@ impl<T> Chunks<T> {
         self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * Self::ITEMS + last.len())
     }
 
+    #[inline]
     pub(super) fn get(&self, place: usize) -> Option<&T> {
         self.chunks.get(place / Self::ITEMS)?.get(place % Self::ITEMS)
     }
 
+    #[inline]
     pub(super) fn get_mut(&mut self, place: usize) -> Option<&mut T> {
         self.chunks.get_mut(place / Self::ITEMS)?.get_mut(place % Self::ITEMS)
     }
@@ -39,6 +41,7 @@ impl<T> Chunks<T> {
         self.chunks.iter_mut().flatten()
     }
 
+    #[inline]
     pub(super) fn push(&mut self, item: T) {
         match self.chunks.last_mut() {
             Some(last) if last.len() < Self::ITEMS => last.push(item),

@@ -108,6 +108,7 @@ impl<E: Clone> Entries<E> {
         }
     }
 
+    #[inline]
     pub(in crate::fold) fn get(&self, place: usize) -> Option<&E> {
         match &self.kept {
             Kept::Alone(entries) => entries.get(place),
@@ -115,6 +116,7 @@ impl<E: Clone> Entries<E> {
         }
     }
 
+    #[inline]
     pub(in crate::fold) fn get_mut(&mut self, place: usize) -> Option<&mut E> {
         match &mut self.kept {
             Kept::Alone(entries) => entries.get_mut(place),
@@ -123,6 +125,7 @@ impl<E: Clone> Entries<E> {
     }
 
     /// Adds one behind the last.
+    #[inline]
     pub(in crate::fold) fn push(&mut self, entry: E) {
         let pages = match &mut self.kept {
             Kept::Alone(entries) => return entries.push(entry),

@@ -22,14 +22,15 @@ struct Slot {
     place: u32,
 }
 
-/// A slot without an entry; no place is as great.
-const VACANT: Slot = Slot { hash: 0, place: u32::MAX };
+/// The place of a slot without an entry; none is as great.
+const VACANT: u32 = u32::MAX;
 
-/// Where a line of the cache begins, so that it is one line.
+/// Where a line of the cache begins, so that it is one line. The hashes lie side by side: they are compared all at once.
 #[derive(Clone)]
 #[repr(align(64))]
 struct Bucket {
-    near: [Slot; NEAR],
+    hashes: [u32; NEAR],
+    places: [u32; NEAR],
     far: Far,
 }
 
@@ -59,24 +60,33 @@ impl Index {
     }
 
     /// Looks at the bucket of a hash, so that it is in the processor's cache when it is wanted. The number means nothing.
+    #[inline]
     pub(in crate::fold) fn touch(&self, hash: u64) -> u32 {
         let bucket = bucket_of(lower(hash), self.buckets.len()).and_then(|at| self.buckets.get(at));
-        bucket.map_or(0, |bucket| bucket.near[0].hash)
+        bucket.map_or(0, |bucket| bucket.hashes[0])
     }
 
     /// The place of an entry that may have this hash.
+    #[inline]
     pub(in crate::fold) fn likely(&self, hash: u64) -> Option<usize> {
-        self.find(hash, |place| place < VACANT.place as usize)
+        self.find(hash, |place| place < VACANT as usize)
     }
 
     /// The place of the entry of a hash that is the right one.
+    #[inline]
     pub(in crate::fold) fn find(&self, hash: u64, is_right: impl Fn(usize) -> bool) -> Option<usize> {
         let hash = lower(hash);
         let bucket = self.buckets.get(bucket_of(hash, self.buckets.len())?)?;
-        let of_hash = |slot: &&Slot| slot.hash == hash && is_right(slot.place as usize);
-        // Most find nothing, and few buckets have more.
-        let found = bucket.near.iter().find(of_hash).or_else(|| bucket.far.iter().flat_map(|far| &**far).find(of_hash));
-        found.map(|slot| slot.place as usize)
+        let mut likely = bucket.of_hash(hash);
+        while likely != 0 {
+            let place = bucket.places.get(likely.trailing_zeros() as usize).map(|place| *place as usize);
+            if place.is_some_and(&is_right) {
+                return place;
+            }
+            likely &= likely - 1;
+        }
+        let far = bucket.far.iter().flat_map(|far| far.iter());
+        far.filter(|slot| slot.hash == hash).map(|slot| slot.place as usize).find(|place| is_right(*place))
     }
 
     /// Adds the entry at a place.
@@ -95,8 +105,8 @@ impl Index {
 
     /// The entry at a place is gone.
     pub(in crate::fold) fn remove(&mut self, hash: u64, place: usize) {
-        if let Some(slot) = self.slot_mut(hash, place) {
-            *slot = VACANT;
+        if let Some(standing) = self.place_mut(hash, place) {
+            *standing = VACANT;
             self.len -= 1;
         }
         if self.buckets.len() > 1 && self.len < self.buckets.len() * SPARSE {
@@ -106,15 +116,18 @@ impl Index {
 
     /// The entry at a place has moved to another.
     pub(in crate::fold) fn moved(&mut self, hash: u64, from: usize, to: usize) {
-        if let Some(slot) = self.slot_mut(hash, from) {
-            slot.place = u32::try_from(to).unwrap_or(u32::MAX);
+        if let Some(standing) = self.place_mut(hash, from) {
+            *standing = u32::try_from(to).unwrap_or(u32::MAX);
         }
     }
 
-    fn slot_mut(&mut self, hash: u64, place: usize) -> Option<&mut Slot> {
+    /// The place that the index has for an entry at a place.
+    fn place_mut(&mut self, hash: u64, place: usize) -> Option<&mut u32> {
         let (hash, place) = (lower(hash), u32::try_from(place).ok()?);
         let bucket = self.buckets.get_mut(bucket_of(hash, self.buckets.len())?)?;
-        bucket.slots_mut().find(|slot| slot.hash == hash && slot.place == place)
+        let near = bucket.hashes.iter().copied().zip(&mut bucket.places);
+        let far = bucket.far.iter_mut().flat_map(|far| far.iter_mut()).map(|slot| (slot.hash, &mut slot.place));
+        near.chain(far).find(|(of, standing)| *of == hash && **standing == place).map(|(_, standing)| standing)
     }
 
     /// Adds a bucket, and moves there what belongs there: part of what one other bucket holds.
@@ -124,9 +137,10 @@ impl Index {
         if let Some(split) = self.buckets.get_mut(split_into(added)) {
             // One more bit of the hashes counts now.
             let bit = added.checked_ilog2().map_or(0, |bits| 1 << bits);
-            for (slot, free) in split.near.iter_mut().zip(&mut bucket.near) {
-                if slot.hash & bit != 0 {
-                    std::mem::swap(slot, free);
+            for at in 0..NEAR {
+                if split.hashes[at] & bit != 0 {
+                    bucket.hashes[at] = split.hashes[at];
+                    bucket.places[at] = std::mem::replace(&mut split.places[at], VACANT);
                 }
             }
             for slot in split.far.take().into_iter().flat_map(|far| *far) {
@@ -146,25 +160,31 @@ impl Index {
 
 impl Default for Bucket {
     fn default() -> Self {
-        Self { near: [VACANT; NEAR], far: None }
+        Self { hashes: [0; NEAR], places: [VACANT; NEAR], far: None }
     }
 }
 
 impl Bucket {
-    fn slots(&self) -> impl Iterator<Item = Slot> {
-        let far = self.far.iter().flat_map(|far| &**far);
-        self.near.iter().chain(far).copied().filter(|slot| slot.place != VACANT.place)
+    /// Which of the near slots may have a hash, a bit for each. Vacant ones may be among them, and have no place.
+    fn of_hash(&self, hash: u32) -> u32 {
+        self.hashes.iter().zip(0..).fold(0, |all, (other, at)| all | u32::from(*other == hash) << at)
     }
 
-    /// All slots, vacant ones too.
-    fn slots_mut(&mut self) -> impl Iterator<Item = &mut Slot> {
-        self.near.iter_mut().chain(self.far.iter_mut().flat_map(|far| &mut **far))
+    fn slots(&self) -> impl Iterator<Item = Slot> {
+        let near = self.hashes.iter().zip(&self.places).map(|(hash, place)| Slot { hash: *hash, place: *place });
+        let far = self.far.iter().flat_map(|far| far.iter().copied());
+        near.chain(far).filter(|slot| slot.place != VACANT)
     }
 
     fn add(&mut self, added: Slot) {
-        let vacant = self.slots_mut().find(|slot| slot.place == VACANT.place);
-        if vacant.map(|slot| *slot = added).is_none() {
-            self.far.get_or_insert_default().push(added);
+        if let Some(at) = self.places.iter().position(|place| *place == VACANT) {
+            (self.hashes[at], self.places[at]) = (added.hash, added.place);
+            return;
+        }
+        let far = self.far.get_or_insert_default();
+        match far.iter_mut().find(|slot| slot.place == VACANT) {
+            Some(vacant) => *vacant = added,
+            None => far.push(added),
         }
     }
 }
@@ -175,6 +195,7 @@ fn lower(hash: u64) -> u32 {
 }
 
 /// The bucket of a hash among so many.
+#[inline]
 fn bucket_of(hash: u32, buckets: usize) -> Option<usize> {
     let ceiling = buckets.checked_next_power_of_two().filter(|_| buckets > 0)?;
     let low = usize::try_from(hash).ok()? & (ceiling - 1);

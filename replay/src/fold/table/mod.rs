@@ -113,11 +113,16 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
         let hash = self.hashing.hash_one(&key);
         match self.place(hash, &key).and_then(|place| self.entries.get_mut(place)) {
             Some((_, standing)) => *standing = value,
-            None => self.add(hash, key, value),
+            None => self.add_hashed(hash, key, value),
         }
     }
 
-    fn add(&mut self, hash: u64, key: K, value: V) {
+    /// Adds an entry for a key that has none.
+    pub(super) fn add(&mut self, key: K, value: V) {
+        self.add_hashed(self.hashing.hash_one(&key), key, value);
+    }
+
+    fn add_hashed(&mut self, hash: u64, key: K, value: V) {
         self.index.add(hash, self.entries.len());
         self.entries.push((key, value));
     }
@@ -139,7 +144,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
         }
         let mut value = make();
         let changed = change(&mut value);
-        self.add(hash, key.clone(), value);
+        self.add_hashed(hash, key.clone(), value);
         changed
     }
 
@@ -167,6 +172,11 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
             Some((other, _)) if other.borrow() == key => Some(near),
             _ => self.place(self.hashing.hash_one(key), key),
         }
+    }
+
+    /// Where the entry of a key is. It is there until an entry is removed.
+    pub(super) fn place_of(&self, key: &K) -> Option<usize> {
+        self.place(self.hashing.hash_one(key), key)
     }
 
     /// The value at a place.

@@ -37,6 +37,7 @@ impl<P> Pages<P> {
         }
     }
 
+    #[inline]
     pub(super) fn get(&self, place: usize) -> Option<&P> {
         match self {
             Self::Alone(pages) => pages.get(place),
@@ -44,16 +45,10 @@ impl<P> Pages<P> {
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &P> {
-        let (alone, shared) = match self {
-            Self::Alone(pages) => (Some(pages.iter()), None),
-            Self::Shared(pages) => (None, Some(pages.iter().map(|page| &**page))),
-        };
-        alone.into_iter().flatten().chain(shared.into_iter().flatten())
-    }
 }
 
 impl<P: Clone> Pages<P> {
+    #[inline]
     pub(super) fn get_mut(&mut self, place: usize) -> Option<&mut P> {
         match self {
             Self::Alone(pages) => pages.get_mut(place),
@@ -61,6 +56,7 @@ impl<P: Clone> Pages<P> {
         }
     }
 
+    #[inline]
     pub(super) fn push(&mut self, page: P) {
         match self {
             Self::Alone(pages) => pages.push(page),
