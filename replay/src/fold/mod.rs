@@ -23,10 +23,10 @@ mod tag;
 mod tags;
 mod token;
 
+pub use contents::holders::Loose;
 pub use effect::{Effect, EndCause, Stood};
 pub use evolve::{IllegalEvent, Illegality};
 pub use fingerprint::Fingerprint;
-pub use contents::holders::Loose;
 #[cfg(test)]
 pub(crate) use immutability::tests::property::legal_events;
 pub use immutability::{Demand, Preview, Protection, Reason, Spent, Why, WhyReason};

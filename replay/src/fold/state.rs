@@ -98,7 +98,10 @@ impl State {
         self.repositories_from(last.map_or(Bound::Unbounded, Bound::Excluded))
     }
 
-    pub(super) fn repositories_from(&self, from: Bound<&str>) -> impl Iterator<Item = (&RepositoryName, Repository<'_>)> {
+    pub(super) fn repositories_from(
+        &self,
+        from: Bound<&str>,
+    ) -> impl Iterator<Item = (&RepositoryName, Repository<'_>)> {
         let names = self.names.range::<_, str>((from, Bound::Unbounded));
         names.filter_map(|name| Some((name, self.repository(name.as_str())?)))
     }

@@ -77,7 +77,7 @@ fn refuse_missing(target: Option<Repository<'_>>, put: &PutManifest) -> Result<(
 
 pub(super) fn delete(
     state: &State,
-    repository: Repository<'_>Name,
+    repository: &RepositoryName,
     digest: &Digest,
     condition: &Condition,
 ) -> Result<Vec<Event>, Rejection> {
@@ -91,7 +91,7 @@ pub(super) fn delete(
     Ok(vec![Event::ManifestDeleted { repository: repository.clone(), digest: digest.clone() }])
 }
 
-pub(super) fn delete_repository(state: &State, repository: Repository<'_>Name) -> Result<Vec<Event>, Rejection> {
+pub(super) fn delete_repository(state: &State, repository: &RepositoryName) -> Result<Vec<Event>, Rejection> {
     let target = known(state, repository)?;
     protection::refuse_emptying(state, target, repository)?;
     Ok(vec![Event::RepositoryDeleted { repository: repository.clone() }])

@@ -50,13 +50,13 @@ pub fn decide(state: &State, command: &Command) -> Result<Vec<Event>, Rejection>
     }
 }
 
-pub(super) fn known<'a>(state: &'a State, repository: Repository<'_>Name) -> Result<Repository<'a>, Rejection> {
+pub(super) fn known<'a>(state: &'a State, repository: &RepositoryName) -> Result<Repository<'a>, Rejection> {
     state.repository(repository.as_str()).ok_or_else(|| Rejection::RepositoryUnknown { repository: repository.clone() })
 }
 
 pub(super) fn refuse_in_use(
     target: Repository<'_>,
-    repository: Repository<'_>Name,
+    repository: &RepositoryName,
     digest: &Digest,
 ) -> Result<(), Rejection> {
     let mut by: Vec<_> = target.referenced_by(digest).cloned().collect();
@@ -69,7 +69,7 @@ pub(super) fn refuse_in_use(
 
 fn check_condition(
     condition: &Condition,
-    repository: Repository<'_>Name,
+    repository: &RepositoryName,
     reference: &impl ToString,
     standing: Option<&Digest>,
 ) -> Result<(), Rejection> {

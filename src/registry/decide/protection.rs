@@ -27,7 +27,7 @@ struct Standing<'a> {
 }
 
 impl<'a> Standing<'a> {
-    fn of(state: &'a State, repository: Repository<'a>Name) -> Self {
+    fn of(state: &'a State, repository: &'a RepositoryName) -> Self {
         Self { protection: state.protection(repository), protected: Vec::new(), more: 0 }
     }
 
@@ -43,7 +43,7 @@ impl<'a> Standing<'a> {
         self.protected.push(Protected { tag: tag.clone(), digest, reasons });
     }
 
-    fn refuse(self, repository: Repository<'_>Name, act: impl FnOnce(&[Protected]) -> Act) -> Result<(), Rejection> {
+    fn refuse(self, repository: &RepositoryName, act: impl FnOnce(&[Protected]) -> Act) -> Result<(), Rejection> {
         if self.protected.is_empty() {
             return Ok(());
         }
@@ -56,7 +56,7 @@ impl<'a> Standing<'a> {
 /// Refuses to end protected tags.
 pub(super) fn refuse_ends<'a>(
     state: &State,
-    repository: Repository<'_>Name,
+    repository: &RepositoryName,
     tags: impl IntoIterator<Item = (&'a Tag, &'a TagState)>,
 ) -> Result<(), Rejection> {
     let mut standing = Standing::of(state, repository);
@@ -67,7 +67,7 @@ pub(super) fn refuse_ends<'a>(
 /// Refuses to point protected tags, or spent names, at another manifest, which has these references.
 pub(super) fn refuse_moves(
     state: &State,
-    repository: Repository<'_>Name,
+    repository: &RepositoryName,
     tags: &[Tag],
     to: &Digest,
     references: &References,
@@ -87,7 +87,7 @@ pub(super) fn refuse_moves(
 /// Refuses to point spent names at another digest than the one that each is bound to.
 pub(super) fn refuse_spent(
     state: &State,
-    repository: Repository<'_>Name,
+    repository: &RepositoryName,
     tags: &[Tag],
     to: &Digest,
 ) -> Result<(), Rejection> {
@@ -107,7 +107,7 @@ fn distinct(tags: &[Tag]) -> impl Iterator<Item = &Tag> {
 /// Refuses to let a protected tag expire.
 pub(super) fn refuse_expiry(
     state: &State,
-    repository: Repository<'_>Name,
+    repository: &RepositoryName,
     tag: &Tag,
     standing: &TagState,
 ) -> Result<(), Rejection> {
@@ -121,7 +121,7 @@ pub(super) fn refuse_expiry(
 pub(in crate::registry) fn refuse_held(
     state: &State,
     target: Repository<'_>,
-    repository: Repository<'_>Name,
+    repository: &RepositoryName,
     digest: &Digest,
 ) -> Result<(), Rejection> {
     let mut standing = Standing::of(state, repository);
@@ -146,7 +146,7 @@ pub(in crate::registry) fn refuse_held(
 pub(super) fn refuse_emptying(
     state: &State,
     target: Repository<'_>,
-    repository: Repository<'_>Name,
+    repository: &RepositoryName,
 ) -> Result<(), Rejection> {
     let mut standing = Standing::of(state, repository);
     target.tags_after(None).for_each(|(tag, state)| standing.look_at(tag, state));

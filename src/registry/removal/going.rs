@@ -14,7 +14,7 @@ const MANIFESTS: usize = 1_000;
 
 /// Manifests that go together.
 pub(super) struct Going<'a> {
-    repository: Repository<'a>Name,
+    repository: &'a RepositoryName,
     target: Repository<'a>,
     protection: &'a Protection<'a>,
     /// What was deleted before and has left bytes.
@@ -31,7 +31,7 @@ impl<'a> Going<'a> {
     pub(super) fn with(
         first: &Digest,
         left: &'a LeftByDigest<'a>,
-        repository: Repository<'a>Name,
+        repository: &'a RepositoryName,
         target: Repository<'a>,
         protection: &'a Protection<'a>,
     ) -> Self {

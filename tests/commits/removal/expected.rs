@@ -24,13 +24,13 @@ pub(crate) struct Telling {
 
 impl Tellings {
     /// A manifest that names these was pushed by somebody: what the others have sent is still to be named.
-    pub(crate) fn keep(&mut self, repository: Repository<'_>Name, by: &str, digests: &[Digest]) {
+    pub(crate) fn keep(&mut self, repository: &RepositoryName, by: &str, digests: &[Digest]) {
         let of = |telling: &Telling| digests.contains(&telling.digest) && telling.repository == *repository;
         self.0.retain(|telling| !(of(telling) && (telling.how == How::Found || telling.by == by)));
     }
 
     /// A manifest that names these was refused: what was sent for it is as if it had been asked for.
-    pub(crate) fn refused(&mut self, repository: Repository<'_>Name, by: &str, digests: &[Digest]) {
+    pub(crate) fn refused(&mut self, repository: &RepositoryName, by: &str, digests: &[Digest]) {
         for telling in &mut self.0 {
             if digests.contains(&telling.digest) && telling.repository == *repository && telling.by == by {
                 telling.how = How::Found;
@@ -76,7 +76,7 @@ pub(crate) struct Purging {
 }
 
 /// What a purge does; none if it is refused.
-pub(crate) fn purging(naive: &Naive, name: Repository<'_>Name, what: &Purged, moment: &Moment<'_>) -> Option<Purging> {
+pub(crate) fn purging(naive: &Naive, name: &RepositoryName, what: &Purged, moment: &Moment<'_>) -> Option<Purging> {
     let mut here = naive.repositories.get(name)?.clone();
     let subject = match what {
         Purged::Digest(digest) => digest.clone(),
@@ -130,7 +130,7 @@ pub(crate) fn purging(naive: &Naive, name: Repository<'_>Name, what: &Purged, mo
 }
 
 /// The manifests that go with one: children that only they use, referrers, referrers by tag.
-fn going(here: Repository<'_>, first: &Digest) -> BTreeSet<Digest> {
+fn going(here: &Repository, first: &Digest) -> BTreeSet<Digest> {
     let mut going = BTreeSet::from([first.clone()]);
     loop {
         let goes = |digest: &Digest| {

@@ -85,7 +85,8 @@ impl Contents {
     fn name_parents(&mut self) {
         for place in 0..self.entries.len() {
             let manifests = self.entries.get(place).into_iter().flat_map(|entry| entry.known.contents());
-            let manifests = manifests.filter_map(|(number, content)| Some((number, content.manifest.as_ref()?.manifest.clone())));
+            let manifests =
+                manifests.filter_map(|(number, content)| Some((number, content.manifest.as_ref()?.manifest.clone())));
             for (number, manifest) in manifests.collect::<Vec<_>>() {
                 for reference in &manifest.references {
                     if let Some(content) = self.get_mut(reference, number) {
@@ -236,7 +237,9 @@ impl Contents {
         // What a push names it has often brought itself, just before: that is found without its hash.
         let all = self.entries.len();
         let recent = (1..=RECENT).filter_map(|back| all.checked_sub(back));
-        let is_it = |place: &usize| self.entries.get(*place).is_some_and(|entry| entry.digest == *digest && !entry.known.is_vacant());
+        let is_it = |place: &usize| {
+            self.entries.get(*place).is_some_and(|entry| entry.digest == *digest && !entry.known.is_vacant())
+        };
         recent.into_iter().find(is_it).or_else(|| self.find(self.hash(digest), digest))
     }
 

@@ -78,9 +78,7 @@ impl State {
         }
         match self.made(repository)?.link(digest, size, at) {
             None => Ok(()),
-            Some(_) => {
-                Err(Illegality::BlobLinkedTwice { repository: repository.clone(), digest: digest.clone() })
-            }
+            Some(_) => Err(Illegality::BlobLinkedTwice { repository: repository.clone(), digest: digest.clone() }),
         }
     }
 

@@ -104,7 +104,9 @@ impl<E: Clone> Entries<E> {
     pub(in crate::fold) fn change_all(&mut self, mut change: impl FnMut(&mut E)) {
         match &mut self.kept {
             Kept::Alone(entries) => entries.iter_mut().for_each(change),
-            Kept::Shared(pages) => pages.iter_mut().for_each(|page| Arc::make_mut(page).iter_mut().for_each(&mut change)),
+            Kept::Shared(pages) => {
+                pages.iter_mut().for_each(|page| Arc::make_mut(page).iter_mut().for_each(&mut change))
+            }
         }
     }
 

@@ -217,6 +217,7 @@ impl fmt::Debug for Index {
 impl Index {
     /// How many buckets there are, and how many slots the fullest has.
     pub(in crate::fold) fn shape(&self) -> (usize, usize) {
-        (self.buckets.len(), self.buckets.iter().map(|bucket| bucket.slots().count()).max().unwrap_or(0))
+        let buckets = (0..self.buckets.len()).filter_map(|at| self.buckets.get(at));
+        (self.buckets.len(), buckets.map(|bucket| bucket.slots().count()).max().unwrap_or(0))
     }
 }

@@ -44,7 +44,6 @@ impl<P> Pages<P> {
             Self::Shared(pages) => pages.get(place).map(|page| &**page),
         }
     }
-
 }
 
 impl<P: Clone> Pages<P> {
