@@ -226,6 +226,38 @@ pub(crate) fn decoded(records: &[EncodedRecord]) -> Vec<Record> {
     records.iter().map(|record| Record::decode(record.bytes()).unwrap()).collect()
 }
 
+/// What a state tells beyond its fingerprint, of everything that it mentions.
+pub(crate) fn derived(state: &State) -> Vec<String> {
+    let expiring = state.expiring(Timestamp(i64::MIN), Timestamp(i64::MAX)).map(|place| format!("{place:?}"));
+    let mut digests: BTreeSet<_> = state.all_loose().map(|(digest, _)| digest).collect();
+    for (_, repository) in state.repositories() {
+        digests.extend(repository.blobs().map(|(digest, _)| digest));
+        for manifest in repository.manifests() {
+            digests.extend(manifest.references.iter().chain(&manifest.subject).chain([&manifest.digest]));
+        }
+    }
+    let held = digests.iter().map(|digest| {
+        let (holders, linked) = (state.holders(digest), state.blob_holders(digest).collect::<BTreeSet<_>>());
+        format!("{:?} {linked:?} {:?} {}", holders.collect::<Vec<_>>(), state.loose(digest), state.knows(digest))
+    });
+    let contents = state.repositories().flat_map(|(name, repository)| {
+        digests.iter().map(move |digest| {
+            let by: BTreeSet<_> = repository.referenced_by(digest).collect();
+            assert_eq!(by.len(), repository.reference_count(digest));
+            let referrers: Vec<_> = repository.referrers(digest, None).collect();
+            let tags: Vec<_> = repository.tags_on(digest).into_iter().flat_map(|tags| tags.iter()).collect();
+            let since = (repository.unreferenced_since(digest), repository.idle_since(digest));
+            format!("{name} {} {by:?} {referrers:?} {tags:?} {since:?}", repository.manifest_count())
+        })
+    });
+    let unused = state.repositories().flat_map(|(_, repository)| {
+        let unused = repository.unreferenced_blobs().chain(repository.idle_manifests());
+        unused.map(|(digest, since)| format!("{digest} {since:?}")).collect::<BTreeSet<_>>()
+    });
+    let loose = state.all_loose().map(|(digest, loose)| format!("{digest} {loose:?}")).collect::<BTreeSet<_>>();
+    expiring.chain(held).chain(contents).chain(unused).chain(loose).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -262,12 +294,13 @@ proptest! {
             alone.foresee(std::iter::once(record));
             alone.apply(record).unwrap();
             if at % 7 == 0 {
-                taken.push((alone.clone(), state.fingerprint()));
+                taken.push((alone.clone(), state.clone()));
             }
         }
-        taken.push((alone, state.fingerprint()));
-        for (alone, fingerprint) in taken {
-            prop_assert_eq!(alone.fingerprint(), fingerprint);
+        taken.push((alone, state));
+        for (alone, state) in taken {
+            prop_assert_eq!(alone.fingerprint(), state.fingerprint());
+            prop_assert_eq!(derived(&alone), derived(&state));
         }
     }
 }

@@ -111,9 +111,10 @@ impl Contents {
         self.index.touch(hash)
     }
 
-    /// What is likely known of the digest of a hash, by the only repository that knows of it.
-    pub(super) fn likely(&self, hash: u64) -> Option<&Content> {
-        self.entries.get(self.index.likely(hash)?)?.known.only()
+    /// The entry that is likely that of the digest of a hash: the digest, and what the only repository has that knows of it.
+    pub(super) fn likely(&self, hash: u64) -> Option<(&Digest, Option<&Content>)> {
+        let entry = self.entries.get(self.index.likely(hash)?)?;
+        Some((&entry.digest, entry.known.only()))
     }
 
     /// What a repository has under a digest.

@@ -1,7 +1,5 @@
 //! A snapshot is the state, or it is refused.
 
-use std::collections::BTreeSet;
-
 use proptest::prelude::*;
 use tagstone_schema::event::{ContentKind, DeletionCause, EndedTag, TokenScope};
 use tagstone_schema::media_type::OCI_IMAGE;
@@ -12,7 +10,7 @@ use tagstone_schema::{Actor, Digest, Event, Id, Origin, Record, RecordHash, Time
 use super::stored::{Portion, StoredManifest, StoredRepository, StoredTag};
 use super::*;
 use crate::fold::Moment;
-use crate::fold::properties::{choices, decoded, history};
+use crate::fold::properties::{choices, decoded, derived, history};
 
 const HEAD: Head = Head { seq: 7, hash: RecordHash([7; 32]), time: Timestamp(77) };
 
@@ -145,25 +143,6 @@ fn full() -> State {
 /// Both states are one, also in what only questions and refusals show.
 fn assert_same(state: &mut State, again: &mut State, rest: &[Event], seq: u64) {
     assert_eq!(again.fingerprint(), state.fingerprint());
-    let derived = |state: &State| {
-        let expiring = state.expiring(Timestamp(i64::MIN), Timestamp(i64::MAX)).map(|place| format!("{place:?}"));
-        let holders = (0..=255).flat_map(|number| {
-            let digest = digest(number);
-            let holders = state.holders(&digest).map(|name| format!("{number} {name}"));
-            holders.chain([format!("{:?}", state.loose(&digest))]).collect::<Vec<_>>()
-        });
-        let contents = state.repositories().flat_map(|(name, repository)| {
-            (0..=255).map(move |number| {
-                let digest = digest(number);
-                let by: BTreeSet<_> = repository.referenced_by(&digest).collect();
-                let referrers: Vec<_> = repository.referrers(&digest, None).collect();
-                let tags: Vec<_> = repository.tags_on(&digest).into_iter().flat_map(|tags| tags.iter()).collect();
-                let since = (repository.unreferenced_since(&digest), repository.idle_since(&digest));
-                format!("{name} {} {by:?} {referrers:?} {tags:?} {since:?}", repository.manifest_count())
-            })
-        });
-        expiring.chain(holders).chain(contents).collect::<Vec<_>>()
-    };
     assert_eq!(derived(again), derived(state));
     for (seq, event) in (seq..).zip(rest) {
         assert_eq!(told(again, seq, event), told(state, seq, event), "{event:?}");
