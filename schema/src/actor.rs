@@ -1,8 +1,12 @@
 //! Who made a change, and from where.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, de};
+use smol_str::SmolStr;
 
 use crate::limits;
+use crate::recent::Recent;
 
 /// The kind of an actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -24,18 +28,19 @@ pub struct Actor {
     /// Its kind.
     pub kind: ActorKind,
     /// The user's name; the token's user and, behind a slash, its id; or the part of the registry that acted.
-    pub name: String,
+    #[serde(deserialize_with = "decoded_text")]
+    pub name: SmolStr,
 }
 
 impl Actor {
     /// A request without credentials.
     pub fn anonymous() -> Self {
-        Self { kind: ActorKind::Anonymous, name: "anonymous".to_owned() }
+        Self { kind: ActorKind::Anonymous, name: "anonymous".into() }
     }
 
     /// A part of the registry itself.
     pub fn system(part: &str) -> Self {
-        Self { kind: ActorKind::System, name: part.to_owned() }
+        Self { kind: ActorKind::System, name: part.into() }
     }
 }
 
@@ -43,17 +48,41 @@ impl Actor {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Origin {
     /// The request id that the answer carried.
-    pub request_id: String,
+    #[serde(deserialize_with = "decoded_text")]
+    pub request_id: SmolStr,
     /// The peer's address, without a port.
-    pub address: String,
+    #[serde(deserialize_with = "decoded_text")]
+    pub address: SmolStr,
     /// The client's own description of itself, cut to [`limits::USER_AGENT_BYTES`].
-    pub user_agent: String,
+    #[serde(deserialize_with = "decoded_text")]
+    pub user_agent: SmolStr,
 }
 
 impl Origin {
     /// An origin whose user agent is cut to the limit (at a character's border).
-    pub fn new(request_id: String, address: String, user_agent: &str) -> Self {
+    pub fn new(request_id: impl Into<SmolStr>, address: impl Into<SmolStr>, user_agent: &str) -> Self {
         let end = user_agent.floor_char_boundary(limits::USER_AGENT_BYTES);
-        Self { request_id, address, user_agent: user_agent[..end].to_owned() }
+        Self { request_id: request_id.into(), address: address.into(), user_agent: user_agent[..end].into() }
     }
+}
+
+/// A text of every record. One of up to 23 bytes lies where the value does; a longer one is most often one that was decoded
+/// just now, such as the user agent of the client that is at work.
+fn decoded_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SmolStr, D::Error> {
+    struct Visitor;
+    impl de::Visitor<'_> for Visitor {
+        type Value = SmolStr;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a text")
+        }
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<SmolStr, E> {
+            thread_local!(static RECENT: Recent<SmolStr> = const { Recent::new() });
+            // What is longer than any writer makes it is not kept: it may be as long as a record.
+            if text.len() <= SmolStr::INLINE_CAP || text.len() > limits::USER_AGENT_BYTES {
+                return Ok(text.into());
+            }
+            RECENT.with(|recent| recent.parse(text, SmolStr::as_str)).map_err(E::custom)
+        }
+    }
+    deserializer.deserialize_str(Visitor)
 }
