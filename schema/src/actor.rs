@@ -1,12 +1,10 @@
 //! Who made a change, and from where.
 
-use std::fmt;
-
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::{Deserialize, Deserializer, Serialize};
 use smol_str::SmolStr;
 
 use crate::limits;
-use crate::recent::Recent;
+use crate::recent::{self, Recent};
 
 /// The kind of an actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -28,7 +26,7 @@ pub struct Actor {
     /// Its kind.
     pub kind: ActorKind,
     /// The user's name; the token's user and, behind a slash, its id; or the part of the registry that acted.
-    #[serde(deserialize_with = "decoded_text")]
+    #[serde(deserialize_with = "read_name")]
     pub name: SmolStr,
 }
 
@@ -48,13 +46,13 @@ impl Actor {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Origin {
     /// The request id that the answer carried.
-    #[serde(deserialize_with = "decoded_text")]
+    #[serde(deserialize_with = "recent::read_new")]
     pub request_id: SmolStr,
     /// The peer's address, without a port.
-    #[serde(deserialize_with = "decoded_text")]
+    #[serde(deserialize_with = "read_address")]
     pub address: SmolStr,
     /// The client's own description of itself, cut to [`limits::USER_AGENT_BYTES`].
-    #[serde(deserialize_with = "decoded_text")]
+    #[serde(deserialize_with = "read_user_agent")]
     pub user_agent: SmolStr,
 }
 
@@ -66,23 +64,13 @@ impl Origin {
     }
 }
 
-/// A text of every record. One of up to 23 bytes lies where the value does; a longer one is most often one that was decoded
-/// just now, such as the user agent of the client that is at work.
-fn decoded_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SmolStr, D::Error> {
-    struct Visitor;
-    impl de::Visitor<'_> for Visitor {
-        type Value = SmolStr;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a text")
-        }
-        fn visit_str<E: de::Error>(self, text: &str) -> Result<SmolStr, E> {
+macro_rules! recent_text {
+    ($($reader:ident)*) => {$(
+        fn $reader<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SmolStr, D::Error> {
             thread_local!(static RECENT: Recent<SmolStr> = const { Recent::new() });
-            // What is longer than any writer makes it is not kept: it may be as long as a record.
-            if text.len() <= SmolStr::INLINE_CAP || text.len() > limits::USER_AGENT_BYTES {
-                return Ok(text.into());
-            }
-            RECENT.with(|recent| recent.parse(text, SmolStr::as_str)).map_err(E::custom)
+            recent::read_again(deserializer, &RECENT)
         }
-    }
-    deserializer.deserialize_str(Visitor)
+    )*};
 }
+
+recent_text!(read_name read_address read_user_agent);
