@@ -23,11 +23,25 @@ impl<T: Borrow<str> + Clone + FromStr<Err: fmt::Display>> Recent<T> {
         Self(RefCell::new([const { None }; 4]))
     }
 
-    /// The value that the bytes stand for: a copy of an earlier one, where they are the same.
+    /// The value that the bytes stand for: a copy of an earlier one, where they are the same. Most often they are those of
+    /// the last one.
+    #[inline]
     fn parse(&self, bytes: &[u8]) -> Result<T, String> {
         let mut recent = self.0.borrow_mut();
-        if let Some(known) = recent.iter().flatten().find(|known| (*known).borrow().as_bytes() == bytes) {
-            return Ok(known.clone());
+        match &recent[0] {
+            Some(last) if last.borrow().as_bytes() == bytes => Ok(last.clone()),
+            _ => Self::parse_among(&mut recent, bytes),
+        }
+    }
+
+    #[inline(never)]
+    fn parse_among(recent: &mut [Option<T>; 4], bytes: &[u8]) -> Result<T, String> {
+        let is_known = |known: &Option<T>| known.as_ref().is_some_and(|known| known.borrow().as_bytes() == bytes);
+        if let Some(place) = recent.iter().position(is_known) {
+            recent.swap(0, place);
+            if let Some(known) = &recent[0] {
+                return Ok(known.clone());
+            }
         }
         let parsed: T = parse(bytes)?;
         if bytes.len() <= LONGEST {
