@@ -102,7 +102,7 @@ impl Serialize for MediaType {
 impl<'de> Deserialize<'de> for MediaType {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         thread_local!(static RECENT: Recent<MediaType> = const { Recent::new() });
-        recent::read_again(deserializer, &RECENT)
+        recent::read_again(deserializer, "a media type", &RECENT)
     }
 }
 

@@ -89,7 +89,7 @@ macro_rules! name_type {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                $read(deserializer)
+                $read(deserializer, stringify!($name))
             }
         }
     };
@@ -113,9 +113,12 @@ name_type! {
     Tag(SmolStr), check_tag, recent::read_new
 }
 
-fn read_repository<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RepositoryName, D::Error> {
+fn read_repository<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    expected: &'static str,
+) -> Result<RepositoryName, D::Error> {
     thread_local!(static RECENT: Recent<RepositoryName> = const { Recent::new() });
-    recent::read_again(deserializer, &RECENT)
+    recent::read_again(deserializer, expected, &RECENT)
 }
 
 /// The first component of the reserved, read-only repositories that show the past (`as-of/<point>/<name>`).
@@ -205,6 +208,28 @@ mod tests {
         ] {
             assert!(bad.parse::<RepositoryName>().is_err(), "{bad:?} must not be a repository name");
         }
+    }
+
+    #[test]
+    fn every_short_text_is_a_repository_name_if_each_of_its_components_is_words_and_what_may_stand_between_two() {
+        let is_word = |byte: &u8| b"a0".contains(byte);
+        let separates =
+            |between: &[u8]| matches!(between, b"." | b"_" | b"__") || between.iter().all(|byte| *byte == b'-');
+        let is_component = |text: &[u8]| {
+            let mut between: Vec<_> = text.split(is_word).collect();
+            let (first, last) = (between.remove(0), between.pop());
+            first.is_empty() && last.is_some_and(<[u8]>::is_empty) && between.into_iter().all(separates)
+        };
+        let (mut texts, mut good) = (vec![vec![]], 0);
+        while let Some(text) = texts.pop() {
+            let expected = text.split(|byte| *byte == b'/').all(is_component);
+            assert_eq!(is_repository(&text), expected, "{}", text.escape_ascii());
+            good += u32::from(expected);
+            if text.len() < 6 {
+                texts.extend(b"a0._-/A".iter().map(|byte| [&text[..], &[*byte]].concat()));
+            }
+        }
+        assert!(good > 1_000, "{good}");
     }
 
     #[test]

@@ -58,16 +58,17 @@ fn parse<T: FromStr<Err: fmt::Display>>(bytes: &[u8]) -> Result<T, String> {
     text.parse().map_err(|error: T::Err| error.to_string())
 }
 
-/// Reads a text. In records it is the same as a string of bytes, which need not be UTF-8 before they are compared.
+/// Reads a text, of which it is told what was expected. In records it is the same as a string of bytes, which need not be UTF-8 before they are compared.
 fn read<'de, T, D: Deserializer<'de>>(
     deserializer: D,
+    expected: &'static str,
     parse: impl FnOnce(&[u8]) -> Result<T, String>,
 ) -> Result<T, D::Error> {
-    struct Visitor<T, F>(F, PhantomData<T>);
+    struct Visitor<T, F>(F, &'static str, PhantomData<T>);
     impl<T, F: FnOnce(&[u8]) -> Result<T, String>> de::Visitor<'_> for Visitor<T, F> {
         type Value = T;
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a text")
+            f.write_str(self.1)
         }
         fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
             self.visit_bytes(text.as_bytes())
@@ -77,28 +78,30 @@ fn read<'de, T, D: Deserializer<'de>>(
         }
     }
     if deserializer.is_human_readable() {
-        deserializer.deserialize_str(Visitor(parse, PhantomData))
+        deserializer.deserialize_str(Visitor(parse, expected, PhantomData))
     } else {
-        deserializer.deserialize_bytes(Visitor(parse, PhantomData))
+        deserializer.deserialize_bytes(Visitor(parse, expected, PhantomData))
     }
 }
 
 /// Reads a text that is most often a new one.
 pub(crate) fn read_new<'de, T: FromStr<Err: fmt::Display>, D: Deserializer<'de>>(
     deserializer: D,
+    expected: &'static str,
 ) -> Result<T, D::Error> {
-    read(deserializer, parse)
+    read(deserializer, expected, parse)
 }
 
 /// Reads a text that is most often one that was read just now, as one of the same kind.
 pub(crate) fn read_again<'de, T, D: Deserializer<'de>>(
     deserializer: D,
+    expected: &'static str,
     recent: &'static LocalKey<Recent<T>>,
 ) -> Result<T, D::Error>
 where
     T: Borrow<str> + Clone + FromStr<Err: fmt::Display>,
 {
-    read(deserializer, |bytes| recent.with(|recent| recent.parse(bytes)))
+    read(deserializer, expected, |bytes| recent.with(|recent| recent.parse(bytes)))
 }
 
 #[cfg(test)]
