@@ -81,7 +81,7 @@ impl Busy {
                 vec![Event::ManifestDeleted { repository: name, digest: digest(manifest) }]
             }
         };
-        let actor = Actor { kind: ActorKind::User, name: format!("robot-{}", self.random(5)) };
+        let actor = Actor { kind: ActorKind::User, name: format!("robot-{}", self.random(5)).into() };
         self.history.record(actor, events)
     }
 

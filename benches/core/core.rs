@@ -23,6 +23,15 @@ fn record(criterion: &mut Criterion) {
     group.bench_function("encode and hash", |bencher| bencher.iter(|| black_box(&record).encode().unwrap()));
     group.bench_function("decode", |bencher| bencher.iter(|| Record::decode(black_box(encoded.bytes())).unwrap()));
     group.finish();
+    let (mut busy, first) = Busy::begin(1_000);
+    let busy = stored(first, || busy.record());
+    let mut group = criterion.benchmark_group("records of a busy registry");
+    group.throughput(Throughput::Elements(busy.len() as u64)).sample_size(10);
+    // Each is dropped before the next, so that memory is at hand as in a replay.
+    group.bench_function("decode and drop", |bencher| {
+        bencher.iter(|| busy.iter().map(|stored| Record::decode(&stored.bytes).unwrap().events.len()).sum::<usize>());
+    });
+    group.finish();
 }
 
 fn fold(criterion: &mut Criterion) {

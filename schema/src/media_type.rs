@@ -1,14 +1,15 @@
 //! Media types of manifests, configs, layers and artifacts.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::digest::excerpt;
 use crate::limits;
-use crate::recent::Recent;
+use crate::recent::{self, Recent};
 
 /// OCI image index.
 pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -74,6 +75,12 @@ impl FromStr for MediaType {
     }
 }
 
+impl Borrow<str> for MediaType {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for MediaType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -94,18 +101,8 @@ impl Serialize for MediaType {
 
 impl<'de> Deserialize<'de> for MediaType {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl de::Visitor<'_> for Visitor {
-            type Value = MediaType;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a media type")
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<MediaType, E> {
-                thread_local!(static RECENT: Recent<MediaType> = const { Recent::new() });
-                RECENT.with(|recent| recent.parse(text, MediaType::as_str)).map_err(E::custom)
-            }
-        }
-        deserializer.deserialize_str(Visitor)
+        thread_local!(static RECENT: Recent<MediaType> = const { Recent::new() });
+        recent::read_again(deserializer, "a media type", &RECENT)
     }
 }
 

@@ -5,12 +5,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::SmolStr;
 
 use crate::digest::excerpt;
 use crate::limits;
-use crate::recent::Recent;
+use crate::recent::{self, Recent};
 
 /// Why a text is not a name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,7 +42,7 @@ pub enum NameError {
 }
 
 macro_rules! name_type {
-    ($(#[$doc:meta])* $name:ident($text:ty), $check:path, $decoded:path) => {
+    ($(#[$doc:meta])* $name:ident($text:ty), $check:path, $read:path) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name($text);
@@ -89,17 +89,7 @@ macro_rules! name_type {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Visitor;
-                impl de::Visitor<'_> for Visitor {
-                    type Value = $name;
-                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        f.write_str(stringify!($name))
-                    }
-                    fn visit_str<E: de::Error>(self, text: &str) -> Result<$name, E> {
-                        $decoded(text).map_err(E::custom)
-                    }
-                }
-                deserializer.deserialize_str(Visitor)
+                $read(deserializer, stringify!($name))
             }
         }
     };
@@ -108,25 +98,27 @@ macro_rules! name_type {
 name_type! {
     /// The name of a repository, such as `acme/search-indexer`: at most 255 characters of lower-case components
     /// separated by `/`.
-    RepositoryName(Arc<str>), check_repository, decoded_repository
+    RepositoryName(Arc<str>), check_repository, read_repository
 }
 
 name_type! {
     /// A namespace: a proper path prefix of repository names, such as `acme`. It has the same form as a
     /// repository name.
-    Namespace(Arc<str>), check_repository, Namespace::from_str
+    Namespace(Arc<str>), check_repository, recent::read_new
 }
 
 name_type! {
     /// A tag: `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`. One of up to 23 characters, as most have, lies where the value does:
     /// there are millions, and to compare two of them must not lead elsewhere.
-    Tag(SmolStr), check_tag, Tag::from_str
+    Tag(SmolStr), check_tag, recent::read_new
 }
 
-/// A repository's name that is decoded: most often one that was decoded just now.
-fn decoded_repository(text: &str) -> Result<RepositoryName, NameError> {
+fn read_repository<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    expected: &'static str,
+) -> Result<RepositoryName, D::Error> {
     thread_local!(static RECENT: Recent<RepositoryName> = const { Recent::new() });
-    RECENT.with(|recent| recent.parse(text, RepositoryName::as_str))
+    recent::read_again(deserializer, expected, &RECENT)
 }
 
 /// The first component of the reserved, read-only repositories that show the past (`as-of/<point>/<name>`).
@@ -156,8 +148,7 @@ fn lies_in_the_past(name: &str) -> bool {
 }
 
 fn check_repository(text: &str) -> Result<(), NameError> {
-    let well_formed = !text.is_empty() && text.split('/').all(|component| is_component(component.as_bytes()));
-    if !well_formed {
+    if !is_repository(text.as_bytes()) {
         Err(NameError::Repository { given: excerpt(text) })
     } else if text.len() > limits::REPOSITORY_NAME_BYTES {
         Err(NameError::RepositoryLength { length: text.len() })
@@ -166,24 +157,40 @@ fn check_repository(text: &str) -> Result<(), NameError> {
     }
 }
 
-/// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`
-fn is_component(text: &[u8]) -> bool {
-    let is_word = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let ends_well = text.first().is_some_and(is_word) && text.last().is_some_and(is_word);
-    ends_well
-        && text
-            .split(is_word)
-            .filter(|separator| !separator.is_empty())
-            .all(|separator| matches!(separator, b"." | b"_" | b"__") || separator.iter().all(|byte| *byte == b'-'))
+/// Components joined by `/`, each `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`: words, and between any two something that separates.
+fn is_repository(mut text: &[u8]) -> bool {
+    let run = |text: &[u8], belongs: fn(u8) -> bool| text.iter().take_while(|byte| belongs(**byte)).count();
+    loop {
+        let word = run(text, |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9'));
+        if word == 0 {
+            return false;
+        }
+        text = match &text[word..] {
+            [] => return true,
+            [b'_', b'_', rest @ ..] | [b'/' | b'.' | b'_', rest @ ..] => rest,
+            dashes @ [b'-', ..] => &dashes[run(dashes, |byte| byte == b'-')..],
+            _ => return false,
+        };
+    }
 }
 
 fn check_tag(text: &str) -> Result<(), NameError> {
-    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
     let well_formed = text.len() <= limits::TAG_BYTES
-        && text.as_bytes().first().is_some_and(is_word)
-        && text.as_bytes().iter().all(|byte| is_word(byte) || matches!(byte, b'.' | b'-'));
+        && !matches!(text.as_bytes(), [] | [b'.' | b'-', ..])
+        && text.bytes().all(|byte| IN_TAGS[usize::from(byte)]);
     if well_formed { Ok(()) } else { Err(NameError::Tag { given: excerpt(text) }) }
 }
+
+/// The bytes that a tag may have: one look instead of four comparisons.
+const IN_TAGS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+        byte += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {
@@ -201,6 +208,28 @@ mod tests {
         ] {
             assert!(bad.parse::<RepositoryName>().is_err(), "{bad:?} must not be a repository name");
         }
+    }
+
+    #[test]
+    fn every_short_text_is_a_repository_name_if_each_of_its_components_is_words_and_what_may_stand_between_two() {
+        let is_word = |byte: &u8| b"a0".contains(byte);
+        let separates =
+            |between: &[u8]| matches!(between, b"." | b"_" | b"__") || between.iter().all(|byte| *byte == b'-');
+        let is_component = |text: &[u8]| {
+            let mut between: Vec<_> = text.split(is_word).collect();
+            let (first, last) = (between.remove(0), between.pop());
+            first.is_empty() && last.is_some_and(<[u8]>::is_empty) && between.into_iter().all(separates)
+        };
+        let (mut texts, mut good) = (vec![vec![]], 0);
+        while let Some(text) = texts.pop() {
+            let expected = text.split(|byte| *byte == b'/').all(is_component);
+            assert_eq!(is_repository(&text), expected, "{}", text.escape_ascii());
+            good += u32::from(expected);
+            if text.len() < 6 {
+                texts.extend(b"a0._-/A".iter().map(|byte| [&text[..], &[*byte]].concat()));
+            }
+        }
+        assert!(good > 1_000, "{good}");
     }
 
     #[test]

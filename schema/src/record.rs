@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use bincode::Options;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::actor::{Actor, Origin};
 use crate::digest::{hex, unhex};
@@ -22,7 +22,7 @@ pub const FORMAT_VERSION: u16 = 1;
 pub type Seq = u64;
 
 /// BLAKE3 of a record's bytes.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct RecordHash(pub [u8; 32]);
 
 impl RecordHash {
@@ -32,6 +32,19 @@ impl RecordHash {
     /// The hash of a record's bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(*blake3::hash(bytes).as_bytes())
+    }
+}
+
+impl<'de> Deserialize<'de> for RecordHash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            return <[u8; 32]>::deserialize(deserializer).map(Self);
+        }
+        // The same bytes, but four steps instead of 32.
+        let words = <[u64; 4]>::deserialize(deserializer)?;
+        let mut raw = [0; 32];
+        raw.as_chunks_mut().0.iter_mut().zip(words).for_each(|(bytes, word)| *bytes = word.to_le_bytes());
+        Ok(Self(raw))
     }
 }
 
@@ -293,7 +306,7 @@ mod tests {
             seq: 1,
             time: Timestamp(1),
             prev: RecordHash::ZERO,
-            actor: Actor { kind: crate::ActorKind::User, name: "n".repeat(limits::ACTOR_NAME_BYTES) },
+            actor: Actor { kind: crate::ActorKind::User, name: "n".repeat(limits::ACTOR_NAME_BYTES).into() },
             origin: Origin::new("i".repeat(64), "a".repeat(45), &"u".repeat(1000)),
             events,
         }

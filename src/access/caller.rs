@@ -62,7 +62,7 @@ impl Caller {
 
     /// A user.
     pub fn user(name: &str, rules: Arc<Rules>) -> Self {
-        let actor = Actor { kind: ActorKind::User, name: name.to_owned() };
+        let actor = Actor { kind: ActorKind::User, name: name.into() };
         Self { actor, authority: Authority::Rules(rules), login: 0, until: None }
     }
 
@@ -95,14 +95,14 @@ impl Caller {
 
     /// Somebody with an access token that belongs to a user. The log tells both, the user and the token.
     pub fn token(token: Id, user: &str, rules: Arc<Rules>, scopes: Arc<[Grant]>) -> Self {
-        let actor = Actor { kind: ActorKind::Token, name: format!("{user}/{token}") };
+        let actor = Actor { kind: ActorKind::Token, name: format!("{user}/{token}").into() };
         let within = Within { token, user: user.to_owned(), rules, scopes };
         Self { actor, authority: Authority::Token(Arc::new(within)), login: 0, until: None }
     }
 
     /// A user of an outside issuer, who has granted this; without a name, somebody to whom it was granted without credentials.
     pub fn granted(name: Option<&str>, granted: Granted) -> Self {
-        let user = |name: &str| Actor { kind: ActorKind::User, name: name.to_owned() };
+        let user = |name: &str| Actor { kind: ActorKind::User, name: name.into() };
         let actor = name.map_or_else(Actor::anonymous, user);
         Self { actor, authority: Authority::Granted(Arc::new(granted)), login: 0, until: None }
     }
@@ -164,7 +164,7 @@ impl Caller {
     pub fn is_administrator(&self) -> bool {
         match &self.authority {
             Authority::Open => true,
-            Authority::Rules(rules) => self.is_user() && rules.administrators.contains(&self.actor.name),
+            Authority::Rules(rules) => self.is_user() && rules.administrators.contains(self.actor.name.as_str()),
             Authority::Token(_) => false,
             Authority::Granted(granted) => granted.is_administrator(),
         }
@@ -281,7 +281,7 @@ mod tests {
     #[test]
     fn the_log_tells_the_token_and_its_user() {
         let token = Caller::token(Id([7; 16]), "alice", rules(), Arc::new([]));
-        let expected = Actor { kind: ActorKind::Token, name: format!("alice/{}", Id([7; 16])) };
+        let expected = Actor { kind: ActorKind::Token, name: format!("alice/{}", Id([7; 16])).into() };
         assert_eq!(*token.actor(), expected);
         assert!(token.is_known() && !token.is_user());
         let nobody = Caller::granted(None, Granted::new(&[], Timestamp(1), [0; 32]));

@@ -180,7 +180,7 @@ impl Gate {
         }
         let holder = match caller.token_id() {
             Some(id) => Holder::Token { id },
-            None if caller.is_user() => Holder::User { name: caller.actor().name.clone(), login: caller.login() },
+            None if caller.is_user() => Holder::User { name: caller.actor().name.to_string(), login: caller.login() },
             None => Holder::Nobody,
         };
         guarded.login_tokens.issue(holder, now)

@@ -48,7 +48,7 @@ const NOW: Timestamp = Timestamp(1_000);
 async fn admit(gate: &Gate, header: &str, address: &str) -> Result<String, NotAdmitted> {
     let caller = enter(gate, Some(header.as_bytes()), Some(address)).await?;
     assert_eq!(caller.actor().kind == ActorKind::User, caller.is_known());
-    Ok(caller.actor().name.clone())
+    Ok(caller.actor().name.to_string())
 }
 
 #[test]

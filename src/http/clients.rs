@@ -35,7 +35,7 @@ impl Client {
     fn of(exchange: &Exchange<'_>) -> Self {
         if exchange.caller.is_known() {
             let actor = exchange.caller.actor();
-            return Self::Known(actor.kind, actor.name.clone());
+            return Self::Known(actor.kind, actor.name.to_string());
         }
         // Only tests have no address.
         Self::At(exchange.peer().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), network_of))

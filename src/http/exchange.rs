@@ -71,7 +71,7 @@ impl Exchange<'_> {
         if client.kind == ActorKind::Anonymous
             && let Some(address) = self.peer()
         {
-            client.name = address.to_string();
+            client.name = address.to_string().into();
         }
         client
     }
@@ -79,7 +79,7 @@ impl Exchange<'_> {
     pub(super) fn origin(&self) -> Origin {
         let address = self.peer().map(|address| address.to_string()).unwrap_or_default();
         let user_agent = self.header(header::USER_AGENT).unwrap_or_default();
-        Origin::new(self.request_id.to_owned(), address, user_agent)
+        Origin::new(self.request_id, address, user_agent)
     }
 
     pub(super) fn submission(&self, command: Command) -> Submission {

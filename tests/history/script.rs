@@ -104,8 +104,8 @@ impl Script {
 
     /// Who, and from where.
     fn someone(&mut self) -> (Actor, Origin) {
-        let user = |name: &str| Actor { kind: ActorKind::User, name: name.to_owned() };
-        let token = Actor { kind: ActorKind::Token, name: "2b1c6e0a-0000-4000-8000-00000000c1c1".to_owned() };
+        let user = |name: &str| Actor { kind: ActorKind::User, name: name.into() };
+        let token = Actor { kind: ActorKind::Token, name: "2b1c6e0a-0000-4000-8000-00000000c1c1".into() };
         let (actor, address, agent) = match self.random.random_range(0..10) {
             0..3 => (user("alice"), "192.0.2.10", "docker/28.0"),
             3..5 => (user("bob"), "192.0.2.11", "crane/0.20"),

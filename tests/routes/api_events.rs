@@ -68,8 +68,8 @@ fn everything_that_happened_is_told_once_and_in_order() {
             let of_record = told.clone().take_while(|event| event["seq"] == record.seq).count();
             let own: Vec<_> = told.by_ref().take(of_record).collect();
             assert_eq!(own[0]["time"], record.time.to_string());
-            assert_eq!(own[0]["actor"]["name"], record.actor.name);
-            assert_eq!(own[0]["origin"]["request_id"], record.origin.request_id);
+            assert_eq!(own[0]["actor"]["name"], record.actor.name.as_str());
+            assert_eq!(own[0]["origin"]["request_id"], record.origin.request_id.as_str());
             for (at, event) in own.iter().enumerate() {
                 assert_eq!(event["index"], at);
             }

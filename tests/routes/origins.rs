@@ -64,7 +64,7 @@ fn a_record_says_which_request_made_it() {
         ));
         assert_eq!(records.len(), 1 + expected.len());
         for (record, (id, agent, events)) in records[1..].iter().zip(&expected) {
-            assert_eq!((&record.origin.request_id, &record.origin.user_agent), (id, agent), "{record:?}");
+            assert_eq!((&*record.origin.request_id, &*record.origin.user_agent), (&**id, &**agent), "{record:?}");
             assert_eq!((&*record.origin.address, &*record.actor.name), (PEER, "anonymous"), "{record:?}");
             let names = record.events.iter().map(|event| format!("{event:?}"));
             let names: Vec<_> = names.map(|name| name.split([' ', '{']).next().unwrap().to_owned()).collect();

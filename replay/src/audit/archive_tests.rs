@@ -63,7 +63,7 @@ impl Archived {
             filter.tag = touch.tag.filter(|_| is_asked(2)).cloned();
             filter.digest = touch.from.or(touch.digest).filter(|_| is_asked(3)).cloned();
         });
-        filter.actor = is_asked(4).then(|| ActorName { kind: None, name: event.record.actor.name.clone() });
+        filter.actor = is_asked(4).then(|| ActorName { kind: None, name: event.record.actor.name.to_string() });
         filter.kind = is_asked(5).then(|| event.kind());
         filter.cause = event.cause().filter(|_| is_asked(6));
         filter.since = is_asked(7).then_some(event.record.time);

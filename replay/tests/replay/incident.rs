@@ -28,7 +28,7 @@ pub(crate) fn id(n: u8) -> String {
 }
 
 fn user(name: &str) -> Actor {
-    Actor { kind: ActorKind::User, name: name.to_owned() }
+    Actor { kind: ActorKind::User, name: name.into() }
 }
 
 fn rule(regex: &str) -> Rule {

@@ -39,7 +39,7 @@ fn at(text: &str) -> Timestamp {
 }
 
 fn user(name: &str) -> Actor {
-    Actor { kind: ActorKind::User, name: name.to_owned() }
+    Actor { kind: ActorKind::User, name: name.into() }
 }
 
 fn pattern(regex: &str, matches: Matches) -> Pattern {
@@ -282,7 +282,7 @@ fn tokens_and_refusals(t: &mut Teller) {
     let scopes = vec![scope("acme/**", &[Action::Pull, Action::Push]), scope("lib/base", &[Action::Delete])];
     t.tell("token-issued", user("alice"), vec![issued("token", scopes, Some(at("2027-03-05T00:00:00Z")))]);
     t.tell("token-issued-without-end-or-scope", user("alice"), vec![issued("other token", Vec::new(), None)]);
-    let robot = Actor { kind: ActorKind::Token, name: id("token").to_string() };
+    let robot = Actor { kind: ActorKind::Token, name: id("token").to_string().into() };
     t.tell(
         "blob-linked-by-a-token",
         robot.clone(),

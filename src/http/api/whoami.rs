@@ -47,7 +47,7 @@ impl From<Actor> for ActorForm {
             ActorKind::System => ActorKindForm::System,
             ActorKind::Token => ActorKindForm::Token,
         };
-        Self { kind, name: actor.name }
+        Self { kind, name: actor.name.to_string() }
     }
 }
 

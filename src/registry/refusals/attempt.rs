@@ -140,7 +140,7 @@ impl Tried {
         };
         let attempt = |tag: Option<&Tag>| Attempt {
             actor: submission.actor.clone(),
-            address: submission.origin.address.clone(),
+            address: submission.origin.address.to_string(),
             repository: repository.clone(),
             tag: tag.cloned(),
             digest: digest.cloned(),

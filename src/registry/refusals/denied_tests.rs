@@ -14,7 +14,7 @@ type Counts = BTreeMap<(String, &'static str), (usize, u64)>;
 
 fn deny(refusals: &Refusals, kind: ActorKind, name: &str, repository: &str, at: i64) {
     let attempt = Attempt {
-        actor: Actor { kind, name: name.to_owned() },
+        actor: Actor { kind, name: name.into() },
         address: format!("192.0.2.{}", at % 250),
         repository: repository.parse().unwrap(),
         tag: None,
@@ -43,7 +43,7 @@ fn listed(refusals: &Refusals) -> (Counts, u64) {
 fn counts<'a>(entries: impl Iterator<Item = (&'a Actor, RefusalReason, u64)>) -> Counts {
     let mut counts = Counts::new();
     for (actor, reason, count) in entries {
-        let (entries, attempts) = counts.entry((actor.name.clone(), reason.code())).or_default();
+        let (entries, attempts) = counts.entry((actor.name.to_string(), reason.code())).or_default();
         *entries += 1;
         *attempts += count;
     }
@@ -134,7 +134,7 @@ fn old_floods_of_denials_hide_no_older_refusal() {
     let entry = |name: &str, repository: &str, reason: RefusalReason| RefusedAttempt {
         first: Timestamp(1),
         last: Timestamp(1),
-        actor: Actor { kind: ActorKind::User, name: name.to_owned() },
+        actor: Actor { kind: ActorKind::User, name: name.into() },
         address: String::new(),
         repository: repository.parse().unwrap(),
         tag: None,

@@ -97,7 +97,7 @@ fn the_longest_names_fit_into_a_record() {
         let to: Digest = format!("sha512:{}", "ab".repeat(64)).parse().unwrap();
         let rejection = immutable(&repository, &[&tag], Act::Move { to, contains_standing: false }, 0);
         let mut submission = delete(&tag, &"f".repeat(45));
-        submission.actor.name = "n".repeat(limits::ACTOR_NAME_BYTES);
+        submission.actor.name = "n".repeat(limits::ACTOR_NAME_BYTES).into();
         refusals.gather(&submission, &rejection, Timestamp(1));
     }
     let event = refusals.take_pending().unwrap();

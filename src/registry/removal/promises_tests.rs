@@ -16,7 +16,7 @@ fn told(repository: &str, at: i64, how: How) -> Told {
 }
 
 fn client(name: &str) -> Actor {
-    Actor { name: name.to_owned(), ..Actor::anonymous() }
+    Actor { name: name.into(), ..Actor::anonymous() }
 }
 
 fn doomed(promises: &Arc<Promises>, numbers: &[u8], is_heeded: impl Fn(&Told) -> bool) -> (Doom, Vec<u8>) {

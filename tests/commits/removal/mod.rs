@@ -205,5 +205,5 @@ impl Site {
 }
 
 fn client(name: &str) -> Actor {
-    Actor { name: name.to_owned(), ..Actor::anonymous() }
+    Actor { name: name.into(), ..Actor::anonymous() }
 }

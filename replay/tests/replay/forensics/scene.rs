@@ -36,7 +36,7 @@ struct Person {
 }
 
 fn person(kind: ActorKind, name: &str, address: &'static str, program: &'static str) -> Person {
-    Person { actor: Actor { kind, name: name.to_owned() }, address, program }
+    Person { actor: Actor { kind, name: name.into() }, address, program }
 }
 
 fn alice() -> Person {

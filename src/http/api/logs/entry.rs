@@ -85,7 +85,7 @@ impl LogEntry {
         Self {
             kind,
             metadata,
-            ip: Some(record.origin.address.clone()).filter(|address| !address.is_empty()),
+            ip: Some(record.origin.address.to_string()).filter(|address| !address.is_empty()),
             datetime: record.time.rfc2822(),
             performer: Performer::from(&record.actor),
         }
@@ -95,7 +95,7 @@ impl LogEntry {
 impl From<&Actor> for Performer {
     fn from(actor: &Actor) -> Self {
         let is_robot = matches!(actor.kind, ActorKind::Token | ActorKind::System);
-        Self { kind: "user", name: actor.name.clone(), is_robot }
+        Self { kind: "user", name: actor.name.to_string(), is_robot }
     }
 }
 

@@ -112,7 +112,7 @@ fn subject(exchange: &Exchange<'_>, wanted: Option<String>) -> Result<String, Ap
         let what = format!("issue access tokens: no rule of access allows {own} anything that a token could be for");
         return Err(forbidden(exchange, Demand::User, &what).into());
     }
-    let subject = wanted.unwrap_or_else(|| own.clone());
+    let subject = wanted.unwrap_or_else(|| own.to_string());
     if subject != *own && !caller.is_administrator() {
         let what = "issue access tokens for others, which is for administrators";
         return Err(forbidden(exchange, Demand::User, what).into());
