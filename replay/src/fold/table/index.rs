@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::pages::Pages;
+use super::pages::{Aligned, Pages};
 
 /// Slots of a bucket on average, at which the index grows, and at which it shrinks.
 const FULL: usize = 4;
@@ -25,9 +25,8 @@ struct Slot {
 /// The place of a slot without an entry; none is as great.
 const VACANT: u32 = u32::MAX;
 
-/// Where a line of the cache begins, so that it is one line. The hashes lie side by side: they are compared all at once.
+/// The hashes lie side by side: they are compared all at once.
 #[derive(Clone)]
-#[repr(align(64))]
 struct Bucket {
     hashes: [u32; NEAR],
     places: [u32; NEAR],
@@ -46,7 +45,7 @@ pub(in crate::fold) struct Index {
 impl Index {
     /// An index that nobody shares, with buckets for so many entries from the beginning.
     pub(in crate::fold) fn alone(entries: usize) -> Self {
-        let buckets = (0..entries.div_ceil(FULL)).map(|_| Bucket::default());
+        let buckets = (0..entries.div_ceil(FULL)).map(|_| Aligned(Bucket::default()));
         Self { buckets: Pages::Alone(buckets.collect()), len: 0 }
     }
 
