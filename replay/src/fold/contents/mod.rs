@@ -59,13 +59,16 @@ impl Contents {
     pub(super) fn kept(keeping: &Keeping) -> Self {
         match keeping {
             Keeping::Shared => Self::default(),
-            Keeping::Alone => Self { naming: Naming::Counted, ..Self::alone(0) },
+            Keeping::Alone => {
+                let (index, entries) = (Index::alone(0), Entries::alone());
+                Self { index, entries, naming: Naming::Counted, ..Self::default() }
+            }
         }
     }
 
-    /// Contents that nobody shares, with an index for so many digests from the beginning.
-    pub(super) fn alone(digests: usize) -> Self {
-        Self { index: Index::alone(digests), entries: Entries::alone(), ..Self::default() }
+    /// Contents that nobody shares yet, and many will soon, with an index for so many digests from the beginning.
+    pub(super) fn to_share(digests: usize) -> Self {
+        Self { index: Index::alone(digests), entries: Entries::to_share(), ..Self::default() }
     }
 
     /// From now on clones share what does not change, and what names a digest is known by name.

@@ -53,7 +53,7 @@ impl Gathered {
     /// With room for all digests; at most so many bytes of repositories follow.
     pub(super) fn begin(stored: &StoredRegistry, follow: u64) -> Self {
         let most = usize::try_from(stored.contents.min(follow / StoredRepository::LEAST_BYTES)).unwrap_or(0);
-        Self { contents: Contents::alone(most), repositories: Table::default() }
+        Self { contents: Contents::to_share(most), repositories: Table::default() }
     }
 
     /// Takes what a repository has.

@@ -4,6 +4,8 @@
 #[derive(Clone)]
 pub(super) struct Chunks<T> {
     chunks: Vec<Vec<T>>,
+    /// A chunk has two to the power of this many items, by which it is quick to divide.
+    bits: u32,
 }
 
 /// About the bytes of a chunk.
@@ -11,26 +13,36 @@ const BYTES: usize = 1 << 20;
 
 impl<T> Default for Chunks<T> {
     fn default() -> Self {
-        Self { chunks: Vec::new() }
+        Self { chunks: Vec::new(), bits: Self::BITS }
     }
 }
 
 impl<T> Chunks<T> {
-    /// Items of a chunk: a power of two, by which it is quick to divide.
-    const ITEMS: usize = 1 << (BYTES / (size_of::<T>() + 1)).ilog2();
+    const BITS: u32 = (BYTES / (size_of::<T>() + 1)).ilog2();
+
+    /// Chunks of at least so many items.
+    pub(super) fn of_at_least(items: usize) -> Self {
+        Self { chunks: Vec::new(), bits: items.next_power_of_two().ilog2() }
+    }
+
+    /// Items of a chunk.
+    pub(super) fn items(&self) -> usize {
+        1 << self.bits
+    }
 
     pub(super) fn len(&self) -> usize {
-        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * Self::ITEMS + last.len())
+        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * self.items() + last.len())
     }
 
     #[inline]
     pub(super) fn get(&self, place: usize) -> Option<&T> {
-        self.chunks.get(place / Self::ITEMS)?.get(place % Self::ITEMS)
+        self.chunks.get(place >> self.bits)?.get(place & (self.items() - 1))
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, place: usize) -> Option<&mut T> {
-        self.chunks.get_mut(place / Self::ITEMS)?.get_mut(place % Self::ITEMS)
+        let within = place & (self.items() - 1);
+        self.chunks.get_mut(place >> self.bits)?.get_mut(within)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
@@ -41,14 +53,20 @@ impl<T> Chunks<T> {
         self.chunks.iter_mut().flatten()
     }
 
+    /// The chunks themselves: all but the last are full.
+    pub(super) fn into_chunks(self) -> Vec<Vec<T>> {
+        self.chunks
+    }
+
     #[inline]
     pub(super) fn push(&mut self, item: T) {
+        let items = self.items();
         match self.chunks.last_mut() {
-            Some(last) if last.len() < Self::ITEMS => last.push(item),
+            Some(last) if last.len() < items => last.push(item),
             // The first one grows as it must: many have only a few items.
             None => self.chunks.push(vec![item]),
             Some(_) => {
-                let mut next = Vec::with_capacity(Self::ITEMS);
+                let mut next = Vec::with_capacity(items);
                 next.push(item);
                 self.chunks.push(next);
             }
@@ -62,14 +80,6 @@ impl<T> Chunks<T> {
             self.chunks.pop();
         }
         item
-    }
-}
-
-impl<T> FromIterator<T> for Chunks<T> {
-    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
-        let mut chunks = Self::default();
-        items.into_iter().for_each(|item| chunks.push(item));
-        chunks
     }
 }
 
@@ -88,8 +98,13 @@ mod tests {
 
     #[test]
     fn items_stay_where_they_are() {
-        let many = Chunks::<[u8; 4096]>::ITEMS * 3 + 5;
-        let mut chunks: Chunks<[u8; 4096]> = Chunks::default();
+        for chunks in [Chunks::default(), Chunks::of_at_least(8)] {
+            stay(chunks);
+        }
+    }
+
+    fn stay(mut chunks: Chunks<[u8; 4096]>) {
+        let many = chunks.items() * 3 + 5;
         for number in 0..many {
             assert_eq!(chunks.len(), number);
             chunks.push([u8::try_from(number % 251).unwrap(); 4096]);

@@ -79,9 +79,18 @@ impl<E: Clone> Entries<E> {
         Self { kept: Kept::Alone(Chunks::default()) }
     }
 
+    /// Entries that nobody shares yet, and many will soon: they lie in the pages that will be shared.
+    pub(in crate::fold) fn to_share() -> Self {
+        Self { kept: Kept::Alone(Chunks::of_at_least(Self::PAGE)) }
+    }
+
     pub(in crate::fold) fn share(&mut self) {
         if let Kept::Alone(entries) = &mut self.kept {
-            self.kept = Kept::Shared(paged(std::mem::take(entries).into_iter()));
+            let entries = std::mem::take(entries);
+            self.kept = Kept::Shared(match entries.items() == Self::PAGE {
+                true => entries.into_chunks().into_iter().map(Arc::new).collect(),
+                false => paged(entries.into_iter()),
+            });
         }
     }
 

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::chunks::Chunks;
 use super::pages::{Aligned, Pages};
 
 /// Slots of a bucket on average, at which the index grows, and at which it shrinks.
@@ -45,8 +46,11 @@ pub(in crate::fold) struct Index {
 impl Index {
     /// An index that nobody shares, with buckets for so many entries from the beginning.
     pub(in crate::fold) fn alone(entries: usize) -> Self {
-        let buckets = (0..entries.div_ceil(FULL)).map(|_| Aligned(Bucket::default()));
-        Self { buckets: Pages::Alone(buckets.collect()), len: 0 }
+        let buckets = entries.div_ceil(FULL);
+        // So many lie in one piece, which the system has back as a whole when they are shared.
+        let mut made = if buckets == 0 { Chunks::default() } else { Chunks::of_at_least(buckets) };
+        (0..buckets).for_each(|_| made.push(Aligned(Bucket::default())));
+        Self { buckets: Pages::Alone(made), len: 0 }
     }
 
     pub(in crate::fold) fn share(&mut self) {
