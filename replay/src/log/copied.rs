@@ -4,10 +4,10 @@
 //! So the directory is copied, and the copy is opened. Where sled cannot open it, cannot read on, or shows fewer records than the
 //! anchor names, the records are read past sled, from the bytes of the original, as far as they are proved.
 
-use std::cell::{OnceCell, RefCell};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tagstone_schema::{Head, Record, RecordHash, Seq};
 use tempfile::TempDir;
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use super::open_error::OpenError;
 use super::patched::Patched;
 use super::salvage::{Missing, Salvage};
-use super::tree::{Options, RecordTree, unwinding};
+use super::tree::{Options, RecordTree, Upkeep, unwinding};
 use super::{RecordBytes, StoredRecord};
 
 /// The copy of a log's directory, opened. The copy is removed when the value is dropped.
@@ -26,8 +26,8 @@ pub struct CopiedLog {
     original: PathBuf,
     anchor: Option<Head>,
     /// What is found in the bytes of the original, once it was searched.
-    salvage: OnceCell<Option<Salvage>>,
-    damage: RefCell<Option<Damage>>,
+    salvage: OnceLock<Option<Salvage>>,
+    damage: Mutex<Option<Damage>>,
 }
 
 /// What sled cannot do.
@@ -76,18 +76,21 @@ impl CopiedLog {
             return Err(CopyError::NoRoom { directory: std::env::temp_dir(), needed, free });
         }
         copy_directory(log, copy.path())?;
-        let tree = RecordTree::open(copy.path(), Options::default()).map_err(|error| match error {
-            OpenError::Unusable { why, .. } => why,
-            other => other.to_string(),
-        });
+        let tree =
+            RecordTree::open(copy.path(), Options { upkeep: Upkeep::None, ..Options::default() }).map_err(|error| {
+                match error {
+                    OpenError::Unusable { why, .. } => why,
+                    other => other.to_string(),
+                }
+            });
         let damage = tree.as_ref().err().map(|why| Damage { why: why.clone(), past: None });
         Ok(Self {
             tree: Some(tree),
             _copy: copy,
             original: log.join("db"),
             anchor,
-            salvage: OnceCell::new(),
-            damage: RefCell::new(damage),
+            salvage: OnceLock::new(),
+            damage: Mutex::new(damage),
         })
     }
 
@@ -98,7 +101,7 @@ impl CopiedLog {
 
     /// What is wrong with what keeps the records. It is known once they were read.
     pub fn damage(&self) -> Option<String> {
-        let damage = self.damage.borrow();
+        let damage = self.known_damage();
         let Damage { why, past } = damage.as_ref()?;
         Some(match past {
             None => format!("sled cannot open the log ({why})"),
@@ -109,9 +112,13 @@ impl CopiedLog {
         })
     }
 
+    fn known_damage(&self) -> MutexGuard<'_, Option<Damage>> {
+        self.damage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Notes that the record `seq` was read past sled, as the first or one more.
     pub(super) fn note_past_sled(&self, seq: Seq, why: &str) {
-        match &mut *self.damage.borrow_mut() {
+        match &mut *self.known_damage() {
             Some(Damage { past: Some((_, last)), .. }) => *last = seq.max(*last),
             Some(Damage { past, .. }) => *past = Some((seq, seq)),
             none => *none = Some(Damage { why: why.to_owned(), past: Some((seq, seq)) }),
