@@ -14,7 +14,7 @@ use super::open_error::OpenError;
 use super::pages::{Joined, first_key, key_behind, pages_of};
 use super::{RecordBytes, StoreError};
 
-const TREE: &str = "log";
+pub(super) const TREE: &str = "log";
 
 /// How the log is opened.
 #[derive(Clone, Copy, Debug)]
