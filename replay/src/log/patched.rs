@@ -35,16 +35,17 @@ impl<'a> Patched<'a> {
         Self { log, way, next: from }
     }
 
-    /// The next record in the file. Where anything is odd, it is sled's turn, as if it had been from the beginning on.
+    /// The next record in the file. Where anything is odd, it is sled's turn.
     fn next_in_file(&mut self, mut records: RecordBytes<'a>) -> Option<Result<StoredRecord, StoreError>> {
         match records.next() {
             Some(Ok(record)) if record.seq == self.next => {
                 (self.way, self.next) = (Way::InFile(records), self.next + 1);
                 Some(Ok(record))
             }
+            Some(Err(error)) if error.doing == STRAY_PART => Some(Err(error)),
             None if !self.log.reached_to(self.next) => None,
             Some(_) | None => {
-                self.way = Way::in_sled(self.log, self.next);
+                self.way = Way::in_sled_behind(self.log, self.next - 1);
                 self.next()
             }
         }
@@ -65,6 +66,18 @@ impl<'a> Patched<'a> {
 }
 
 impl<'a> Way<'a> {
+    /// As sled reads on behind a record that was read without it: with whatever may stand between that one and the next.
+    fn in_sled_behind(log: &'a CopiedLog, last: Seq) -> Self {
+        let mut records = match log.in_sled(last.max(1)) {
+            Ok(records) => records,
+            Err(_) => return Self::in_sled(log, last + 1),
+        };
+        match if last > 0 { records.next() } else { None } {
+            Some(Ok(record)) if record.seq == last => Self::InSled(records),
+            other => Self::InSled(Box::new(other.into_iter().chain(records))),
+        }
+    }
+
     fn in_sled(log: &'a CopiedLog, from: Seq) -> Self {
         match log.in_sled(from) {
             Ok(records) => Way::InSled(records),

@@ -61,7 +61,13 @@ impl Untouched {
 
     /// The stored records, from the first one on. After the first error, there are no more.
     pub(super) fn read(&self) -> RecordBytes<'_> {
-        Box::new(Joined::new(Values { log: self, messages: Messages::default(), levels: Vec::new(), leaf: None, begun: false }))
+        Box::new(Joined::new(Values {
+            log: self,
+            messages: Messages::default(),
+            levels: Vec::new(),
+            leaf: None,
+            begun: false,
+        }))
     }
 
     /// The page at which the table of the log begins.

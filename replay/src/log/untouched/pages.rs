@@ -59,6 +59,10 @@ impl Pages {
             }
         }
         let end = end_of(file, &segments, stable / SEGMENT_LSN * SEGMENT_LSN)?;
+        // Less is whole than the snapshot was made of: sled does not open such a file.
+        if pages.stable.is_some_and(|stable| end < stable) {
+            return None;
+        }
         pages.advance(file, &segments, end)?;
         // Pages are numbered without gaps; sled gives up where one is not known.
         let whole = (0..pages.pages.len() as u64).all(|page| pages.pages.contains_key(&page));

@@ -118,7 +118,11 @@ pub(super) struct Segment {
 
 /// What comes next in a segment.
 pub(super) enum Next<'a> {
-    Message { message: Message<'a>, lsn: i64, offset: u64 },
+    Message {
+        message: Message<'a>,
+        lsn: i64,
+        offset: u64,
+    },
     /// It is full.
     End,
     /// There is no whole message there.
