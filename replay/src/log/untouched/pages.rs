@@ -94,7 +94,8 @@ impl Pages {
             }
             let found = match rest.byte()? {
                 0 => {
-                    (rest.i64()?, offset_of(&mut rest)?);
+                    rest.i64()?;
+                    offset_of(&mut rest)?;
                     Page::Free
                 }
                 places => {

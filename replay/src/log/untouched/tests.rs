@@ -40,7 +40,7 @@ fn done(deeds: &[Deed]) -> TempDir {
             Deed::Append(count, bytes) | Deed::Batch(count, bytes) => {
                 for _ in 0..*count {
                     last += 1;
-                    let (key, value) = (last.to_be_bytes(), vec![last as u8; *bytes]);
+                    let (key, value) = (last.to_be_bytes(), vec![last.to_le_bytes()[0]; *bytes]);
                     match deed {
                         Deed::Append(..) => drop(tree.insert(key, value).unwrap()),
                         _ => batch.insert(&key, value),
@@ -87,7 +87,7 @@ fn in_sled(log: &Path) -> Option<Vec<(u64, Vec<u8>)>> {
     let read = || {
         let db = sled::Config::default().path(copy.path()).flush_every_ms(None).open().ok()?;
         let number = |key: sled::IVec| u64::from_be_bytes(key.as_ref().try_into().unwrap());
-        let all = db.open_tree(TREE).ok()?.iter().map(|pair| Some(pair.ok()?)).collect::<Option<Vec<_>>>()?;
+        let all = db.open_tree(TREE).ok()?.iter().map(Result::ok).collect::<Option<Vec<_>>>()?;
         Some(all.into_iter().map(|(key, value)| (number(key), value.to_vec())).collect())
     };
     unwinding(read).ok().flatten()
@@ -138,28 +138,28 @@ fn contents(log: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     files.map(|path| (path.clone(), fs::read(path).unwrap())).collect()
 }
 
-/// What is done to the bytes of a file.
+/// What is done to the bytes of a file, at a millionth of it.
 #[derive(Clone, Debug)]
 enum Damage {
-    Flip(f64, u8),
-    Zeros(f64, usize),
-    Cut(f64),
-    Moved(f64, f64),
+    Flip(usize, u8),
+    Zeros(usize, usize),
+    Cut(usize),
+    Moved(usize, usize),
 }
 
 fn damages() -> impl Strategy<Value = Damage> {
     prop_oneof![
-        4 => (0.0..1.0, 0u8..8).prop_map(|(at, bit)| Damage::Flip(at, 1 << bit)),
-        2 => (0.0..1.0, 1usize..5000).prop_map(|(at, length)| Damage::Zeros(at, length)),
-        2 => (0.0..1.0).prop_map(Damage::Cut),
-        1 => (0.0..1.0, 0.0..1.0).prop_map(|(from, to)| Damage::Moved(from, to)),
+        4 => (0usize..1_000_000, 0u8..8).prop_map(|(at, bit)| Damage::Flip(at, 1 << bit)),
+        2 => (0usize..1_000_000, 1usize..5000).prop_map(|(at, length)| Damage::Zeros(at, length)),
+        2 => (0usize..1_000_000).prop_map(Damage::Cut),
+        1 => (0usize..1_000_000, 0usize..1_000_000).prop_map(|(from, to)| Damage::Moved(from, to)),
     ]
 }
 
 fn do_damage(path: &Path, damage: &Damage) {
     let bytes = fs::read(path).unwrap();
     let file = OpenOptions::new().write(true).open(path).unwrap();
-    let place = |at: f64| (at * bytes.len() as f64) as usize;
+    let place = |at: usize| at * bytes.len() / 1_000_000;
     match damage {
         Damage::Flip(at, bits) => file.write_all_at(&[bytes[place(*at)] ^ bits], place(*at) as u64).unwrap(),
         Damage::Zeros(at, length) => {
