@@ -32,7 +32,7 @@ pub struct Opened {
 impl Opened {
     /// Opens a data directory, or makes it. The caller holds its lock.
     pub fn open(layout: &Layout, settings: &Settings) -> Result<Self, ServeError> {
-        let options = Options { cache_bytes: settings.store.cache_bytes };
+        let options = Options { cache_bytes: settings.store.cache_bytes, ..Options::default() };
         // Neither needs the other, and both take long. A start that the log refuses leaves nothing behind.
         let (log, stored) = std::thread::scope(|scope| {
             let log = scope.spawn(|| UnverifiedLog::open(layout, options));

@@ -100,6 +100,7 @@ impl Export {
             Format::Text if is_kept => text(out, &report),
             Format::Text => Ok(()),
         })?;
+        output::leave(replayed.state);
         Ok(finding)
     }
 

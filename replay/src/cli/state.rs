@@ -41,9 +41,11 @@ impl ShowState {
             }
         });
         drop(progress);
-        let replayed = replayed?;
+        let mut replayed = replayed?;
         let finding = said_problems(&replayed);
-        let (head, state) = match at.map_or_else(|| Ok(at_the_end(&replayed)), |at| at.found(&replayed)) {
+        // The state of a replay is nobody else's: a clone would copy all of it.
+        let at_the_end = (replayed.state_head, std::mem::take(&mut replayed.state));
+        let (head, state) = match at.map_or_else(|| Ok(at_the_end), |at| at.found(&replayed)) {
             Ok(found) => found,
             // A point that a sound log would have had is missing because the log is damaged: a finding, no wrong usage.
             Err(error) if finding == Finding::Violated => {
@@ -60,6 +62,7 @@ impl ShowState {
             return Err(Unable(format!("there is no repository {name} behind record {}", head.seq)));
         }
         self.report(asked.format, &head, &state)?;
+        output::leave(state);
         Ok(finding)
     }
 
@@ -89,10 +92,6 @@ impl ShowState {
         })?;
         Ok(())
     }
-}
-
-fn at_the_end(replayed: &Replay) -> (Head, State) {
-    (replayed.state_head, replayed.state.clone())
 }
 
 /// Says what is wrong with the log on stderr.

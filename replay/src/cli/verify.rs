@@ -94,7 +94,9 @@ impl Verify {
             Format::Ndjson => output::json_line(out, &report),
             Format::Text => text(out, &report),
         })?;
-        Ok(if report.ok { Finding::Holds } else { Finding::Violated })
+        let finding = if report.ok { Finding::Holds } else { Finding::Violated };
+        output::leave(replayed.state);
+        Ok(finding)
     }
 
     /// Replays the source, with what the options need to know on the way.

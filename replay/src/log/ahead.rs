@@ -1,4 +1,8 @@
-//! Verifying records some ahead of whoever folds them.
+//! Verifying records some ahead of whoever folds them, and beside him where the machine has a core for it.
+
+use std::panic::resume_unwind;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 
 use tagstone_schema::{Head, Record};
 
@@ -8,6 +12,14 @@ use super::{StoreError, StoredRecord};
 /// Records that are verified at once: what they look up fits into the nearest caches of a processor, that of addresses too, and they
 /// themselves into 1 MiB. With 64 a replay takes a seventh longer.
 const AT_ONCE: usize = 16;
+
+/// How many times so many are handed from thread to thread together, and how often that may have happened before the first of
+/// them is looked at. Handed over one by one, two threads would wake each other all the time.
+const TOGETHER: usize = 16;
+const WAITING: usize = 4;
+
+/// Bytes of records after which they are handed over although they are few: with those that wait, a few MiB.
+const BYTES_TOGETHER: usize = 512 * 1024;
 
 /// Verified records, a few at once, so that a fold can [foresee](crate::fold::State::foresee) what they will look up.
 pub struct Ahead<I> {
@@ -43,6 +55,49 @@ impl<I: Iterator<Item = Result<StoredRecord, StoreError>>> Ahead<I> {
     /// What is wrong with the record behind the last one.
     pub fn broken(self) -> Option<Broken> {
         self.broken
+    }
+
+    /// Hands all that is sound to `see`, in order and a few records at once, until that refuses. Where there is more than one
+    /// core, they are read and verified on a thread of their own meanwhile; nothing but time follows from that.
+    pub fn each<E>(&mut self, mut see: impl FnMut(Vec<Sound>) -> Result<(), E>) -> Result<(), E>
+    where
+        I: Send,
+    {
+        let is_alone = thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
+        let seen = if is_alone { None } else { self.each_beside(&mut see) };
+        // Without a second thread, all of them are still to come.
+        seen.unwrap_or_else(|| self.try_for_each(see))
+    }
+
+    /// None if no thread can be had.
+    fn each_beside<E>(&mut self, see: &mut impl FnMut(Vec<Sound>) -> Result<(), E>) -> Option<Result<(), E>>
+    where
+        I: Send,
+    {
+        thread::scope(|threads| {
+            let (sender, receiver) = sync_channel(WAITING);
+            // Nobody receives any more where `see` has refused or panicked.
+            let verify = move || while self.together().is_some_and(|records| sender.send(records).is_ok()) {};
+            let verifying = thread::Builder::new().name("verifying".to_owned()).spawn_scoped(threads, verify).ok()?;
+            let seen = receiver.into_iter().flatten().try_for_each(see);
+            // A panic over there goes on here as it would have without the thread.
+            verifying.join().unwrap_or_else(|panic| resume_unwind(panic));
+            Some(seen)
+        })
+    }
+
+    /// What is handed over together; none at the end.
+    fn together(&mut self) -> Option<Vec<Vec<Sound>>> {
+        let mut together = Vec::with_capacity(TOGETHER);
+        let mut bytes = 0;
+        while together.len() < TOGETHER
+            && bytes < BYTES_TOGETHER
+            && let Some(sound) = self.next()
+        {
+            bytes += sound.iter().map(|sound| sound.bytes.len()).sum::<usize>();
+            together.push(sound);
+        }
+        (!together.is_empty()).then_some(together)
     }
 
     fn verified(&mut self, stored: Result<StoredRecord, StoreError>) -> Result<Sound, Broken> {
@@ -81,7 +136,7 @@ mod tests {
     use super::*;
 
     /// Records of a chain, of which one claims another place than it has.
-    fn stored(astray: Seq) -> Vec<Result<StoredRecord, StoreError>> {
+    fn stored(count: Seq, astray: Seq) -> Vec<Result<StoredRecord, StoreError>> {
         let mut head = Head::default();
         let next = |seq: Seq| {
             let (actor, origin) = (Actor::system("test"), Origin::default());
@@ -92,25 +147,59 @@ mod tests {
             head = encoded.head();
             Ok(StoredRecord { seq: seq + u64::from(seq == astray), bytes: encoded.bytes().to_vec() })
         };
-        (1..=200).map(next).collect()
+        (1..=count).map(next).collect()
+    }
+
+    /// What is seen of records, up to the one before which it is enough.
+    fn seen(
+        ahead: &mut Ahead<impl Iterator<Item = Result<StoredRecord, StoreError>> + Send>,
+        enough: Seq,
+    ) -> (Seq, Result<(), Seq>) {
+        let mut head = Head::default();
+        let told = ahead.each(|sound| {
+            assert!(sound.len() <= AT_ONCE);
+            for next in sound {
+                if next.record.seq == enough {
+                    return Err(enough);
+                }
+                assert_eq!(std::mem::replace(&mut head, next.head), next.before);
+                assert_eq!(next.record.seq, head.seq);
+            }
+            Ok(())
+        });
+        (head.seq, told)
     }
 
     #[test]
     fn all_that_is_sound_comes_in_order_and_what_is_not_ends_it() {
-        for (astray, sound) in [(1, 0), (16, 15), (17, 16), (18, 17), (150, 149), (0, 200)] {
-            let mut ahead = Ahead::of(stored(astray).into_iter(), Head::default());
-            let mut head = Head::default();
-            let seqs: Vec<_> = ahead
-                .by_ref()
-                .flatten()
-                .map(|next| {
-                    assert_eq!(std::mem::replace(&mut head, next.head), next.before);
-                    next.record.seq
-                })
-                .collect();
-            assert!(seqs.into_iter().eq(1..=sound), "{astray}");
-            assert_eq!((ahead.head(), ahead.next().is_none()), (head, true));
-            assert_eq!(ahead.broken().map(|broken| broken.seq), Some(astray).filter(|astray| *astray > 0));
+        for (astray, sound) in [(1, 0), (16, 15), (17, 16), (18, 17), (150, 149), (2900, 2899), (0, 3000)] {
+            let mut one_by_one = Ahead::of(stored(3000, astray).into_iter(), Head::default());
+            let mut beside = Ahead::of(stored(3000, astray).into_iter(), Head::default());
+            let seqs = one_by_one.by_ref().flatten().map(|next| next.record.seq);
+            assert!(seqs.eq(1..=sound), "{astray}");
+            assert_eq!(seen(&mut beside, 0), (sound, Ok(())));
+            for mut ahead in [one_by_one, beside] {
+                assert_eq!((ahead.head().seq, ahead.next().is_none()), (sound, true));
+                assert_eq!(ahead.broken().map(|broken| broken.seq), Some(astray).filter(|astray| *astray > 0));
+            }
         }
+    }
+
+    #[test]
+    fn whoever_has_seen_enough_is_shown_no_more() {
+        for enough in [1, 17, 300, 2900] {
+            let mut ahead = Ahead::of(stored(3000, 0).into_iter(), Head::default());
+            assert_eq!(seen(&mut ahead, enough), (enough - 1, Err(enough)));
+            assert!(ahead.head().seq >= enough && ahead.broken().is_none());
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "the disk is on fire")]
+    fn a_panic_of_whatever_reads_goes_on_where_the_records_are_seen() {
+        let burning = stored(3000, 0).into_iter().inspect(|stored| {
+            assert!(!stored.as_ref().is_ok_and(|stored| stored.seq == 700), "the disk is on fire");
+        });
+        seen(&mut Ahead::of(burning, Head::default()), 0).1.unwrap();
     }
 }

@@ -1,13 +1,14 @@
 //! A log that is read without a byte of it being changed.
 //!
 //! sled writes to its files when it is merely opened: it truncates a torn tail, marks segments free, writes a snapshot.
-//! So the directory is copied, and the copy is opened. Where sled cannot open it, cannot read on, or shows fewer records than the
+//! So records are read [without it](super::untouched) where its file is as a stopped registry leaves it. Anywhere else the directory is
+//! copied, and sled opens the copy. Where sled cannot open it, cannot read on, or shows fewer records than the
 //! anchor names, the records are read past sled, from the bytes of the original, as far as they are proved.
 
-use std::cell::{OnceCell, RefCell};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tagstone_schema::{Head, Record, RecordHash, Seq};
 use tempfile::TempDir;
@@ -15,19 +16,28 @@ use tempfile::TempDir;
 use super::open_error::OpenError;
 use super::patched::Patched;
 use super::salvage::{Missing, Salvage};
-use super::tree::{Options, RecordTree, unwinding};
+use super::tree::{Options, RecordTree, Upkeep, unwinding};
+use super::untouched::Untouched;
 use super::{RecordBytes, StoredRecord};
 
-/// The copy of a log's directory, opened. The copy is removed when the value is dropped.
+/// The directory of a log, opened for reading.
 pub struct CopiedLog {
-    /// Dropped before the directory that it lies in; none only while that happens, or why sled cannot open it.
-    tree: Option<Result<RecordTree, String>>,
-    _copy: TempDir,
-    original: PathBuf,
+    log: PathBuf,
+    /// None where sled has to look at it.
+    untouched: Option<Untouched>,
+    /// The copy, once sled was needed, or why there is none.
+    copy: OnceLock<Result<OpenCopy, String>>,
     anchor: Option<Head>,
     /// What is found in the bytes of the original, once it was searched.
-    salvage: OnceCell<Option<Salvage>>,
-    damage: RefCell<Option<Damage>>,
+    salvage: OnceLock<Option<Salvage>>,
+    damage: Mutex<Option<Damage>>,
+}
+
+/// The copy of a log's directory, opened. It is removed when the value is dropped.
+struct OpenCopy {
+    /// Dropped before the directory that it lies in; none only while that happens, or why sled cannot open it.
+    tree: Option<Result<RecordTree, String>>,
+    _directory: TempDir,
 }
 
 /// What sled cannot do.
@@ -64,31 +74,26 @@ pub enum CopyError {
 }
 
 impl CopiedLog {
-    /// Copies the directory of a log, and opens the copy. A log that sled cannot open is no error here. `anchor` is what stands
-    /// outside of the log about its end.
+    /// Opens the directory of a log. One that sled cannot open is no error here. `anchor` is what stands outside of the log about
+    /// its end.
     pub fn of(log: &Path, anchor: Option<Head>) -> Result<Self, CopyError> {
-        let failed = |source| CopyError::Io { path: log.to_owned(), source };
-        let copy = tempfile::Builder::new().prefix("tagstone-replay-").tempdir().map_err(failed)?;
-        let needed = size_of_directory(log).map_err(failed)?;
-        let free = rustix::fs::statvfs(copy.path()).map_err(|error| failed(error.into()))?;
-        let free = free.f_bavail.saturating_mul(free.f_frsize);
-        if free < needed {
-            return Err(CopyError::NoRoom { directory: std::env::temp_dir(), needed, free });
+        let untouched = Untouched::open(log);
+        let needs_copy = untouched.is_none();
+        let (copy, salvage, damage) = (OnceLock::new(), OnceLock::new(), Mutex::new(None));
+        let opened = Self { log: log.to_owned(), untouched, copy, anchor, salvage, damage };
+        if needs_copy {
+            let copy = OpenCopy::of(log)?;
+            opened.copy.get_or_init(|| Ok(opened.noted(copy)));
         }
-        copy_directory(log, copy.path())?;
-        let tree = RecordTree::open(copy.path(), Options::default()).map_err(|error| match error {
-            OpenError::Unusable { why, .. } => why,
-            other => other.to_string(),
-        });
-        let damage = tree.as_ref().err().map(|why| Damage { why: why.clone(), past: None });
-        Ok(Self {
-            tree: Some(tree),
-            _copy: copy,
-            original: log.join("db"),
-            anchor,
-            salvage: OnceCell::new(),
-            damage: RefCell::new(damage),
-        })
+        Ok(opened)
+    }
+
+    /// Notes what is wrong with a copy.
+    fn noted(&self, copy: OpenCopy) -> OpenCopy {
+        if let Some(Err(why)) = &copy.tree {
+            *self.known_damage() = Some(Damage { why: why.clone(), past: None });
+        }
+        copy
     }
 
     /// The stored bytes of the records from `from` on, in order. Nothing about them is verified.
@@ -96,9 +101,14 @@ impl CopiedLog {
         Box::new(Patched::new(self, from.max(1)))
     }
 
+    /// Why no copy could be made of a log that turned out to need one. It is known once its records were read.
+    pub fn uncopied(&self) -> Option<String> {
+        self.copy.get()?.as_ref().err().cloned()
+    }
+
     /// What is wrong with what keeps the records. It is known once they were read.
     pub fn damage(&self) -> Option<String> {
-        let damage = self.damage.borrow();
+        let damage = self.known_damage();
         let Damage { why, past } = damage.as_ref()?;
         Some(match past {
             None => format!("sled cannot open the log ({why})"),
@@ -109,9 +119,13 @@ impl CopiedLog {
         })
     }
 
+    fn known_damage(&self) -> MutexGuard<'_, Option<Damage>> {
+        self.damage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Notes that the record `seq` was read past sled, as the first or one more.
     pub(super) fn note_past_sled(&self, seq: Seq, why: &str) {
-        match &mut *self.damage.borrow_mut() {
+        match &mut *self.known_damage() {
             Some(Damage { past: Some((_, last)), .. }) => *last = seq.max(*last),
             Some(Damage { past, .. }) => *past = Some((seq, seq)),
             none => *none = Some(Damage { why: why.to_owned(), past: Some((seq, seq)) }),
@@ -123,18 +137,24 @@ impl CopiedLog {
         self.anchor.is_some_and(|anchor| seq <= anchor.seq)
     }
 
+    /// The records as they lie in the file, from the first one on, where that can be read without sled.
+    pub(super) fn in_file(&self) -> Option<RecordBytes<'_>> {
+        self.untouched.as_ref().map(Untouched::read)
+    }
+
     /// The records as sled reads them, or why it cannot.
     pub(super) fn in_sled(&self, from: Seq) -> Result<RecordBytes<'_>, &str> {
-        match &self.tree {
-            Some(Ok(tree)) => Ok(tree.read(from)),
-            Some(Err(why)) => Err(why),
-            None => Err("it is closed"),
+        let copied = || OpenCopy::of(&self.log).map(|copy| self.noted(copy)).map_err(|error| error.to_string());
+        match self.copy.get_or_init(copied) {
+            Ok(OpenCopy { tree: Some(Ok(tree)), .. }) => Ok(tree.read(from)),
+            Ok(OpenCopy { tree: Some(Err(why)), .. }) | Err(why) => Err(why),
+            Ok(OpenCopy { tree: None, .. }) => Err("it is closed"),
         }
     }
 
     /// The record behind `head`, read past sled.
     pub(super) fn past_sled(&self, head: &Head) -> Result<(StoredRecord, Head), Missing> {
-        let search = || Salvage::of(&self.original, self.anchor).ok();
+        let search = || Salvage::of(&self.log.join("db"), self.anchor).ok();
         self.salvage.get_or_init(search).as_ref().ok_or(Missing::Unreadable)?.next(head)
     }
 
@@ -156,7 +176,27 @@ impl CopiedLog {
     }
 }
 
-impl Drop for CopiedLog {
+impl OpenCopy {
+    fn of(log: &Path) -> Result<Self, CopyError> {
+        let failed = |source| CopyError::Io { path: log.to_owned(), source };
+        let directory = tempfile::Builder::new().prefix("tagstone-replay-").tempdir().map_err(failed)?;
+        let needed = size_of_directory(log).map_err(failed)?;
+        let free = rustix::fs::statvfs(directory.path()).map_err(|error| failed(error.into()))?;
+        let free = free.f_bavail.saturating_mul(free.f_frsize);
+        if free < needed {
+            return Err(CopyError::NoRoom { directory: std::env::temp_dir(), needed, free });
+        }
+        copy_directory(log, directory.path())?;
+        let options = Options { upkeep: Upkeep::None, ..Options::default() };
+        let tree = RecordTree::open(directory.path(), options).map_err(|error| match error {
+            OpenError::Unusable { why, .. } => why,
+            other => other.to_string(),
+        });
+        Ok(Self { tree: Some(tree), _directory: directory })
+    }
+}
+
+impl Drop for OpenCopy {
     fn drop(&mut self) {
         // On a damaged file sled may give up in its own destructor too; nothing depends on the copy any more.
         let _ = unwinding(|| drop(self.tree.take()));

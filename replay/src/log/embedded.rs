@@ -146,7 +146,7 @@ impl EmbeddedLog {
             _ => records.next().and_then(Result::ok).map_or(0, |stored| stored.bytes.len()),
         };
         let mut ahead = Ahead::of(records, known);
-        for verified in ahead.by_ref() {
+        ahead.each(|verified| {
             visit.foresee(&verified);
             for sound in &verified {
                 last_bytes = sound.bytes.len();
@@ -155,7 +155,8 @@ impl EmbeddedLog {
                 }
                 visit.visit(&sound.record).map_err(OpenError::Illegal)?;
             }
-        }
+            Ok(())
+        })?;
         Ok(Verified { head: ahead.head(), last_bytes, broken: ahead.broken() })
     }
 

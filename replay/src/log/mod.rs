@@ -17,6 +17,7 @@ mod reader;
 mod recovery;
 mod salvage;
 mod tree;
+mod untouched;
 
 use tagstone_schema::{EncodedRecord, Head, Seq};
 
@@ -26,7 +27,7 @@ pub use embedded::{EmbeddedLog, Opened, UnverifiedLog, Verified, Visit};
 pub use open_error::OpenError;
 pub use reader::RecordReader;
 pub use recovery::{Recovered, recover};
-pub use tree::Options;
+pub use tree::{Options, Upkeep};
 
 /// A place where records are kept.
 pub trait Log: Send {
@@ -42,7 +43,7 @@ pub trait Log: Send {
 }
 
 /// An iterator over the stored bytes of records.
-pub type RecordBytes<'a> = Box<dyn Iterator<Item = Result<StoredRecord, StoreError>> + 'a>;
+pub type RecordBytes<'a> = Box<dyn Iterator<Item = Result<StoredRecord, StoreError>> + Send + 'a>;
 
 /// The bytes that a store holds for one seq.
 #[derive(Clone, Debug, PartialEq, Eq)]

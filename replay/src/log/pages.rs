@@ -81,9 +81,8 @@ where
         let mut bytes = value.as_ref().to_vec();
         for part in 1..MOST_PARTS {
             // A part that is missing leaves the record short, which its decoding finds.
-            let mut expected = first.to_vec();
-            expected.extend(part.to_be_bytes());
-            let next = self.values.next_if(|next| next.as_ref().is_ok_and(|(key, _)| key.as_ref() == expected));
+            let is_part = |key: &[u8]| key.split_at_checked(8) == Some((&first[..], &part.to_be_bytes()[..]));
+            let next = self.values.next_if(|next| next.as_ref().is_ok_and(|(key, _)| is_part(key.as_ref())));
             match next {
                 Some(Ok((_, value))) => bytes.extend(value.as_ref()),
                 _ => break,

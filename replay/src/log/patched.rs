@@ -1,4 +1,5 @@
-//! The records of a copied log as sled reads them, and past it where it does not.
+//! The records of a log from its file, where that lies as a stopped registry leaves it; as sled reads them elsewhere, and past it
+//! where it does not.
 
 use tagstone_schema::{Head, Seq};
 
@@ -15,6 +16,7 @@ pub(super) struct Patched<'a> {
 }
 
 enum Way<'a> {
+    InFile(RecordBytes<'a>),
     InSled(RecordBytes<'a>),
     PastSled {
         head: Head,
@@ -26,14 +28,27 @@ enum Way<'a> {
 
 impl<'a> Patched<'a> {
     pub(super) fn new(log: &'a CopiedLog, from: Seq) -> Self {
-        let way = match log.in_sled(from) {
-            Ok(records) => Way::InSled(records),
-            Err(why) => match log.head_at(from - 1) {
-                Some(head) => Way::PastSled { head, why: why.to_owned() },
-                None => Way::InSled(Box::new(std::iter::once(Err(StoreError::new("opening the log", why))))),
-            },
+        let way = match log.in_file() {
+            Some(records) if from == 1 => Way::InFile(records),
+            _ => Way::in_sled(log, from),
         };
         Self { log, way, next: from }
+    }
+
+    /// The next record in the file. Where anything is odd, it is sled's turn.
+    fn next_in_file(&mut self, mut records: RecordBytes<'a>) -> Option<Result<StoredRecord, StoreError>> {
+        match records.next() {
+            Some(Ok(record)) if record.seq == self.next => {
+                (self.way, self.next) = (Way::InFile(records), self.next + 1);
+                Some(Ok(record))
+            }
+            Some(Err(error)) if error.doing == STRAY_PART => Some(Err(error)),
+            None if !self.log.reached_to(self.next) => None,
+            Some(_) | None => {
+                self.way = Way::in_sled_behind(self.log, self.next - 1);
+                self.next()
+            }
+        }
     }
 
     /// Goes on past sled, if that finds the next record.
@@ -50,12 +65,37 @@ impl<'a> Patched<'a> {
     }
 }
 
+impl<'a> Way<'a> {
+    /// As sled reads on behind a record that was read without it: with whatever may stand between that one and the next.
+    fn in_sled_behind(log: &'a CopiedLog, last: Seq) -> Self {
+        let mut records = match log.in_sled(last.max(1)) {
+            Ok(records) => records,
+            Err(_) => return Self::in_sled(log, last + 1),
+        };
+        match if last > 0 { records.next() } else { None } {
+            Some(Ok(record)) if record.seq == last => Self::InSled(records),
+            other => Self::InSled(Box::new(other.into_iter().chain(records))),
+        }
+    }
+
+    fn in_sled(log: &'a CopiedLog, from: Seq) -> Self {
+        match log.in_sled(from) {
+            Ok(records) => Way::InSled(records),
+            Err(why) => match log.head_at(from - 1) {
+                Some(head) => Way::PastSled { head, why: why.to_owned() },
+                None => Way::InSled(Box::new(std::iter::once(Err(StoreError::new("opening the log", why))))),
+            },
+        }
+    }
+}
+
 impl Iterator for Patched<'_> {
     type Item = Result<StoredRecord, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         match std::mem::replace(&mut self.way, Way::Ended) {
             Way::Ended => None,
+            Way::InFile(records) => self.next_in_file(records),
             Way::PastSled { head, why } => match self.log.past_sled(&head) {
                 Ok((record, head)) => {
                     self.found(&record, &why);

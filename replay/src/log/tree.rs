@@ -14,18 +14,29 @@ use super::open_error::OpenError;
 use super::pages::{Joined, first_key, key_behind, pages_of};
 use super::{RecordBytes, StoreError};
 
-const TREE: &str = "log";
+pub(super) const TREE: &str = "log";
 
 /// How the log is opened.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Bytes that sled may use as a cache. The log is written once and read at the start, so little serves.
     pub cache_bytes: u64,
+    /// Whether sled tidies up its file.
+    pub upkeep: Upkeep,
+}
+
+/// What sled does to its file while nobody writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upkeep {
+    /// Every half second it writes what is left of segments that have gaps elsewhere.
+    Steady,
+    /// Nothing: the file is thrown away when it was read.
+    None,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_bytes: 8 * 1024 * 1024 }
+        Self { cache_bytes: 8 * 1024 * 1024, upkeep: Upkeep::Steady }
     }
 }
 
@@ -42,6 +53,10 @@ impl RecordTree {
     pub(super) fn open(path: &Path, options: Options) -> Result<Self, OpenError> {
         create_directory(path).map_err(OpenError::Directory)?;
         let config = sled::Config::default().path(path).cache_capacity(options.cache_bytes);
+        let config = match options.upkeep {
+            Upkeep::Steady => config,
+            Upkeep::None => config.flush_every_ms(None),
+        };
         let unusable = |why| OpenError::Unusable { path: path.to_owned(), why };
         let opened = unwinding(|| config.open().and_then(|db| db.open_tree(TREE).map(|tree| (db, tree))));
         let (db, tree) = opened.map_err(unusable)?.map_err(|error| unusable(said(&error)))?;

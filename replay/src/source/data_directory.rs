@@ -1,7 +1,7 @@
 //! The data directory of a stopped registry.
 //!
 //! **Invariant**: nothing is written to the directory. The anchor is read, the lock is borrowed (which writes nothing),
-//! and the log is copied aside before sled sees it.
+//! and the log is copied aside before sled sees it, if it has to.
 
 use std::path::Path;
 
@@ -70,6 +70,10 @@ impl Source for DataDirectory {
 
     fn damage(&self) -> Option<String> {
         self.log.as_ref().and_then(CopiedLog::damage)
+    }
+
+    fn unread(&self) -> Option<String> {
+        self.log.as_ref().and_then(CopiedLog::uncopied)
     }
 
     fn durable_end(&self) -> &DurableEnd {

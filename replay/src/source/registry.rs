@@ -141,7 +141,7 @@ impl RunningRegistry {
 
     fn page(&self, from: Seq) -> Result<Page, StoreError> {
         let answer = self.get(&format!("{RECORDS}?from={from}")).map_err(|error| self.unread(error))?;
-        let input: Box<dyn Read> = Box::new(answer.into_body().into_reader().take(PAGE_BYTES));
+        let input: Box<dyn Read + Send> = Box::new(answer.into_body().into_reader().take(PAGE_BYTES));
         let reader = Reader::new(io::BufReader::new(input)).map_err(|error| self.unsound(&error))?;
         if reader.header().before.seq.checked_add(1) != Some(from) {
             return Err(failed(format!("it was asked for record {from}, and answers with others")));
@@ -176,7 +176,7 @@ fn failed(why: String) -> StoreError {
     StoreError::new("reading the records of the registry", why)
 }
 
-type Page = Reader<io::BufReader<Box<dyn Read>>>;
+type Page = Reader<io::BufReader<Box<dyn Read + Send>>>;
 
 impl Source for RunningRegistry {
     fn records(&self, from: Seq) -> RecordBytes<'_> {

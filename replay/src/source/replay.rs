@@ -1,5 +1,7 @@
 //! Reading a source from its first record to the last sound one, and noting all that is wrong on the way.
 
+use std::convert::Infallible;
+
 use tagstone_schema::{Head, Record, Seq, Timestamp};
 
 use super::{DurableEnd, Source};
@@ -119,7 +121,7 @@ pub fn replay_before(source: &dyn Source, witness: &mut impl Witness) -> Result<
     let mut seen = Replay { head: begin, state: State::alone(), ..Replay::default() };
     let mut fold = if begin.seq == 0 { Fold::Legal } else { Fold::Blind };
     let mut ahead = Ahead::of(source.records(begin.seq.saturating_add(1)), begin);
-    for verified in ahead.by_ref() {
+    let Ok(()) = ahead.each(|verified| {
         if let Fold::Legal = fold {
             seen.state.foresee(verified.iter().map(|sound| &sound.record));
         }
@@ -137,7 +139,8 @@ pub fn replay_before(source: &dyn Source, witness: &mut impl Witness) -> Result<
                 }
             }
         }
-    }
+        Ok::<(), Infallible>(())
+    });
     seen.head = ahead.head();
     check_against_end(&seen.head, source.durable_end(), &mut seen.problems);
     let broken = ahead.broken();

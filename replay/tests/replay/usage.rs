@@ -60,8 +60,14 @@ fn help_and_version_are_no_errors() {
 #[test]
 fn a_full_temporary_directory_is_named() {
     let (directory, _) = sound();
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tagstone-replay"));
-    let output = command.arg("verify").arg(directory.path()).env("TMPDIR", "/does/not/exist").output().unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("/does/not/exist"));
+    let verified = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tagstone-replay"));
+        let output = command.arg("verify").arg(directory.path()).env("TMPDIR", "/does/not/exist").output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(verified(), (Some(0), String::new()), "the log of a registry that was stopped is not copied");
+    std::fs::write(directory.path().join("log/note"), "").unwrap();
+    let (code, said) = verified();
+    assert_eq!(code, Some(2));
+    assert!(said.contains("/does/not/exist"), "{said}");
 }
