@@ -7,6 +7,7 @@
 //! **Invariant**: a new parser of bytes from outside gets a target here, and seeds in `fuzz/corpus`.
 
 mod formats;
+mod log_file;
 mod texts;
 
 use crate::http::outside as http;
@@ -29,6 +30,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "segment", run: formats::segment },
     Target { name: "sidecar", run: formats::sidecar },
     Target { name: "anchor", run: formats::anchor },
+    Target { name: "log_file", run: log_file::log_file },
     Target { name: "manifest", run: texts::manifest },
     Target { name: "names", run: texts::names },
     Target { name: "pattern", run: texts::pattern },

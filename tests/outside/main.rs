@@ -9,19 +9,23 @@ use std::path::{Path, PathBuf};
 use tagstone::outside::{TARGETS, Target};
 use tagstone_replay::audit::Folded;
 use tagstone_replay::audit::index::AuditIndex;
+use tagstone_replay::content::Layout;
 use tagstone_replay::content::scan::Scanner;
 use tagstone_replay::export::Reader;
 use tagstone_replay::fold::{State, snapshot};
 use tagstone_replay::log::anchor;
 use tagstone_replay::log::chain::Chain;
-use tagstone_schema::Record;
+use tagstone_replay::log::untouched::{CONF, Untouched};
+use tagstone_replay::log::{EmbeddedLog, Log, Options};
+use tagstone_schema::record::FORMAT_VERSION;
+use tagstone_schema::{Actor, Event, Head, Origin, Record};
 
 use mutation::Mutations;
 
 /// Mutations of the seeds of a target. Those that write files or compare automata take some hundred times as long as others.
 const MUTATIONS: usize = 4_000;
 const SLOW_MUTATIONS: usize = 400;
-const SLOW: [&str; 7] = ["bearer", "snapshot", "index_run", "segment", "anchor", "pattern", "settings"];
+const SLOW: [&str; 8] = ["bearer", "snapshot", "index_run", "segment", "anchor", "log_file", "pattern", "settings"];
 
 fn fuzz() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz")
@@ -114,11 +118,34 @@ fn rewrite_runs() {
     write("frame-only", &[&bytes[..magic], &bytes[bytes.len() - tail..]].concat());
 }
 
+/// Makes the seeds of a log's file, which are what sled writes.
+fn rewrite_log_files() {
+    for (name, count) in [("empty", 0), ("3-records", 3), ("40-records", 40)] {
+        let directory = tempfile::tempdir().unwrap();
+        let layout = Layout::new(directory.path());
+        let mut log = EmbeddedLog::open(&layout, Options::default(), &mut |_| Ok(())).unwrap().log;
+        for _ in 0..count {
+            let (actor, origin) = (Actor::system("test"), Origin::default());
+            let Head { seq, hash: prev, time } = log.head();
+            let events = vec![Event::ServerStarted { version: "1".repeat(30) }];
+            let (format, seq, time) = (FORMAT_VERSION, seq + 1, time.next());
+            let record = Record { format, seq, time, prev, actor, origin, events };
+            log.append(&log.head(), &[record.encode().unwrap()]).unwrap();
+        }
+        drop(log);
+        let mut bytes = fs::read(layout.log().join("db")).unwrap();
+        // What is not there reads as zeros.
+        bytes.truncate(bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1));
+        fs::write(fuzz().join("corpus/log_file").join(name), bytes).unwrap();
+    }
+}
+
 /// Seeds that nothing accepts would only show what is refused at once. `REWRITE_SEEDS=1` makes those anew that can be.
 #[test]
 fn the_seeds_of_files_are_what_they_are_named() {
     if std::env::var_os("REWRITE_SEEDS").is_some() {
         rewrite_runs();
+        rewrite_log_files();
     }
     let seed = |path: &str| fuzz().join("corpus").join(path);
     let (_, head) = snapshot::read(&seed("snapshot/1024-records")).unwrap();
@@ -131,6 +158,11 @@ fn the_seeds_of_files_are_what_they_are_named() {
     let directory = tempfile::tempdir().unwrap();
     fs::copy(seed("index_run/64-records"), directory.path().join(format!("{:020}-{:020}.run", 1, 64))).unwrap();
     assert_eq!(AuditIndex::open(directory.path()).unwrap().reached().seq, 64);
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir(directory.path().join("blobs")).unwrap();
+    fs::write(directory.path().join("conf"), CONF).unwrap();
+    fs::copy(seed("log_file/40-records"), directory.path().join("db")).unwrap();
+    assert_eq!(Untouched::open(directory.path()).unwrap().read().filter(Result::is_ok).count(), 40);
     for (name, bytes) in seeds("record") {
         assert!(Record::decode(&bytes).is_ok(), "{name}");
     }

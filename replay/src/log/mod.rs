@@ -17,7 +17,7 @@ mod reader;
 mod recovery;
 mod salvage;
 mod tree;
-mod untouched;
+pub mod untouched;
 
 use tagstone_schema::{EncodedRecord, Head, Seq};
 

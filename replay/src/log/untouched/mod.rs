@@ -29,7 +29,7 @@ use pages::Pages;
 use segment::Kind;
 
 /// What sled's `conf` says of every log: the defaults of its version.
-const CONF: &[u8] = b"segment_size: 524288\nuse_compression: false\nversion: 0.34\nv\x19Q\xC1";
+pub const CONF: &[u8] = b"segment_size: 524288\nuse_compression: false\nversion: 0.34\nv\x19Q\xC1";
 
 /// The pages with a fixed number.
 const META: u64 = 0;
@@ -42,7 +42,7 @@ const MOST_LEVELS: usize = 32;
 pub(super) const NOT_UNDERSTOOD: &str = "reading the log without sled";
 
 /// The file of a log that nobody writes.
-pub(super) struct Untouched {
+pub struct Untouched {
     file: File,
     pages: Pages,
     root: u64,
@@ -50,7 +50,7 @@ pub(super) struct Untouched {
 
 impl Untouched {
     /// Opens the directory of a log for reading. None where sled has to look at it.
-    pub(super) fn open(log: &Path) -> Option<Self> {
+    pub fn open(log: &Path) -> Option<Self> {
         let snapshot = only_what_belongs_there(log)?;
         let file = File::open(log.join("db")).ok()?;
         let pages = Pages::of(&file, snapshot.as_deref())?;
@@ -59,8 +59,8 @@ impl Untouched {
         Some(opened)
     }
 
-    /// The stored records, from the first one on. After the first error, there are no more.
-    pub(super) fn read(&self) -> RecordBytes<'_> {
+    /// The stored records, from the first one on, not verified. After the first error, there are no more.
+    pub fn read(&self) -> RecordBytes<'_> {
         Box::new(Joined::new(Values {
             log: self,
             messages: Messages::default(),
