@@ -142,9 +142,10 @@ struct Damaged {
 
 impl Damaged {
     fn found(self, damage: Arc<LogDamage>) {
-        tracing::error!(%damage, "the log is damaged, so the registry is read-only; `tagstone-replay verify` says how far it is sound");
-        self.writing.end(ReadOnly::LogDamaged(damage));
+        // It is so before it is said: whoever reads that it is read-only finds it so.
+        self.writing.end(ReadOnly::LogDamaged(damage.clone()));
         WriterMetrics(self.metrics).poisoned();
+        tracing::error!(%damage, "the log is damaged, so the registry is read-only; `tagstone-replay verify` says how far it is sound");
     }
 }
 
