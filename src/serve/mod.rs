@@ -143,9 +143,10 @@ struct Damaged {
 impl Damaged {
     fn found(self, damage: Arc<LogDamage>) {
         // It is so before it is said: whoever reads that it is read-only finds it so.
-        self.writing.end(ReadOnly::LogDamaged(damage.clone()));
+        let said = damage.to_string();
+        self.writing.end(ReadOnly::LogDamaged(damage));
         WriterMetrics(self.metrics).poisoned();
-        tracing::error!(%damage, "the log is damaged, so the registry is read-only; `tagstone-replay verify` says how far it is sound");
+        tracing::error!(damage = said, "the log is damaged, so the registry is read-only; `tagstone-replay verify` says how far it is sound");
     }
 }
 
