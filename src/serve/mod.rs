@@ -146,7 +146,7 @@ impl Damaged {
         let said = damage.to_string();
         self.writing.end(ReadOnly::LogDamaged(damage));
         WriterMetrics(self.metrics).poisoned();
-        tracing::error!(damage = said, "the log is damaged, so the registry is read-only; `tagstone-replay verify` says how far it is sound");
+        tracing::error!(damage = %said, "the log is damaged, so the registry is read-only; `tagstone-replay verify` says how far it is sound");
     }
 }
 
