@@ -101,6 +101,11 @@ impl Digest {
         }
     }
 
+    /// The first eight bytes of the hash, as a number: by chance no two digests share them, but on purpose.
+    pub fn first_word(&self) -> u64 {
+        self.raw().first_chunk().map_or(0, |word| u64::from_le_bytes(*word))
+    }
+
     /// The hash in lower-case hex, without the algorithm.
     pub fn hex(&self) -> String {
         hex(self.raw())

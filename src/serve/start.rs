@@ -111,7 +111,7 @@ struct Folding {
 }
 
 impl Visit for Folding {
-    fn foresee(&self, records: &[Sound]) {
+    fn foresee(&mut self, records: &[Sound]) {
         self.state.foresee(records.iter().map(|sound| &sound.record));
     }
 

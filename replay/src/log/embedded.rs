@@ -42,7 +42,7 @@ pub struct Opened {
 /// What is done with the verified records of a log that is opened. A closure that takes a record is one.
 pub trait Visit {
     /// Some records are to come soon, in this order.
-    fn foresee(&self, _records: &[Sound]) {}
+    fn foresee(&mut self, _records: &[Sound]) {}
 
     /// The next record.
     fn visit(&mut self, record: &Record) -> Result<(), IllegalEvent>;

@@ -64,11 +64,10 @@ impl Contents {
     ///
     /// Gives it back where somebody does, or where that was said before.
     pub(in crate::fold) fn note_loose(&mut self, digest: Digest, loose: Loose) -> Result<(), Digest> {
-        let hash = self.hash(&digest);
-        match self.find_mut(hash, &digest) {
-            None => drop(self.add(hash, &digest, Known::Loose(loose))),
-            Some((_, entry)) if entry.known.is_held() || entry.known.loose().is_some() => return Err(digest),
-            Some((_, entry)) => drop(entry.known.set_loose(Some(loose))),
+        match self.look_up(&digest) {
+            Err(hash) => drop(self.add(hash, &digest, Known::Loose(loose))),
+            Ok((_, entry)) if entry.known.is_held() || entry.known.loose().is_some() => return Err(digest),
+            Ok((_, entry)) => drop(entry.known.set_loose(Some(loose))),
         }
         self.loose += 1;
         Ok(())
@@ -76,12 +75,11 @@ impl Contents {
 
     /// The bytes of content that nobody holds are gone.
     pub(in crate::fold) fn forget_loose(&mut self, digest: &Digest) {
-        let hash = self.hash(digest);
-        let Some((place, entry)) = self.find_mut(hash, digest) else { return };
+        let Ok((place, entry)) = self.look_up(digest) else { return };
         let (was_loose, is_vacant) = (entry.known.set_loose(None).is_some(), entry.known.is_vacant());
         self.loose -= usize::from(was_loose);
         if is_vacant {
-            self.vacate(hash, place);
+            self.vacate(digest, place);
         }
     }
 }

@@ -4,9 +4,11 @@
 //! of a digest says which repositories know of it, and what each of them has there. One look answers what a repository has, which
 //! repositories hold a digest, and whether anybody does. What comes in one push lies side by side, whatever the repository.
 
+pub(super) mod ahead;
 pub(super) mod content;
 pub(super) mod holders;
 mod known;
+mod near;
 
 use std::hash::BuildHasher;
 
@@ -18,6 +20,7 @@ use tagstone_schema::{Digest, Timestamp};
 use self::content::{Content, Naming};
 use self::holders::Loose;
 use self::known::Known;
+use self::near::Near;
 use super::repository::RepositoryNumber;
 use super::repository::kept::Kept;
 use super::table::Keeping;
@@ -30,9 +33,6 @@ pub(super) type Place = u32;
 /// Where a repository's contents are, in no order.
 pub(super) type Members = Entries<Place>;
 
-/// Entries among which what is looked up is often found: those that came last.
-const RECENT: usize = 3;
-
 /// The contents of all repositories.
 ///
 /// **Invariants**: a digest has at most one entry, and the index leads to it; a content that is known in a repository is a member of it,
@@ -42,6 +42,7 @@ pub(super) struct Contents {
     index: Index,
     entries: Entries<Entry>,
     hashing: RandomState,
+    near: Near,
     /// Places of entries of which nothing is known any more, to be used again.
     vacant: Vector<Place>,
     /// How many digests nobody holds whose bytes are there.
@@ -61,7 +62,7 @@ impl Contents {
             Keeping::Shared => Self::default(),
             Keeping::Alone => {
                 let (index, entries) = (Index::alone(0), Entries::alone());
-                Self { index, entries, naming: Naming::Counted, ..Self::default() }
+                Self { index, entries, near: Near::alone(), naming: Naming::Counted, ..Self::default() }
             }
         }
     }
@@ -76,6 +77,7 @@ impl Contents {
         if std::mem::take(&mut self.naming) == Naming::Counted {
             self.name_parents();
         }
+        self.near = Near::default();
         let Self { index, entries, .. } = self;
         // Both take a while where there are millions.
         std::thread::scope(|scope| {
@@ -105,19 +107,8 @@ impl Contents {
         self.index.len()
     }
 
-    pub(super) fn hash(&self, digest: &Digest) -> u64 {
+    fn hash(&self, digest: &Digest) -> u64 {
         self.hashing.hash_one(digest)
-    }
-
-    /// Looks at what has to be looked at first to find a hash. The number means nothing.
-    pub(super) fn touch(&self, hash: u64) -> u32 {
-        self.index.touch(hash)
-    }
-
-    /// The entry that is likely that of the digest of a hash: the digest, and what the only repository has that knows of it.
-    pub(super) fn likely(&self, hash: u64) -> Option<(&Digest, Option<&Content>)> {
-        let entry = self.entries.get(self.index.likely(hash)?)?;
-        Some((&entry.digest, entry.known.only()))
     }
 
     /// What a repository has under a digest.
@@ -145,12 +136,14 @@ impl Contents {
         since: Timestamp,
         change: impl FnOnce(&mut Content) -> T,
     ) -> T {
-        let hash = self.hash(digest);
-        let Some((place, entry)) = self.find_mut(hash, digest) else {
-            let mut content = Content::new(since, placed(members.len()));
-            let changed = change(&mut content);
-            members.push(self.add(hash, digest, Known::One(number, content)));
-            return changed;
+        let (place, entry) = match self.look_up(digest) {
+            Ok(found) => found,
+            Err(hash) => {
+                let mut content = Content::new(since, placed(members.len()));
+                let changed = change(&mut content);
+                members.push(self.add(hash, digest, Known::One(number, content)));
+                return changed;
+            }
         };
         let mut is_new = false;
         let make = || {
@@ -200,8 +193,7 @@ impl Contents {
         loose: Option<Loose>,
         part: impl FnOnce(&mut Content),
     ) -> Option<u32> {
-        let hash = self.hash(digest);
-        let (place, Entry { known, .. }) = self.find_mut(hash, digest)?;
+        let (place, Entry { known, .. }) = self.look_up(digest).ok()?;
         let content = known.content_mut(number)?;
         let was_held = content.is_held();
         part(content);
@@ -216,7 +208,7 @@ impl Contents {
         let is_vacant = known.is_vacant();
         self.loose += usize::from(is_let_go);
         if is_vacant {
-            self.vacate(hash, place);
+            self.vacate(digest, place);
         }
         lost
     }
@@ -238,38 +230,49 @@ impl Contents {
 
     /// Where the entry of a digest is.
     fn place(&self, digest: &Digest) -> Option<usize> {
-        // What a push names it has often brought itself, just before: that is found without its hash.
-        let all = self.entries.len();
-        let recent = (1..=RECENT).filter_map(|back| all.checked_sub(back));
-        let is_it = |place: &usize| {
-            self.entries.get(*place).is_some_and(|entry| entry.digest == *digest && !entry.known.is_vacant())
-        };
-        recent.into_iter().find(is_it).or_else(|| self.find(self.hash(digest), digest))
+        self.nearby(digest).or_else(|| self.find(self.hash(digest), digest))
+    }
+
+    /// The same, if it was looked for lately.
+    fn nearby(&self, digest: &Digest) -> Option<usize> {
+        let is_there = |entry: &Entry| entry.digest == *digest && !entry.known.is_vacant();
+        self.near.place(digest).filter(|place| self.entries.get(*place).is_some_and(is_there))
     }
 
     fn find(&self, hash: u64, digest: &Digest) -> Option<usize> {
         self.index.find(hash, |place| self.entries.get(place).is_some_and(|entry| entry.digest == *digest))
     }
 
-    fn find_mut(&mut self, hash: u64, digest: &Digest) -> Option<(Place, &mut Entry)> {
-        let place = self.find(hash, digest)?;
-        Some((placed(place), self.entries.get_mut(place)?))
+    /// The entry of a digest and its place, or the hash under which one is to be added.
+    fn look_up(&mut self, digest: &Digest) -> Result<(Place, &mut Entry), u64> {
+        let found = match self.nearby(digest) {
+            Some(place) => place,
+            None => {
+                let hash = self.hash(digest);
+                self.find(hash, digest).ok_or(hash)?
+            }
+        };
+        let Self { entries, hashing, .. } = self;
+        entries.get_mut(found).map(|entry| (placed(found), entry)).ok_or_else(|| hashing.hash_one(digest))
     }
 
     fn add(&mut self, hash: u64, digest: &Digest, known: Known) -> Place {
         let entry = Entry { digest: digest.clone(), known };
-        let vacant = self.vacant.pop_back().and_then(|place| usize::try_from(place).ok());
-        let place = vacant.unwrap_or(self.entries.len());
+        // Mostly there is none, which is quickly asked.
+        let vacant = if self.vacant.is_empty() { None } else { self.vacant.pop_back() };
+        let place = vacant.and_then(|place| usize::try_from(place).ok()).unwrap_or(self.entries.len());
         match self.entries.get_mut(place) {
             Some(vacant) => *vacant = entry,
             None => self.entries.push(entry),
         }
         self.index.add(hash, place);
+        self.near.note(digest.first_word(), placed(place));
         placed(place)
     }
 
     /// Nothing is known of a digest any more.
-    fn vacate(&mut self, hash: u64, place: Place) {
+    fn vacate(&mut self, digest: &Digest, place: Place) {
+        let hash = self.hash(digest);
         if let Ok(place) = usize::try_from(place) {
             self.index.remove(hash, place);
         }

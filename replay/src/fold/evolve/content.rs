@@ -16,21 +16,43 @@ use crate::fold::repository::kept::{Changing, Kept};
 use crate::fold::state::{Moment, State};
 use crate::fold::tag::{TagSet, TagState};
 
+/// A repository that was found. It is there for as long as none is removed.
+#[derive(Clone, Copy)]
+pub(super) struct Found<'a> {
+    repository: &'a RepositoryName,
+    place: usize,
+}
+
+impl Found<'_> {
+    fn unknown(self) -> Illegality {
+        Illegality::RepositoryUnknown { repository: self.repository.clone() }
+    }
+}
+
 impl State {
+    /// Where a repository is: most often it is the one of the event before.
+    pub(super) fn found<'a>(&mut self, repository: &'a RepositoryName) -> Result<Found<'a>, Illegality> {
+        let found = self.repositories.place_near(repository, self.latest).map(|place| Found { repository, place });
+        self.latest = found.map_or(self.latest, |found| found.place);
+        found.ok_or_else(|| Illegality::RepositoryUnknown { repository: repository.clone() })
+    }
+
     /// The repository, to be asked.
-    pub(super) fn repository_of(&self, repository: &RepositoryName) -> Result<Repository<'_>, Illegality> {
-        let place = self.repositories.place_near(repository, self.latest);
-        let found = place.and_then(|place| self.repositories.at(place));
-        let unknown = || Illegality::RepositoryUnknown { repository: repository.clone() };
-        found.map(|kept| self.asked(kept)).ok_or_else(unknown)
+    pub(super) fn repository_at(&self, found: Found<'_>) -> Result<Repository<'_>, Illegality> {
+        let kept = self.repositories.at(found.place);
+        kept.map(|kept| self.asked(kept)).ok_or_else(|| found.unknown())
     }
 
     /// The repository, to be changed.
-    pub(super) fn existing(&mut self, repository: &RepositoryName) -> Result<Changing<'_>, Illegality> {
-        let unknown = || Illegality::RepositoryUnknown { repository: repository.clone() };
-        self.latest = self.repositories.place_near(repository, self.latest).ok_or_else(unknown)?;
-        let kept = self.repositories.at_mut(self.latest).map(Arc::make_mut).ok_or_else(unknown)?;
+    pub(super) fn changing(&mut self, found: Found<'_>) -> Result<Changing<'_>, Illegality> {
+        let kept = self.repositories.at_mut(found.place).map(Arc::make_mut).ok_or_else(|| found.unknown())?;
         Ok(Changing { kept, contents: &mut self.contents })
+    }
+
+    /// The same, where it was not looked for before.
+    pub(super) fn existing(&mut self, repository: &RepositoryName) -> Result<Changing<'_>, Illegality> {
+        let found = self.found(repository)?;
+        self.changing(found)
     }
 
     /// Makes the repository where it does not exist: the first thing put into a repository creates it.
@@ -46,7 +68,7 @@ impl State {
             self.repositories.insert(repository.clone(), Arc::new(made));
         }
         self.latest = place.unwrap_or(self.repositories.len() - 1);
-        self.existing(repository)
+        self.changing(Found { repository, place: self.latest })
     }
 
     /// The copy of a media type that all manifests share.
@@ -126,7 +148,8 @@ impl State {
         digest: &Digest,
         observe: &mut impl FnMut(Effect<'_>),
     ) -> Result<(), Illegality> {
-        let target = self.repository_of(repository)?;
+        let found = self.found(repository)?;
+        let target = self.repository_at(found)?;
         refuse_referenced(target, repository, digest)?;
         let Some(tags) = target.tags_on(digest) else {
             return Err(Illegality::ManifestUnknown { repository: repository.clone(), digest: digest.clone() });
@@ -134,7 +157,7 @@ impl State {
         let ended: Vec<_> =
             tags.iter().filter_map(|tag| Some((tag.clone(), target.tag(tag.as_str())?.clone()))).collect();
         self.end_tags_unnamed(at, repository, &ended, EndCause::ManifestDeleted, observe)?;
-        let mut target = self.existing(repository)?;
+        let mut target = self.changing(found)?;
         let Some(held) = target.asked().held(digest).cloned() else { return Ok(()) };
         for tag in held.tags.iter() {
             target.kept.tags.remove(tag);

@@ -29,7 +29,8 @@ impl State {
         to: &Digest,
         observe: &mut impl FnMut(Effect<'_>),
     ) -> Result<(), Illegality> {
-        let tags = &self.repository_of(repository)?.kept.tags;
+        let found = self.found(repository)?;
+        let tags = &self.repository_at(found)?.kept.tags;
         let place = tags.place(tag);
         let standing = place.and_then(|place| tags.at(place, tag));
         let stood = standing.map(TagState::digest);
@@ -57,7 +58,7 @@ impl State {
             }
             None => None,
         };
-        let mut target = self.existing(repository)?;
+        let mut target = self.changing(found)?;
         let Some(held) = target.held_mut(to) else {
             return Err(Illegality::ManifestUnknown { repository: repository.clone(), digest: to.clone() });
         };
@@ -95,7 +96,8 @@ impl State {
         cause: EndCause,
         observe: &mut impl FnMut(Effect<'_>),
     ) -> Result<(), Illegality> {
-        let (target, protection) = (self.repository_of(repository)?, self.protection(repository));
+        let found = self.found(repository)?;
+        let (target, protection) = (self.repository_at(found)?, self.protection(repository));
         let standing = ended.iter().filter_map(|ended| Some((&ended.tag, target.tag(ended.tag.as_str())?)));
         for (tag, state) in standing {
             refuse_protected(&protection, repository, tag, state)?;
@@ -115,7 +117,8 @@ impl State {
         (force, cause): (Force, EndCause),
         observe: &mut impl FnMut(Effect<'_>),
     ) -> Result<(), Illegality> {
-        let Some(state) = self.repository_of(repository)?.tag(tag.as_str()) else {
+        let found = self.found(repository)?;
+        let Some(state) = self.repository_at(found)?.tag(tag.as_str()) else {
             return Err(Illegality::TagUnknown { repository: repository.clone(), tag: tag.clone() });
         };
         if state.digest() != was {
@@ -132,7 +135,7 @@ impl State {
             Force::BreaksGlass => protection.bound(tag, &state).or_else(|| Some(was.clone())),
         };
         self.forget_tag(at, repository, tag, &state, bound);
-        let mut target = self.existing(repository)?;
+        let mut target = self.changing(found)?;
         target.kept.tags.remove(tag);
         if let Some(held) = target.held_mut(was) {
             held.lose_tag(tag, at.time);
@@ -193,7 +196,8 @@ impl State {
         tag: &Tag,
         expires: Option<Timestamp>,
     ) -> Result<(), Illegality> {
-        let Some(state) = self.repository_of(repository)?.tag(tag.as_str()).cloned() else {
+        let found = self.found(repository)?;
+        let Some(state) = self.repository_at(found)?.tag(tag.as_str()).cloned() else {
             return Err(Illegality::TagUnknown { repository: repository.clone(), tag: tag.clone() });
         };
         if expires.is_some() {

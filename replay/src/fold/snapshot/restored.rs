@@ -60,7 +60,7 @@ impl Gathered {
     pub(super) fn take(&mut self, made: Made) -> Result<(), String> {
         let Made { mut kept, blobs, unreferenced, manifests } = made;
         let contents = &mut self.contents;
-        let touch = |contents: &Contents, digest| contents.touch(contents.hash(digest));
+        let touch = |contents: &Contents, digest| contents.touch(digest);
         let mut changing = Changing { kept: &mut kept, contents };
         // Where the list below forgets one, it is never taken for old.
         let never = Timestamp(i64::MAX);
