@@ -6,6 +6,7 @@ pub mod actor;
 pub mod digest;
 pub mod event;
 pub mod fragment;
+mod lanes;
 pub mod limits;
 pub mod media_type;
 pub mod name;

@@ -32,7 +32,8 @@ impl State {
         for event in records.flat_map(|record| &record.events) {
             let Some(name) = repository_of(event) else { continue };
             let known = last.filter(|(known, _)| std::ptr::eq(known.as_str(), name.as_str()));
-            let (_, repository) = *last.insert(known.unwrap_or_else(|| (name, repositories.get(name).map(|kept| &**kept))));
+            let (_, repository) =
+                *last.insert(known.unwrap_or_else(|| (name, repositories.get(name).map(|kept| &**kept))));
             ahead.add(repository, event);
         }
         ahead.look();

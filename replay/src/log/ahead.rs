@@ -4,7 +4,7 @@ use std::panic::resume_unwind;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
-use tagstone_schema::{Head, Record};
+use tagstone_schema::{Head, Record, RecordHash};
 
 use super::chain::{Broken, BrokenWhy, Chain};
 use super::{StoreError, StoredRecord};
@@ -100,11 +100,23 @@ impl<I: Iterator<Item = Result<StoredRecord, StoreError>>> Ahead<I> {
         (!together.is_empty()).then_some(together)
     }
 
-    fn verified(&mut self, stored: Result<StoredRecord, StoreError>) -> Result<Sound, Broken> {
+    /// The next records as they are stored, and why the one behind them is not among them if it could not be read.
+    fn read(&mut self) -> (Vec<StoredRecord>, Option<BrokenWhy>) {
+        let mut read = Vec::with_capacity(AT_ONCE);
+        while read.len() < AT_ONCE
+            && let Some(next) = self.stored.next()
+        {
+            match next {
+                Ok(next) => read.push(next),
+                Err(error) => return (read, Some(BrokenWhy::Unreadable(error.to_string()))),
+            }
+        }
+        (read, None)
+    }
+
+    fn verified(&mut self, stored: StoredRecord, hash: RecordHash) -> Result<Sound, Broken> {
         let before = self.chain.head();
-        let unreadable = |error: StoreError| BrokenWhy::Unreadable(error.to_string());
-        let stored = stored.map_err(|error| Broken { seq: before.seq.saturating_add(1), why: unreadable(error) })?;
-        let record = self.chain.next(&stored)?;
+        let record = self.chain.next_hashed(&stored, hash)?;
         Ok(Sound { before, head: self.chain.head(), record, bytes: stored.bytes })
     }
 }
@@ -114,16 +126,24 @@ impl<I: Iterator<Item = Result<StoredRecord, StoreError>>> Iterator for Ahead<I>
 
     /// Nothing follows the first record that is not sound.
     fn next(&mut self) -> Option<Vec<Sound>> {
-        let mut sound = Vec::with_capacity(AT_ONCE);
-        while self.broken.is_none()
-            && sound.len() < AT_ONCE
-            && let Some(stored) = self.stored.next()
-        {
-            match self.verified(stored) {
+        if self.broken.is_some() {
+            return None;
+        }
+        let (stored, unreadable) = self.read();
+        let hashes = RecordHash::of_each(&stored.iter().map(|stored| &stored.bytes[..]).collect::<Vec<_>>());
+        let mut sound = Vec::with_capacity(stored.len());
+        for (stored, hash) in stored.into_iter().zip(hashes) {
+            match self.verified(stored, hash) {
                 Ok(verified) => sound.push(verified),
-                Err(broken) => self.broken = Some(broken),
+                Err(broken) => {
+                    self.broken = Some(broken);
+                    break;
+                }
             }
         }
+        let seq = self.chain.head().seq.saturating_add(1);
+        // What is not sound stands before what could not be read.
+        self.broken = self.broken.take().or_else(|| unreadable.map(|why| Broken { seq, why }));
         (!sound.is_empty()).then_some(sound)
     }
 }
@@ -182,6 +202,17 @@ mod tests {
                 assert_eq!((ahead.head().seq, ahead.next().is_none()), (sound, true));
                 assert_eq!(ahead.broken().map(|broken| broken.seq), Some(astray).filter(|astray| *astray > 0));
             }
+        }
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_ends_it_unless_one_before_it_is_not_sound() {
+        for (astray, unread, broken) in [(0, 1, 1), (0, 20, 20), (0, 33, 33), (18, 20, 18), (5, 40, 5)] {
+            let mut stored = stored(60, astray);
+            stored[unread - 1] = Err(StoreError::new("reading", "the disk is on fire"));
+            let mut ahead = Ahead::of(stored.into_iter(), Head::default());
+            assert!(ahead.by_ref().flatten().map(|next| next.record.seq).eq(1..broken));
+            assert_eq!(ahead.broken().map(|broken| broken.seq), Some(broken));
         }
     }
 

@@ -48,6 +48,11 @@ impl Chain {
 
     /// Verifies and decodes the next record.
     pub fn next(&mut self, stored: &StoredRecord) -> Result<Record, Broken> {
+        self.next_hashed(stored, RecordHash::of(&stored.bytes))
+    }
+
+    /// The same, where the hash of its bytes is known.
+    pub(super) fn next_hashed(&mut self, stored: &StoredRecord, hash: RecordHash) -> Result<Record, Broken> {
         let seq = self.head.seq.saturating_add(1);
         let broken = |why| Broken { seq, why };
         if stored.seq != seq {
@@ -55,7 +60,7 @@ impl Chain {
         }
         let record = Record::decode(&stored.bytes).map_err(|error| broken(error.into()))?;
         record.check_follows(&self.head).map_err(|error| broken(error.into()))?;
-        self.head = Head { seq, hash: RecordHash::of(&stored.bytes), time: record.time };
+        self.head = Head { seq, hash, time: record.time };
         Ok(record)
     }
 }
