@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use wide::{CmpEq, i32x4};
+
 use super::chunks::Chunks;
 use super::pages::{Aligned, Pages};
 
@@ -40,7 +42,16 @@ type Far = Option<Box<Vec<Slot>>>;
 #[derive(Clone, Default)]
 pub(in crate::fold) struct Index {
     buckets: Pages<Bucket>,
+    /// How many buckets there are: what is asked each time.
+    shape: Shape,
     len: usize,
+}
+
+/// So many buckets, and which bits of a hash tell one of them.
+#[derive(Clone, Copy, Default)]
+struct Shape {
+    buckets: usize,
+    mask: usize,
 }
 
 impl Index {
@@ -50,7 +61,7 @@ impl Index {
         // So many lie in one piece, which the system has back as a whole when they are shared.
         let mut made = if buckets == 0 { Chunks::default() } else { Chunks::of_at_least(buckets) };
         (0..buckets).for_each(|_| made.push(Aligned(Bucket::default())));
-        Self { buckets: Pages::Alone(made), len: 0 }
+        Self { buckets: Pages::Alone(made), shape: Shape::of(buckets), len: 0 }
     }
 
     pub(in crate::fold) fn share(&mut self) {
@@ -65,7 +76,7 @@ impl Index {
     /// Looks at the bucket of a hash, so that it is in the processor's cache when it is wanted. The number means nothing.
     #[inline]
     pub(in crate::fold) fn touch(&self, hash: u64) -> u32 {
-        let bucket = bucket_of(lower(hash), self.buckets.len()).and_then(|at| self.buckets.get(at));
+        let bucket = self.shape.bucket_of(lower(hash)).and_then(|at| self.buckets.get(at));
         bucket.map_or(0, |bucket| bucket.hashes[0])
     }
 
@@ -79,7 +90,7 @@ impl Index {
     #[inline]
     pub(in crate::fold) fn find(&self, hash: u64, is_right: impl Fn(usize) -> bool) -> Option<usize> {
         let hash = lower(hash);
-        let bucket = self.buckets.get(bucket_of(hash, self.buckets.len())?)?;
+        let bucket = self.buckets.get(self.shape.bucket_of(hash)?)?;
         let mut likely = bucket.of_hash(hash);
         while likely != 0 {
             let place = bucket.places.get(likely.trailing_zeros() as usize).map(|place| *place as usize);
@@ -94,13 +105,13 @@ impl Index {
 
     /// Adds the entry at a place.
     pub(in crate::fold) fn add(&mut self, hash: u64, place: usize) {
-        if self.len >= self.buckets.len() * FULL {
+        if self.len >= self.shape.buckets * FULL {
             self.grow();
         }
         let hash = lower(hash);
         // No memory holds more entries than a slot can tell.
         let slot = Slot { hash, place: u32::try_from(place).unwrap_or(u32::MAX) };
-        if let Some(bucket) = bucket_of(hash, self.buckets.len()).and_then(|at| self.buckets.get_mut(at)) {
+        if let Some(bucket) = self.shape.bucket_of(hash).and_then(|at| self.buckets.get_mut(at)) {
             bucket.add(slot);
             self.len += 1;
         }
@@ -112,7 +123,7 @@ impl Index {
             *standing = VACANT;
             self.len -= 1;
         }
-        if self.buckets.len() > 1 && self.len < self.buckets.len() * SPARSE {
+        if self.shape.buckets > 1 && self.len < self.shape.buckets * SPARSE {
             self.shrink();
         }
     }
@@ -127,7 +138,7 @@ impl Index {
     /// The place that the index has for an entry at a place.
     fn place_mut(&mut self, hash: u64, place: usize) -> Option<&mut u32> {
         let (hash, place) = (lower(hash), u32::try_from(place).ok()?);
-        let bucket = self.buckets.get_mut(bucket_of(hash, self.buckets.len())?)?;
+        let bucket = self.buckets.get_mut(self.shape.bucket_of(hash)?)?;
         let near = bucket.hashes.iter().copied().zip(&mut bucket.places);
         let far = bucket.far.iter_mut().flat_map(|far| far.iter_mut()).map(|slot| (slot.hash, &mut slot.place));
         near.chain(far).find(|(of, standing)| *of == hash && **standing == place).map(|(_, standing)| standing)
@@ -135,7 +146,7 @@ impl Index {
 
     /// Adds a bucket, and moves there what belongs there: part of what one other bucket holds.
     fn grow(&mut self) {
-        let added = self.buckets.len();
+        let added = self.shape.buckets;
         let mut bucket = Bucket::default();
         if let Some(split) = self.buckets.get_mut(split_into(added)) {
             // One more bit of the hashes counts now.
@@ -151,13 +162,29 @@ impl Index {
             }
         }
         self.buckets.push(bucket);
+        self.shape = Shape::of(added + 1);
     }
 
     /// Takes the last bucket away; what it holds goes back to the bucket that it came from.
     fn shrink(&mut self) {
         let Some(last) = self.buckets.pop() else { return };
-        let Some(into) = self.buckets.get_mut(split_into(self.buckets.len())) else { return };
+        self.shape = Shape::of(self.buckets.len());
+        let Some(into) = self.buckets.get_mut(split_into(self.shape.buckets)) else { return };
         last.slots().for_each(|slot| into.add(slot));
+    }
+}
+
+impl Shape {
+    fn of(buckets: usize) -> Self {
+        Self { buckets, mask: buckets.checked_next_power_of_two().map_or(0, |ceiling| ceiling - 1) }
+    }
+
+    /// The bucket of a hash, if there is any.
+    #[inline]
+    fn bucket_of(self, hash: u32) -> Option<usize> {
+        let low = usize::try_from(hash).ok()? & self.mask;
+        let at = if low < self.buckets { low } else { low & (self.mask / 2) };
+        (at < self.buckets).then_some(at)
     }
 }
 
@@ -169,8 +196,14 @@ impl Default for Bucket {
 
 impl Bucket {
     /// Which of the near slots may have a hash, a bit for each. Vacant ones may be among them, and have no place.
+    #[inline]
     fn of_hash(&self, hash: u32) -> u32 {
-        self.hashes.iter().zip(0..).fold(0, |all, (other, at)| all | u32::from(*other == hash) << at)
+        let hash = i32x4::splat(hash.cast_signed());
+        let [a, b, c, d, e, f, g] = self.hashes.map(u32::cast_signed);
+        // The fourth is in both halves.
+        let [low, high] =
+            [[a, b, c, d], [d, e, f, g]].map(|half| i32x4::new(half).cmp_eq(hash).move_mask().cast_unsigned());
+        low | high << 3
     }
 
     fn slots(&self) -> impl Iterator<Item = Slot> {
@@ -197,14 +230,6 @@ fn lower(hash: u64) -> u32 {
     hash as u32
 }
 
-/// The bucket of a hash among so many.
-#[inline]
-fn bucket_of(hash: u32, buckets: usize) -> Option<usize> {
-    let ceiling = buckets.checked_next_power_of_two().filter(|_| buckets > 0)?;
-    let low = usize::try_from(hash).ok()? & (ceiling - 1);
-    Some(if low < buckets { low } else { low & (ceiling / 2 - 1) })
-}
-
 /// The bucket that is split when one is added behind so many.
 fn split_into(added: usize) -> usize {
     added.checked_ilog2().map_or(0, |bits| added - (1 << bits))
@@ -221,6 +246,6 @@ impl Index {
     /// How many buckets there are, and how many slots the fullest has.
     pub(in crate::fold) fn shape(&self) -> (usize, usize) {
         let buckets = (0..self.buckets.len()).filter_map(|at| self.buckets.get(at));
-        (self.buckets.len(), buckets.map(|bucket| bucket.slots().count()).max().unwrap_or(0))
+        (self.shape.buckets, buckets.map(|bucket| bucket.slots().count()).max().unwrap_or(0))
     }
 }
