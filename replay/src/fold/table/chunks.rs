@@ -3,7 +3,9 @@
 
 #[derive(Clone)]
 pub(super) struct Chunks<T> {
-    chunks: Vec<Vec<T>>,
+    full: Vec<Vec<T>>,
+    /// The last one, to which is added. It lies beside what it belongs to, since most have no other.
+    last: Vec<T>,
     /// A chunk has two to the power of this many items, by which it is quick to divide.
     bits: u32,
 }
@@ -13,7 +15,7 @@ const BYTES: usize = 1 << 20;
 
 impl<T> Default for Chunks<T> {
     fn default() -> Self {
-        Self { chunks: Vec::new(), bits: Self::BITS }
+        Self { full: Vec::new(), last: Vec::new(), bits: Self::BITS }
     }
 }
 
@@ -22,7 +24,7 @@ impl<T> Chunks<T> {
 
     /// Chunks of at least so many items.
     pub(super) fn of_at_least(items: usize) -> Self {
-        Self { chunks: Vec::new(), bits: items.next_power_of_two().ilog2() }
+        Self { bits: items.next_power_of_two().ilog2(), ..Self::default() }
     }
 
     /// Items of a chunk.
@@ -30,65 +32,64 @@ impl<T> Chunks<T> {
         1 << self.bits
     }
 
+    #[inline]
     pub(super) fn len(&self) -> usize {
-        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * self.items() + last.len())
+        (self.full.len() << self.bits) + self.last.len()
     }
 
     #[inline]
     pub(super) fn get(&self, place: usize) -> Option<&T> {
-        self.chunks.get(place >> self.bits)?.get(place & (self.items() - 1))
+        self.full.get(place >> self.bits).unwrap_or(&self.last).get(place & (self.items() - 1))
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, place: usize) -> Option<&mut T> {
         let within = place & (self.items() - 1);
-        self.chunks.get_mut(place >> self.bits)?.get_mut(within)
+        self.full.get_mut(place >> self.bits).unwrap_or(&mut self.last).get_mut(within)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.chunks.iter().flatten()
+        self.full.iter().flatten().chain(&self.last)
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.chunks.iter_mut().flatten()
+        self.full.iter_mut().flatten().chain(&mut self.last)
     }
 
-    /// The chunks themselves: all but the last are full.
-    pub(super) fn into_chunks(self) -> Vec<Vec<T>> {
-        self.chunks
+    /// The chunks themselves: all but the last are full, and none is empty.
+    pub(super) fn into_chunks(self) -> impl Iterator<Item = Vec<T>> {
+        self.full.into_iter().chain((!self.last.is_empty()).then_some(self.last))
     }
 
     #[inline]
     pub(super) fn push(&mut self, item: T) {
-        let items = self.items();
-        match self.chunks.last_mut() {
-            Some(last) if last.len() < items => last.push(item),
-            // The first one grows as it must: many have only a few items.
-            None => self.chunks.push(vec![item]),
-            Some(_) => {
-                let mut next = Vec::with_capacity(items);
-                next.push(item);
-                self.chunks.push(next);
-            }
+        if self.last.len() == self.items() {
+            self.begin();
         }
+        self.last.push(item);
+    }
+
+    /// The last chunk is full. The next one has its room at once; the first grew as it had to, since many have only a few items.
+    #[cold]
+    fn begin(&mut self) {
+        let next = Vec::with_capacity(self.items());
+        self.full.push(std::mem::replace(&mut self.last, next));
     }
 
     pub(super) fn pop(&mut self) -> Option<T> {
-        let last = self.chunks.last_mut()?;
-        let item = last.pop();
-        if last.is_empty() {
-            self.chunks.pop();
+        if self.last.is_empty() {
+            self.last = self.full.pop()?;
         }
-        item
+        self.last.pop()
     }
 }
 
 impl<T> IntoIterator for Chunks<T> {
     type Item = T;
-    type IntoIter = std::iter::Flatten<std::vec::IntoIter<Vec<T>>>;
+    type IntoIter = std::iter::Chain<std::iter::Flatten<std::vec::IntoIter<Vec<T>>>, std::vec::IntoIter<T>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.chunks.into_iter().flatten()
+        self.full.into_iter().flatten().chain(self.last)
     }
 }
 
