@@ -7,6 +7,8 @@
 pub(super) mod content;
 pub(super) mod holders;
 mod known;
+#[cfg(test)]
+mod sound;
 
 use std::hash::BuildHasher;
 
