@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Contents;
+use super::content::Naming;
 use super::known::Known;
 use crate::fold::state::State;
 
@@ -36,6 +37,13 @@ impl Contents {
         assert_eq!((listed.len(), listed), (self.vacant.len(), vacant));
         assert_eq!((self.loose, self.len()), (loose, known));
         assert_eq!(state.repositories().map(|(_, asked)| asked.kept.members.len()).sum::<usize>(), contents);
+        assert_eq!(state.numbers.given(), state.repository_count());
+    }
+
+    /// Asserts that clones share all of it, and that it is known by name what names a digest.
+    pub(in crate::fold) fn assert_shared(&self, state: &State) {
+        assert!(self.entries.is_shared() && self.index.is_shared() && self.naming == Naming::ByName);
+        assert!(state.repositories().all(|(_, asked)| asked.kept.members.is_shared()));
     }
 }
 

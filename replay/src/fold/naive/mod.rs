@@ -112,9 +112,11 @@ proptest! {
         for (at, choice) in choices.into_iter().enumerate() {
             if at == shared_at {
                 alone.share();
+                alone.contents.assert_shared(&alone);
             }
             if at == written_at {
                 again = restored(if written_alone { &alone } else { &shared });
+                again.contents.assert_shared(&again);
             }
             let next = record(at as u64 + 2, event(choice, &shared));
             let (standing, standing_again, naively) = (shared.clone(), again.clone(), naive.clone());

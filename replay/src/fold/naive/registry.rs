@@ -122,7 +122,8 @@ impl NaiveRegistry {
             }
             Event::ManifestPushed { repository, digest, subject, references, .. } => {
                 let references = references.iter().map(ToString::to_string).collect();
-                let manifest = NaiveManifest { references, subject: subject.as_ref().map(ToString::to_string), idle: at };
+                let manifest =
+                    NaiveManifest { references, subject: subject.as_ref().map(ToString::to_string), idle: at };
                 let target = self.repositories.entry(repository.to_string()).or_default();
                 target.manifests.insert(digest.to_string(), manifest).is_none().then_some(())
             }

@@ -98,7 +98,7 @@ fn only_what_belongs_there(log: &Path) -> Option<Option<PathBuf>> {
         let (path, kind) = (entry.path(), entry.file_type().ok()?);
         match &*name {
             "db" if kind.is_file() => {}
-            "conf" if kind.is_file() && fs::read(&path).ok()? == CONF => {}
+            "conf" if entry.metadata().ok()?.len() == CONF.len() as u64 && fs::read(&path).ok()? == CONF => {}
             "blobs" if kind.is_dir() && fs::read_dir(&path).ok()?.next().is_none() => {}
             _ if kind.is_file() && is_snapshot(&name) => snapshots.push(path),
             _ => return None,

@@ -1,0 +1,193 @@
+//! Files in which messages say something else than sled wrote, each with a checksum that holds: damage never makes them, and yet
+//! nothing may be read of them that sled would not show.
+
+use super::*;
+use segment::{SEGMENT, SEGMENT_LSN};
+
+/// Where a message lies in a file, and how long its header and its body are.
+#[derive(Clone, Copy)]
+struct Written {
+    at: usize,
+    header: usize,
+    body: usize,
+}
+
+/// The numbers here are short ones, in one byte or two.
+fn short(bytes: &[u8]) -> Option<(usize, usize)> {
+    match *bytes {
+        [small @ ..=240, ..] => Some((small.into(), 1)),
+        [more @ 241..=248, less, ..] => Some((240 + 256 * (usize::from(more) - 241) + usize::from(less), 2)),
+        [249, more, less, ..] => Some((2288 + 256 * usize::from(more) + usize::from(less), 3)),
+        [250, low, middle, high, ..] => {
+            Some((usize::from(low) + 256 * (usize::from(middle) + 256 * usize::from(high)), 4))
+        }
+        _ => None,
+    }
+}
+
+/// The messages of all segments, in the order in which they lie in the file.
+fn messages(bytes: &[u8]) -> Vec<Written> {
+    let mut found = Vec::new();
+    for begin in (0..bytes.len()).step_by(SEGMENT) {
+        let mut at = begin + 20;
+        while at <= begin + SEGMENT - 32
+            && let Some(kind @ 1..=11) = bytes.get(at + 4)
+            && let Some((body, length)) = bytes.get(at + 5..).and_then(short)
+        {
+            // Behind the length stand the numbers of the segment and of the page.
+            let header = 5 + length + 2;
+            if at + header + body > bytes.len() {
+                break;
+            }
+            found.push(Written { at, header, body });
+            at += header + body;
+            if *kind == 2 {
+                break;
+            }
+        }
+    }
+    found
+}
+
+/// Sets the checksum of a message right.
+fn seal(bytes: &mut [u8], Written { at, header, body }: Written) {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&bytes[at + header..at + header + body]);
+    hasher.update(&bytes[at + 4..at + header]);
+    let checksum = hasher.finalize() ^ u32::MAX;
+    bytes[at..at + 4].copy_from_slice(&checksum.to_le_bytes());
+}
+
+/// What a file says that sled did not write.
+#[derive(Clone, Debug)]
+enum Lie {
+    /// A message is of another kind.
+    Kind(usize, u8),
+    /// It belongs to another page.
+    Page(usize, u8),
+    /// It names another segment.
+    Segment(usize, u8),
+    /// A byte of its body is another one.
+    Body(usize, usize, u8),
+    /// A batch ends so far from where all ends.
+    Batch(usize, i64),
+    /// A segment is another one in the sequence, and says up to where that was stable.
+    Header(usize, i64, i64),
+    /// The same of a segment, and its messages agree.
+    Renumbered(usize, u8),
+}
+
+fn lies() -> impl Strategy<Value = Vec<Lie>> {
+    let message = 0usize..1_000_000;
+    let lie = prop_oneof![
+        3 => (message.clone(), 0u8..12).prop_map(|(at, kind)| Lie::Kind(at, kind)),
+        2 => (message.clone(), 0u8..10).prop_map(|(at, page)| Lie::Page(at, page)),
+        1 => (message.clone(), 0u8..4).prop_map(|(at, number)| Lie::Segment(at, number)),
+        3 => (message.clone(), 0usize..1_000_000, any::<u8>()).prop_map(|(at, byte, to)| Lie::Body(at, byte, to)),
+        2 => (message.clone(), 0usize..24, 0u8..3).prop_map(|(at, byte, to)| Lie::Body(at, byte, to)),
+        2 => (message, -2i64..3).prop_map(|(at, from_end)| Lie::Batch(at, from_end)),
+        2 => (0usize..4, 0i64..5, 0i64..SEGMENT_LSN * 4).prop_map(|(at, number, stable)| Lie::Header(at, number, stable)),
+        2 => (0usize..4, 0u8..6).prop_map(|(at, number)| Lie::Renumbered(at, number)),
+    ];
+    prop::collection::vec(lie, 1..3)
+}
+
+fn tell(bytes: &mut [u8], lie: &Lie) {
+    let all = messages(bytes);
+    let end = all.last().map_or(0, |last| last.at + last.header + last.body);
+    // Half of them concern the last messages.
+    let chosen = |at: usize| {
+        let among = if at.is_multiple_of(2) { all.len() } else { all.len().min(20) };
+        all[all.len() - 1 - at * among / 1_000_000]
+    };
+    match *lie {
+        Lie::Kind(at, kind) => {
+            let chosen = chosen(at);
+            bytes[chosen.at + 4] = kind;
+            seal(bytes, chosen);
+        }
+        Lie::Page(at, page) => {
+            let chosen = chosen(at);
+            bytes[chosen.at + chosen.header - 1] = page;
+            seal(bytes, chosen);
+        }
+        Lie::Segment(at, number) => {
+            let chosen = chosen(at);
+            bytes[chosen.at + chosen.header - 2] = number;
+            seal(bytes, chosen);
+        }
+        Lie::Body(at, byte, to) => {
+            let chosen = chosen(at);
+            if chosen.body > 0 {
+                let byte = if byte < 24 { byte.min(chosen.body - 1) } else { byte * chosen.body / 1_000_000 };
+                bytes[chosen.at + chosen.header + byte] = to;
+                seal(bytes, chosen);
+            }
+        }
+        Lie::Batch(at, from_end) => {
+            let batches: Vec<_> = all.iter().filter(|message| bytes[message.at + 4] == 3).collect();
+            if let Some(&&batch) = batches.get(at * batches.len() / 1_000_000) {
+                let body = batch.at + batch.header;
+                bytes[body..body + 8].copy_from_slice(&(end as i64 + from_end).to_le_bytes());
+                seal(bytes, batch);
+            }
+        }
+        Lie::Header(at, number, stable) => {
+            head(bytes, at * SEGMENT, number, Some(stable));
+        }
+        Lie::Renumbered(at, number) => {
+            head(bytes, at * SEGMENT, number.into(), None);
+            for message in all.into_iter().filter(|message| message.at / SEGMENT == at) {
+                bytes[message.at + message.header - 2] = number;
+                seal(bytes, message);
+            }
+        }
+    }
+}
+
+/// A copy of one of the logs, with these lies.
+fn lying(which: usize, lies: &[Lie]) -> TempDir {
+    static LOGS: std::sync::OnceLock<[TempDir; 4]> = std::sync::OnceLock::new();
+    let logs = LOGS.get_or_init(|| {
+        let few = [Deed::Append(40, 30), Deed::Batch(10, 100), Deed::Append(5, 10), Deed::CutOff(2), Deed::Reopen];
+        let many = [Deed::Append(900, 500), Deed::Batch(200, 600), Deed::Reopen, Deed::Append(300, 500)];
+        [done(&few[..4]), done(&few), done(&many[..2]), done(&many)]
+    });
+    let log = copied(logs[which].path());
+    let mut bytes = fs::read(log.path().join("db")).unwrap();
+    lies.iter().for_each(|lie| tell(&mut bytes, lie));
+    fs::write(log.path().join("db"), bytes).unwrap();
+    log
+}
+
+/// Writes the header of the segment at a place, if there is one.
+fn head(bytes: &mut [u8], at: usize, number: i64, stable: Option<i64>) {
+    let Some(header) = bytes.get_mut(at..at + 20) else { return };
+    header[4..12].copy_from_slice(&((number * SEGMENT_LSN) ^ i64::MAX).to_le_bytes());
+    if let Some(stable) = stable {
+        header[12..20].copy_from_slice(&(stable ^ i64::MAX).to_le_bytes());
+    }
+    let checksum = crc32fast::hash(&header[4..]) ^ u32::MAX;
+    header[..4].copy_from_slice(&checksum.to_le_bytes());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn of_a_file_that_lies_nothing_is_read_that_sled_would_not_show(which in 0usize..4, lies in lies()) {
+        let log = lying(which, &lies);
+        let mut seen = Vec::new();
+        if in_file(log.path(), &mut seen).is_some() {
+            prop_assert!(Some(seen) == in_sled(log.path()));
+        }
+    }
+}
+
+/// sled would go on writing where these records lie, because it takes their segment for one that comes later.
+#[test]
+fn records_in_a_segment_that_says_to_be_another_one_are_left_to_sled() {
+    assert!(Untouched::open(lying(1, &[]).path()).is_some());
+    let log = lying(1, &[Lie::Header(0, 2, 2 * SEGMENT_LSN)]);
+    assert!(Untouched::open(log.path()).is_none() && in_sled(log.path()).is_none());
+}
