@@ -4,24 +4,34 @@
 use super::*;
 use segment::{SEGMENT, SEGMENT_LSN};
 
-/// Where a message lies in a file, and how long its header and its body are.
+/// Where a message lies in a file, where in it the numbers of its segment and its page stand, and how long its header and its body are.
 #[derive(Clone, Copy)]
 struct Written {
     at: usize,
+    segment: usize,
+    page: usize,
     header: usize,
     body: usize,
 }
 
-/// The numbers here are short ones, in one byte or two.
-fn short(bytes: &[u8]) -> Option<(usize, usize)> {
-    match *bytes {
-        [small @ ..=240, ..] => Some((small.into(), 1)),
-        [more @ 241..=248, less, ..] => Some((240 + 256 * (usize::from(more) - 241) + usize::from(less), 2)),
-        [249, more, less, ..] => Some((2288 + 256 * usize::from(more) + usize::from(less), 3)),
-        [250, low, middle, high, ..] => {
-            Some((usize::from(low) + 256 * (usize::from(middle) + 256 * usize::from(high)), 4))
-        }
-        _ => None,
+impl Written {
+    /// The message that begins here, if it is whole.
+    fn at(bytes: &[u8], at: usize) -> Option<Self> {
+        let length = bytes.get(at + 5)?;
+        let segment = at + 5 + taken(*length);
+        let page = segment + taken(*bytes.get(segment)?);
+        let header = page + taken(*bytes.get(page)?) - at;
+        let body = usize::try_from(Bytes(bytes.get(at + 5..)?).number()?).ok()?;
+        (at + header + body <= bytes.len()).then_some(Self { at, segment, page, header, body })
+    }
+}
+
+/// How many bytes a number takes that begins with this one.
+fn taken(first: u8) -> usize {
+    match first {
+        ..=240 => 1,
+        241..=248 => 2,
+        more => usize::from(more) - 246,
     }
 }
 
@@ -32,15 +42,10 @@ fn messages(bytes: &[u8]) -> Vec<Written> {
         let mut at = begin + 20;
         while at <= begin + SEGMENT - 32
             && let Some(kind @ 1..=11) = bytes.get(at + 4)
-            && let Some((body, length)) = bytes.get(at + 5..).and_then(short)
+            && let Some(message) = Written::at(bytes, at)
         {
-            // Behind the length stand the numbers of the segment and of the page.
-            let header = 5 + length + 2;
-            if at + header + body > bytes.len() {
-                break;
-            }
-            found.push(Written { at, header, body });
-            at += header + body;
+            found.push(message);
+            at += message.header + message.body;
             if *kind == 2 {
                 break;
             }
@@ -50,7 +55,7 @@ fn messages(bytes: &[u8]) -> Vec<Written> {
 }
 
 /// Sets the checksum of a message right.
-fn seal(bytes: &mut [u8], Written { at, header, body }: Written) {
+fn seal(bytes: &mut [u8], Written { at, header, body, .. }: Written) {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&bytes[at + header..at + header + body]);
     hasher.update(&bytes[at + 4..at + header]);
@@ -94,7 +99,9 @@ fn lies() -> impl Strategy<Value = Vec<Lie>> {
 
 fn tell(bytes: &mut [u8], lie: &Lie) {
     let all = messages(bytes);
-    let end = all.last().map_or(0, |last| last.at + last.header + last.body);
+    // What fills a segment up is not counted.
+    let last = all.iter().rfind(|message| bytes[message.at + 4] != 2);
+    let end = last.map_or(0, |last| last.at + last.header + last.body);
     // Half of them concern the last messages.
     let chosen = |at: usize| {
         let among = if at.is_multiple_of(2) { all.len() } else { all.len().min(20) };
@@ -108,12 +115,14 @@ fn tell(bytes: &mut [u8], lie: &Lie) {
         }
         Lie::Page(at, page) => {
             let chosen = chosen(at);
-            bytes[chosen.at + chosen.header - 1] = page;
-            seal(bytes, chosen);
+            if chosen.at + chosen.header == chosen.page + 1 {
+                bytes[chosen.page] = page;
+                seal(bytes, chosen);
+            }
         }
         Lie::Segment(at, number) => {
             let chosen = chosen(at);
-            bytes[chosen.at + chosen.header - 2] = number;
+            bytes[chosen.segment] = number;
             seal(bytes, chosen);
         }
         Lie::Body(at, byte, to) => {
@@ -138,7 +147,7 @@ fn tell(bytes: &mut [u8], lie: &Lie) {
         Lie::Renumbered(at, number) => {
             head(bytes, at * SEGMENT, number.into(), None);
             for message in all.into_iter().filter(|message| message.at / SEGMENT == at) {
-                bytes[message.at + message.header - 2] = number;
+                bytes[message.segment] = number;
                 seal(bytes, message);
             }
         }
