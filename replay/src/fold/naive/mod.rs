@@ -134,9 +134,9 @@ proptest! {
                 }
                 (shared, again, naive) = (standing, standing_again, naively);
             }
-            let told = naive.told(digests.iter());
+            let told = naive.told(&digests);
             for state in [&shared, &alone, &again] {
-                prop_assert_eq!(&told_by(state, digests.iter()), &told);
+                prop_assert_eq!(&told_by(state, &digests), &told);
                 state.contents.assert_sound(state);
             }
             if at % 16 == 0 {
@@ -146,7 +146,7 @@ proptest! {
         for (shared, alone, told) in taken {
             prop_assert_eq!(shared.fingerprint(), alone.fingerprint());
             for state in [shared, alone] {
-                prop_assert_eq!(&told_by(&state, digests.iter()), &told);
+                prop_assert_eq!(&told_by(&state, &digests), &told);
                 state.contents.assert_sound(&state);
             }
         }

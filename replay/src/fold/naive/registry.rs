@@ -164,14 +164,14 @@ impl NaiveRegistry {
     }
 
     /// What there is to be told of these digests.
-    pub(super) fn told<'a>(&self, digests: impl Iterator<Item = &'a String> + Clone) -> Vec<String> {
-        let registry = digests.clone().map(|digest| {
+    pub(super) fn told(&self, digests: &[String]) -> Vec<String> {
+        let registry = digests.iter().map(|digest| {
             let blobs = self.repositories.iter().filter(|(_, held)| held.blobs.contains_key(digest));
             let linked: Vec<_> = blobs.map(|(name, _)| name).collect();
             format!("{digest} {:?} {linked:?} {:?}", self.holders(digest), self.loose.get(digest))
         });
         let contents = self.repositories.iter().flat_map(|(name, held)| {
-            digests.clone().map(move |digest| {
+            digests.iter().map(move |digest| {
                 let (by, tags, referrers) = (held.parents(digest), held.tags_on(digest), held.referrers(digest));
                 let blob = held.blobs.get(digest);
                 let unreferenced = blob.filter(|_| by.is_empty()).map(|(_, since)| *since);
@@ -189,9 +189,9 @@ impl NaiveRegistry {
 }
 
 /// The same, told by a state.
-pub(super) fn told_by<'a>(state: &State, digests: impl Iterator<Item = &'a String> + Clone) -> Vec<String> {
+pub(super) fn told_by(state: &State, digests: &[String]) -> Vec<String> {
     let digest = |digest: &str| digest.parse::<tagstone_schema::Digest>().unwrap();
-    let registry = digests.clone().map(|text| {
+    let registry = digests.iter().map(|text| {
         let digest = digest(text);
         let held: Vec<_> = state.holders(&digest).map(ToString::to_string).collect();
         let linked: BTreeSet<_> = state.blob_holders(&digest).map(ToString::to_string).collect();
@@ -203,7 +203,7 @@ pub(super) fn told_by<'a>(state: &State, digests: impl Iterator<Item = &'a Strin
     let contents = state.repositories().flat_map(|(name, asked)| {
         let (blobs, manifests): (Vec<_>, Vec<_>) = (asked.blobs().collect(), asked.manifests().collect());
         assert_eq!(asked.manifest_count(), manifests.len());
-        digests.clone().map(move |text| {
+        digests.iter().map(move |text| {
             let digest = digest(text);
             let by: BTreeSet<_> = asked.referenced_by(&digest).map(ToString::to_string).collect();
             assert_eq!(by.len(), asked.reference_count(&digest));
