@@ -273,6 +273,18 @@ proptest! {
 }
 
 #[test]
+fn a_file_that_lies_elsewhere_is_read_as_a_server_would_read_it() {
+    let (log, head) = recorded();
+    let elsewhere = tempfile::tempdir().unwrap();
+    fs::copy(log.path().join("db"), elsewhere.path().join("db")).unwrap();
+    let seen = read(log.path(), head);
+    assert_eq!((seen.1, &seen.2, &seen.3), (2500, &None, &None));
+    fs::remove_file(log.path().join("db")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path().join("db"), log.path().join("db")).unwrap();
+    assert_eq!(read(log.path(), head), seen);
+}
+
+#[test]
 fn what_does_not_belong_into_the_directory_is_left_to_sled() {
     let deeds = [Deed::Append(20, 10), Deed::Reopen, Deed::Append(20, 10)];
     let log = done(&deeds);
