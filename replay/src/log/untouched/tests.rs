@@ -242,13 +242,13 @@ fn read(log: &Path, anchor: Head) -> (RecordHash, usize, Option<String>, Option<
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
     #[test]
     fn where_it_ends_the_rest_comes_as_if_sled_had_read_all(
         damage in prop::option::of(damages()),
-        stray in prop::option::of((1u64..2500, 1u16..3)),
-        removed in prop::option::of(1u64..2500),
+        stray in prop::option::weighted(0.2, (1u64..2500, 1u16..3)),
+        removed in prop::option::weighted(0.2, 1u64..2500),
     ) {
         static LOG: std::sync::OnceLock<(TempDir, Head)> = std::sync::OnceLock::new();
         let (log, head) = LOG.get_or_init(recorded);
