@@ -256,6 +256,17 @@ mod tests {
     }
 
     #[test]
+    fn a_text_is_hashed_as_a_whole_however_long_it_is() {
+        let (mut hashed, mut text) = (CanonicalText::default(), String::new());
+        for number in 0..20_000_u64 {
+            hashed.line(&[&"line", &number]);
+            text += &format!("line {number}\n");
+        }
+        assert!(text.len() > 3 * CanonicalText::PENDING_BYTES);
+        assert_eq!(hashed.finish(), Fingerprint(*blake3::hash(text.as_bytes()).as_bytes()));
+    }
+
+    #[test]
     fn the_ends_of_numbers_and_what_is_absent() {
         let written = [put(&0_u64), put(&u64::MAX), put(&i64::MIN), put(&i64::MAX), put(&None::<u64>), put(&"a b")];
         assert_eq!(written, ["0", "18446744073709551615", "-9223372036854775808", "9223372036854775807", "-", "a b"]);

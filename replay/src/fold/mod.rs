@@ -12,6 +12,8 @@ mod foresight;
 mod immutability;
 mod live;
 mod manifest;
+#[cfg(test)]
+mod naive;
 mod policy;
 #[cfg(test)]
 pub(crate) mod properties;

@@ -217,6 +217,18 @@ mod tests {
     }
 
     #[test]
+    fn what_would_fit_behind_a_record_that_does_not_is_not_believed() {
+        for place in [1, 5, 16, 300] {
+            let mut twice = stored(600, 0);
+            let again = stored(600, 0).swap_remove(place - 1);
+            twice.insert(place, again);
+            let mut ahead = Ahead::of(twice.into_iter(), Head::default());
+            assert_eq!(seen(&mut ahead, 0), (place as Seq, Ok(())));
+            assert_eq!(ahead.broken().map(|broken| broken.seq), Some(place as Seq + 1));
+        }
+    }
+
+    #[test]
     fn whoever_has_seen_enough_is_shown_no_more() {
         for enough in [1, 17, 300, 2900] {
             let mut ahead = Ahead::of(stored(3000, 0).into_iter(), Head::default());

@@ -205,10 +205,14 @@ impl Drop for OpenCopy {
 
 fn size_of_directory(directory: &Path) -> io::Result<u64> {
     fs::read_dir(directory)?.try_fold(0, |sum, entry| {
-        let entry = entry?;
-        let metadata = entry.metadata()?;
-        Ok(sum + if metadata.is_dir() { size_of_directory(&entry.path())? } else { metadata.len() })
+        let (entry, own) = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)))?;
+        Ok(sum + if own.is_dir() { size_of_directory(&entry)? } else { file_length(&entry).unwrap_or(0) })
     })
+}
+
+/// The length of a file, also of one that lies elsewhere: a server follows links too.
+fn file_length(path: &Path) -> Option<u64> {
+    fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())
 }
 
 fn copy_directory(from: &Path, to: &Path) -> Result<(), CopyError> {
@@ -220,7 +224,7 @@ fn copy_directory(from: &Path, to: &Path) -> Result<(), CopyError> {
         if kind.is_dir() {
             fs::create_dir(&target).map_err(|error| failed(&path, error))?;
             copy_directory(&path, &target)?;
-        } else if kind.is_file() {
+        } else if file_length(&path).is_some() {
             // Permissions are not copied: evidence is often read-only, and sled opens the copy for writing.
             let copied =
                 fs::File::open(&path).and_then(|mut source| io::copy(&mut source, &mut fs::File::create(&target)?));

@@ -9,6 +9,8 @@ pub(super) mod content;
 pub(super) mod holders;
 mod known;
 mod near;
+#[cfg(test)]
+mod sound;
 
 use std::hash::BuildHasher;
 

@@ -45,4 +45,9 @@ impl Numbers {
     pub(in crate::fold) fn name(&self, number: RepositoryNumber) -> Option<&RepositoryName> {
         self.names.get(number.place())?.as_ref()
     }
+    /// How many numbers stand for a repository.
+    #[cfg(test)]
+    pub(in crate::fold) fn given(&self) -> usize {
+        self.names.len() - self.free.len()
+    }
 }

@@ -181,3 +181,11 @@ impl<E: Clone> Entries<E> {
         }
     }
 }
+
+#[cfg(test)]
+impl<E> Entries<E> {
+    /// Whether clones share what does not change.
+    pub(in crate::fold) fn is_shared(&self) -> bool {
+        matches!(self.kept, Kept::Shared(_))
+    }
+}

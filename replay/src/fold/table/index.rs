@@ -243,6 +243,11 @@ impl fmt::Debug for Index {
 
 #[cfg(test)]
 impl Index {
+    /// Whether clones share what does not change.
+    pub(in crate::fold) fn is_shared(&self) -> bool {
+        matches!(self.buckets, Pages::Shared(_))
+    }
+
     /// How many buckets there are, and how many slots the fullest has.
     pub(in crate::fold) fn shape(&self) -> (usize, usize) {
         let buckets = (0..self.buckets.len()).filter_map(|at| self.buckets.get(at));

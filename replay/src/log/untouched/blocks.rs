@@ -82,3 +82,25 @@ impl Block {
         Some(block)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileExt;
+
+    use super::*;
+
+    #[test]
+    fn what_lies_as_far_apart_as_blocks_are_kept_is_not_taken_for_one_another() {
+        let file = tempfile::tempfile().unwrap();
+        let far = (BLOCK * BLOCKS) as u64;
+        let mut messages = Messages::default();
+        let bytes = |at: u64| [u8::from(at >= far) + 1; 9];
+        let places = [3, far + 3, BLOCK as u64 - 4, far + BLOCK as u64 - 4];
+        places.iter().for_each(|at| file.write_all_at(&bytes(*at), *at).unwrap());
+        for at in places {
+            messages.read(&file, [&Place { lsn: 0, offset: at, length: 9 }]).unwrap();
+            assert_eq!(messages.bytes, bytes(at), "{at}");
+        }
+        assert!(messages.read(&file, [&Place { lsn: 0, offset: far * 2, length: 9 }]).is_none());
+    }
+}

@@ -98,7 +98,12 @@ fn only_what_belongs_there(log: &Path) -> Option<Option<PathBuf>> {
         let (path, kind) = (entry.path(), entry.file_type().ok()?);
         match &*name {
             "db" if kind.is_file() => {}
-            "conf" if kind.is_file() && fs::read(&path).ok()? == CONF => {}
+            // What is longer is not read at all.
+            "conf" if kind.is_file() && entry.metadata().ok()?.len() == CONF.len() as u64 => {
+                if fs::read(&path).ok()? != CONF {
+                    return None;
+                }
+            }
             "blobs" if kind.is_dir() && fs::read_dir(&path).ok()?.next().is_none() => {}
             _ if kind.is_file() && is_snapshot(&name) => snapshots.push(path),
             _ => return None,

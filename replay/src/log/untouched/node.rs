@@ -80,3 +80,21 @@ impl<'a> Node<'a> {
         rises && begins && ends
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_that_is_being_merged_is_left_to_sled() {
+        // Next, merging child, merging, length of the prefix, bounds, kind, keys, values.
+        let settled = [0, 0, 0, 0, 0, 1, b'z', 0, 1, 1, b'a', 2, b'v', b'w'];
+        let node = Node::of(&settled).unwrap();
+        assert!(matches!(node.entries, Entries::Values(values) if values == [(&b"a"[..], &b"vw"[..])]));
+        for place in [1, 2] {
+            let mut merging = settled;
+            merging[place] = 7;
+            assert!(Node::of(&merging).is_none(), "{place}");
+        }
+    }
+}

@@ -47,13 +47,14 @@ impl Pages {
             None => Self::default(),
         };
         let from = pages.stable.unwrap_or(0) / SEGMENT_LSN * SEGMENT_LSN;
+        let headers = Header::all(file).ok()?;
         let (mut segments, mut stable) = (BTreeMap::new(), from);
-        for (offset, header) in Header::all(file).ok()? {
+        for (offset, header) in &headers {
             if header.lsn < from {
                 continue;
             }
             stable = stable.max(header.stable);
-            let doubled = segments.insert(header.lsn, offset).is_some();
+            let doubled = segments.insert(header.lsn, *offset).is_some();
             if doubled || header.lsn % SEGMENT_LSN != 0 || header.lsn > MOST_LSN {
                 return None;
             }
@@ -66,7 +67,7 @@ impl Pages {
         pages.advance(file, &segments, end)?;
         // Pages are numbered without gaps; sled gives up where one is not known.
         let whole = (0..pages.pages.len() as u64).all(|page| pages.pages.contains_key(&page));
-        whole.then_some(pages)
+        (whole && pages.lie_in(&headers)).then_some(pages)
     }
 
     /// A page that is there.
@@ -75,6 +76,21 @@ impl Pages {
             Page::Present(base, changes) => Some((base, changes)),
             Page::Free => None,
         }
+    }
+
+    /// Whether each message lies in the segment that it was written to. Where that is another one by now, sled may overwrite it as
+    /// soon as it opens the file.
+    fn lie_in(&self, headers: &[(u64, Header)]) -> bool {
+        let begins: HashMap<_, _, foldhash::fast::RandomState> =
+            headers.iter().map(|(offset, header)| (*offset, header.lsn)).collect();
+        self.pages.values().all(|page| match page {
+            Page::Present(base, changes) => std::iter::once(base).chain(changes).all(|place| {
+                let within = place.lsn.rem_euclid(SEGMENT_LSN);
+                let begin = place.offset.checked_sub(within.cast_unsigned()).and_then(|begin| begins.get(&begin));
+                begin.is_some_and(|begin| *begin == place.lsn - within)
+            }),
+            Page::Free => true,
+        })
     }
 
     /// What a snapshot of sled says.

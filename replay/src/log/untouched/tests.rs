@@ -1,5 +1,7 @@
 //! Held against sled itself: what is read without it is what it would have shown.
 
+mod sealed;
+
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
@@ -240,21 +242,25 @@ fn read(log: &Path, anchor: Head) -> (RecordHash, usize, Option<String>, Option<
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
     #[test]
     fn where_it_ends_the_rest_comes_as_if_sled_had_read_all(
         damage in prop::option::of(damages()),
-        stray in prop::option::of((1u64..2500, 1u16..3)),
+        stray in prop::option::weighted(0.2, (1u64..2500, 1u16..3)),
+        removed in prop::option::weighted(0.2, 1u64..2500),
     ) {
         static LOG: std::sync::OnceLock<(TempDir, Head)> = std::sync::OnceLock::new();
         let (log, head) = LOG.get_or_init(recorded);
         let log = copied(log.path());
-        if let Some((seq, part)) = stray {
+        if stray.is_some() || removed.is_some() {
             let db = sled::Config::default().path(log.path()).flush_every_ms(None).open().unwrap();
-            db.open_tree(TREE).unwrap().insert([&first_key(seq)[..], &part.to_be_bytes()].concat(), b"?").unwrap();
+            let tree = db.open_tree(TREE).unwrap();
+            let stray = stray.map(|(seq, part)| [&first_key(seq)[..], &part.to_be_bytes()].concat());
+            stray.iter().for_each(|key| drop(tree.insert(key, b"?").unwrap()));
+            removed.iter().for_each(|seq| drop(tree.remove(first_key(*seq)).unwrap()));
             db.flush().unwrap();
-            drop(db);
+            drop((tree, db));
             closed(log.path());
         }
         if let Some(damage) = damage {
@@ -267,11 +273,29 @@ proptest! {
 }
 
 #[test]
+fn a_file_that_lies_elsewhere_is_read_as_a_server_would_read_it() {
+    let (log, head) = recorded();
+    let elsewhere = tempfile::tempdir().unwrap();
+    fs::copy(log.path().join("db"), elsewhere.path().join("db")).unwrap();
+    let seen = read(log.path(), head);
+    assert_eq!((seen.1, &seen.2, &seen.3), (2500, &None, &None));
+    fs::remove_file(log.path().join("db")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path().join("db"), log.path().join("db")).unwrap();
+    assert_eq!(read(log.path(), head), seen);
+}
+
+#[test]
 fn what_does_not_belong_into_the_directory_is_left_to_sled() {
     let deeds = [Deed::Append(20, 10), Deed::Reopen, Deed::Append(20, 10)];
     let log = done(&deeds);
     assert!(in_file(log.path(), &mut Vec::new()).is_some());
-    let odd: [fn(&Path); 6] = [
+    let snapshot_twice = |log: &Path| {
+        let first = fs::read_dir(log).unwrap().map(|entry| entry.unwrap().path());
+        let first = first.into_iter().find(|path| path.to_string_lossy().contains("snap.")).unwrap();
+        fs::copy(first, log.join("snap.0000000000000001")).map(drop).unwrap();
+    };
+    let odd: [fn(&Path); 7] = [
+        snapshot_twice,
         |log| fs::write(log.join("conf"), [CONF, b"\n"].concat()).unwrap(),
         |log| fs::remove_file(log.join("conf")).unwrap(),
         |log| fs::write(log.join("blobs/1"), b"").unwrap(),

@@ -1,0 +1,54 @@
+//! The invariants of the contents, asserted over all there is, for tests.
+
+use std::collections::BTreeSet;
+
+use super::Contents;
+use super::content::Naming;
+use super::known::Known;
+use crate::fold::state::State;
+
+impl Contents {
+    /// Asserts that every entry, member, place and count is where it should be.
+    pub(in crate::fold) fn assert_sound(&self, state: &State) {
+        let (mut vacant, mut loose, mut known, mut contents) = (BTreeSet::new(), 0, 0, 0);
+        for (place, entry) in self.entries.iter().enumerate() {
+            if entry.known.is_vacant() {
+                vacant.insert(place);
+                continue;
+            }
+            known += 1;
+            assert_eq!(self.find(self.hash(&entry.digest), &entry.digest), Some(place));
+            assert_eq!(self.place(&entry.digest), Some(place));
+            assert!(!(entry.known.loose().is_some() && entry.known.is_held()));
+            loose += usize::from(entry.known.loose().is_some());
+            for (number, content) in entry.known.contents() {
+                assert!(!content.is_empty());
+                let name = self::name(state, number);
+                let members = &state.repository(name).unwrap().kept.members;
+                let member = usize::try_from(content.member).unwrap();
+                assert_eq!(members.get(member).map(|place| usize::try_from(*place).unwrap()), Some(place));
+                contents += 1;
+            }
+            if let Known::More(_) = entry.known {
+                assert!(entry.known.contents().count() + usize::from(entry.known.loose().is_some()) > 1);
+            }
+        }
+        let listed: BTreeSet<_> = self.vacant.iter().map(|place| usize::try_from(*place).unwrap()).collect();
+        assert_eq!((listed.len(), listed), (self.vacant.len(), vacant));
+        assert_eq!((self.loose, self.len()), (loose, known));
+        assert_eq!(state.repositories().map(|(_, asked)| asked.kept.members.len()).sum::<usize>(), contents);
+        assert_eq!(state.numbers.given(), state.repository_count());
+    }
+
+    /// Asserts that clones share all of it, and that it is known by name what names a digest.
+    pub(in crate::fold) fn assert_shared(&self, state: &State) {
+        assert!(self.entries.is_shared() && self.index.is_shared() && self.naming == Naming::ByName);
+        assert!(state.repositories().all(|(_, asked)| asked.kept.members.is_shared()));
+    }
+}
+
+fn name(state: &State, number: crate::fold::repository::RepositoryNumber) -> &str {
+    let name = state.numbers.name(number).unwrap();
+    assert_eq!(state.repository(name.as_str()).unwrap().kept.number, number);
+    name.as_str()
+}
