@@ -8,9 +8,10 @@ use super::*;
 
 /// Entries with whatever they may have.
 fn entries() -> impl Strategy<Value = Vec<TagEntry>> {
-    let digest = prop_oneof![any::<[u8; 32]>().prop_map(Digest::sha256), any::<[u8; 32]>().prop_map(|half| {
-        Digest::sha512(std::array::from_fn(|at| half[at % 32]))
-    })];
+    let digest = prop_oneof![
+        any::<[u8; 32]>().prop_map(Digest::sha256),
+        any::<[u8; 32]>().prop_map(|half| { Digest::sha512(std::array::from_fn(|at| half[at % 32])) })
+    ];
     let change = prop_oneof![Just(TagChange::Created), Just(TagChange::Deleted)];
     // Whatever a media type may be made of.
     let media_type = "[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,40}/[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,40}";

@@ -8,7 +8,7 @@ use std::sync::PoisonError;
 use std::vec::IntoIter;
 
 use super::run::Run;
-use super::turn_rows::{AT_ONCE, TurnRow};
+use super::turn_rows::{ANNOUNCED, AT_ONCE, TurnRow};
 use super::turns::{FirstTurn, TagKey};
 use super::{IndexError, View};
 use crate::audit::query::Order;
@@ -43,7 +43,7 @@ impl<'a> TurnsOf<'a> {
             Order::Descending => view.runs.len(),
         };
         let read = Vec::new().into_iter();
-        Self { view, key, stretch, order, part: Some(part), block: None, row: None, unannounced: AT_ONCE, read }
+        Self { view, key, stretch, order, part: Some(part), block: None, row: None, unannounced: ANNOUNCED, read }
     }
 
     fn next_turn(&mut self) -> Result<Option<TagEntry>, IndexError> {
@@ -119,7 +119,7 @@ impl<'a> TurnsOf<'a> {
                 return;
             }
             if let Some(at) = self.first_block(run) {
-                let row = self.row_of(run, at, left);
+                let row = self.row_of(run, at, left.min(AT_ONCE));
                 run.announce_turns(&row);
                 left -= row.len();
             }

@@ -12,6 +12,9 @@ use crate::audit::TagEntry;
 /// Blocks of turns that are read at once, at most: 64 KiB, which is a page of a thousand turns and some more.
 pub(super) const AT_ONCE: usize = 16;
 
+/// Blocks of turns that a question announces, at most. A page is spread over runs, and takes a part of a block at both ends in each.
+pub(super) const ANNOUNCED: usize = 2 * AT_ONCE;
+
 /// Blocks of turns of a run that were read at once.
 #[derive(Debug)]
 pub(super) struct TurnRow {
