@@ -122,13 +122,15 @@ impl Hash for Digest {
 
 /// Bytes in lower-case hex.
 pub fn hex(raw: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = String::with_capacity(raw.len() * 2);
-    for byte in raw {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
+    text.extend(raw.iter().flat_map(|byte| digits_of(*byte)).map(char::from));
     text
+}
+
+/// A byte in lower-case hex.
+fn digits_of(byte: u8) -> [u8; 2] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]
 }
 
 /// Lower-case hex to exactly `N` bytes; `None` for anything else.
@@ -167,7 +169,18 @@ impl FromStr for Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.algorithm().name(), self.hex())
+        f.write_str(self.algorithm().name())?;
+        f.write_str(":")?;
+        // In parts on the stack: a page of a history prints a thousand.
+        let (parts, _) = self.raw().as_chunks::<32>();
+        for part in parts {
+            let mut text = [0; 64];
+            for (digits, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(part) {
+                *digits = digits_of(*byte);
+            }
+            f.write_str(str::from_utf8(&text).map_err(|_| fmt::Error)?)?;
+        }
+        Ok(())
     }
 }
 

@@ -13,9 +13,6 @@ use crate::audit::term::TermKey;
 /// Bytes after which a block is full.
 pub(super) const BLOCK_BYTES: usize = 4096;
 
-/// Bytes of a checksum.
-pub(super) const CHECKSUM_BYTES: usize = 8;
-
 /// Before the first place of a term or a tag in a run that begins with this record.
 pub(super) fn start(from: u64) -> Place {
     Place { seq: from.saturating_sub(1), index: 0 }
@@ -73,14 +70,13 @@ pub(super) fn seal(bytes: &mut Vec<u8>, offset: u64) {
     bytes.extend_from_slice(&checksum.to_le_bytes());
 }
 
-/// Checks the checksum, and removes it.
-pub(super) fn unseal(bytes: &mut Vec<u8>, offset: u64) -> Result<(), IndexError> {
-    let length = bytes.len().checked_sub(CHECKSUM_BYTES).ok_or_else(|| damaged("a block is too short"))?;
-    let checksum = bytes.split_off(length);
-    if XxHash3_64::oneshot_with_seed(offset, bytes).to_le_bytes() != checksum[..] {
+/// What stands before the checksum, if that is right.
+pub(super) fn unsealed(bytes: &[u8], offset: u64) -> Result<&[u8], IndexError> {
+    let (contents, checksum) = bytes.split_last_chunk().ok_or_else(|| damaged("a block is too short"))?;
+    if XxHash3_64::oneshot_with_seed(offset, contents) != u64::from_le_bytes(*checksum) {
         return Err(damaged("a checksum is wrong"));
     }
-    Ok(())
+    Ok(contents)
 }
 
 /// Goes through the postings of a block.

@@ -34,7 +34,7 @@ pub(super) fn recovered(directory: &Path) -> Result<Vec<Arc<Run>>, IndexError> {
     while let Some(run) = following(directory, &named, runs.last().map(|run| run.about())) {
         runs.push(Arc::new(run));
     }
-    paths.retain(|path| !runs.iter().any(|run| run.path == *path));
+    paths.retain(|path| !runs.iter().any(|run| run.file.path == *path));
     paths.iter().try_for_each(|path| remove(path))?;
     Ok(runs)
 }

@@ -134,7 +134,8 @@ impl Memory {
 
     /// Makes a run of it.
     pub(super) fn write(&self, directory: &Path, about: About) -> Result<Run, IndexError> {
-        let mut writer = RunWriter::new(directory, about)?;
+        let tags = u64::try_from(self.turns.len()).map_err(IndexError::of("writing"))?;
+        let mut writer = RunWriter::new(directory, about, tags)?;
         let mut postings: Vec<_> = self.postings.iter().collect();
         postings.sort_unstable_by_key(|(key, _)| **key);
         for (key, places) in postings {

@@ -86,7 +86,10 @@ pub(super) fn merged(directory: &Path, runs: &[Arc<Run>], stop: &AtomicBool) -> 
         return Err(IndexError::new("merging", "there is nothing to merge"));
     };
     let about = About { from: first.about().from, before: first.about().before, ..*last.about() };
-    let mut writer = RunWriter::new(directory, about)?;
+    // A tag that is in several is counted as often, and the next merge counts right.
+    let tags = runs.iter().map(|run| run.footer.tags.tags()).sum();
+    let runs = &runs.iter().map(|run| run.to_copy()).collect::<Result<Vec<_>, _>>()?;
+    let mut writer = RunWriter::new(directory, about, tags)?;
     let postings = |run: &Run, block| {
         run.in_block(block, |bytes| Postings::new(bytes, run.about().from).collect::<Result<Vec<_>, _>>())
     };
@@ -100,7 +103,7 @@ pub(super) fn merged(directory: &Path, runs: &[Arc<Run>], stop: &AtomicBool) -> 
 
 /// Tells what blocks of all runs hold, in order: each run has it in order, and is read a block at a time.
 fn in_order<T, K: Ord>(
-    runs: &[Arc<Run>],
+    runs: &[Run],
     read: impl Fn(&Run, usize) -> Result<Option<Vec<T>>, IndexError>,
     key_of: impl Fn(&T) -> K,
     mut told: impl FnMut(T) -> Result<(), IndexError>,

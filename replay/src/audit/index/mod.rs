@@ -19,10 +19,13 @@ mod error;
 mod memory;
 mod merge;
 mod run;
+mod run_file;
 mod run_writer;
+mod tag_filter;
 #[cfg(test)]
 mod tests;
 mod turn_cursor;
+mod turn_rows;
 mod turns;
 
 use std::hash::{BuildHasher, RandomState};
@@ -219,7 +222,7 @@ impl AuditIndex {
             self.take_merged(merging)?;
         }
         let runs = self.parts().runs;
-        let bytes: Vec<_> = runs.iter().map(|run| run.bytes).collect();
+        let bytes: Vec<_> = runs.iter().map(|run| run.file.bytes).collect();
         if let Some(next) = merge::next_of(&bytes, limits.least, limits.most) {
             adding.merging = Some(Merging::begin(directory.to_owned(), runs[next].to_vec())?);
         }
@@ -237,7 +240,7 @@ impl AuditIndex {
             all.runs = runs.into();
         });
         // Who looks at them still has them open.
-        parts.iter().try_for_each(|run| directory::remove(&run.path))
+        parts.iter().try_for_each(|run| directory::remove(&run.file.path))
     }
 }
 

@@ -4,15 +4,14 @@
 //! |---|---|
 //! | 8 | [`MAGIC`], which ends with the version |
 //! | | blocks of postings ([`super::block`]), then blocks of [`Derived`] by seq, then blocks of turns of tags ([`super::turns`]) |
-//! | | the footer: [`About`], and where each block lies and begins; bincode, with a checksum as a block has |
+//! | | the footer: [`About`], where each block lies and begins, and which tags there may be; bincode, with a checksum as a block has |
 //! | 24 | the place of the footer, its length, [`MAGIC`] again |
 //!
-//! The footer is kept in memory, some 40 bytes a block, 64 where it is one of turns; blocks are read where they are needed, and whatever is read is
-//! checked.
+//! The footer is kept in memory, some 40 bytes a block, 64 where it is one of turns, and 10 bits a tag; blocks are read where they are
+//! needed, and whatever is read is checked.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bincode::Options;
@@ -20,14 +19,16 @@ use serde::{Deserialize, Serialize};
 use tagstone_schema::{Head, RecordHash, Seq, Timestamp};
 
 use super::IndexError;
-use super::block::unseal;
+use super::block::unsealed;
 use super::codes::{damaged, take};
+use super::run_file::{Piece, RunFile};
+use super::tag_filter::TagFilter;
 use super::turns::{FirstTurn, TagKey, Turns};
 use crate::audit::term::TermKey;
 use crate::audit::{Derived, Place, TagEntry};
 
 /// What every run begins and ends with. The last byte is the version of all that stands between, and of the terms.
-pub(super) const MAGIC: [u8; 8] = *b"tagaudi\x03";
+pub(super) const MAGIC: [u8; 8] = *b"tagaudi\x04";
 
 /// Bytes behind the footer.
 pub(super) const TAIL_BYTES: u64 = 24;
@@ -72,27 +73,26 @@ pub(super) struct Footer {
     pub(super) derived: Vec<(Seq, Span)>,
     /// Blocks of turns, each by its first one.
     pub(super) turns: Vec<(FirstTurn, Span)>,
+    /// The tags that have turns.
+    pub(super) tags: TagFilter,
 }
 
 /// An open run.
 #[derive(Debug)]
 pub(super) struct Run {
-    file: File,
-    pub(super) path: PathBuf,
-    pub(super) footer: Footer,
-    pub(super) bytes: u64,
+    pub(super) file: RunFile,
+    pub(super) footer: Arc<Footer>,
     is_damaged: AtomicBool,
 }
 
 impl Run {
     /// Opens the file of a run. Its blocks are not looked at.
     pub(super) fn open(path: &Path) -> Result<Self, IndexError> {
-        let opened = File::open(path).and_then(|file| file.metadata().map(|about| (file, about.len())));
-        let (file, bytes) = opened.map_err(IndexError::of("opening"))?;
-        let tail = bytes.checked_sub(TAIL_BYTES).ok_or_else(|| damaged("a run is too short"))?;
-        let (first, last) = (read(&file, 0, MAGIC.len())?, read(&file, tail, 24)?);
-        let (span, magic) = last.split_at(16);
-        if first != MAGIC || magic != MAGIC {
+        let file = RunFile::open(path)?;
+        let tail = file.bytes.checked_sub(TAIL_BYTES).ok_or_else(|| damaged("a run is too short"))?;
+        let (first, last) = (file.read(0, MAGIC.len())?, file.read(tail, 24)?);
+        let (span, magic) = last.bytes().split_at(16);
+        if first.bytes() != MAGIC || magic != MAGIC {
             return Err(damaged("it is not a run of this version"));
         }
         let number = |at: usize| {
@@ -103,10 +103,16 @@ impl Run {
         if offset.checked_add(length) != Some(tail) {
             return Err(damaged("the footer is not where it should be"));
         }
-        let mut footer = read(&file, offset, usize::try_from(length).map_err(IndexError::of("reading"))?)?;
-        unseal(&mut footer, offset)?;
-        let footer = codec().with_limit(bytes).deserialize(&footer).map_err(IndexError::of("reading"))?;
-        Ok(Self { file, path: path.to_owned(), footer, bytes, is_damaged: AtomicBool::new(false) })
+        let footer = file.read(offset, usize::try_from(length).map_err(IndexError::of("reading"))?)?;
+        let footer = unsealed(footer.bytes(), offset)?;
+        let footer = codec().with_limit(file.bytes).deserialize(footer).map_err(IndexError::of("reading"))?;
+        Ok(Self { file, footer: Arc::new(footer), is_damaged: AtomicBool::new(false) })
+    }
+
+    /// The same run, to be read from its beginning to its end.
+    pub(super) fn to_copy(&self) -> Result<Self, IndexError> {
+        let file = RunFile::open_to_copy(&self.file.path)?;
+        Ok(Self { file, footer: self.footer.clone(), is_damaged: AtomicBool::new(false) })
     }
 
     pub(super) fn about(&self) -> &About {
@@ -125,7 +131,7 @@ impl Run {
         act: impl FnOnce(&[u8]) -> Result<T, IndexError>,
     ) -> Result<Option<T>, IndexError> {
         let Some((_, span)) = self.footer.postings.get(block) else { return Ok(None) };
-        let done = self.block(*span).and_then(|bytes| act(&bytes));
+        let done = self.read(*span).and_then(|piece| act(piece.block(*span)?));
         self.noting(done.map(Some))
     }
 
@@ -145,8 +151,8 @@ impl Run {
         let Some((_, span)) = block.checked_sub(1).and_then(|block| self.footer.derived.get(block)) else {
             return Ok(Derived::default());
         };
-        let found = self.block(*span).and_then(|bytes| {
-            for entry in derived_in(&bytes) {
+        let found = self.read(*span).and_then(|piece| {
+            for entry in derived_in(piece.block(*span)?) {
                 let (found, bytes) = entry?;
                 if found == seq {
                     return codec()
@@ -163,37 +169,26 @@ impl Run {
     /// All that is derived, as it is stored: by seq. The blocks are read one after the other.
     pub(super) fn all_derived(&self) -> impl Iterator<Item = Result<Vec<(Seq, Vec<u8>)>, IndexError>> + '_ {
         self.footer.derived.iter().map(|(_, span)| {
-            let bytes = self.noting(self.block(*span))?;
-            derived_in(&bytes).map(|entry| entry.map(|(seq, bytes)| (seq, bytes.to_vec()))).collect()
+            let piece = self.noting(self.read(*span))?;
+            let bytes = self.noting(piece.block(*span))?;
+            derived_in(bytes).map(|entry| entry.map(|(seq, bytes)| (seq, bytes.to_vec()))).collect()
         })
     }
 
     /// The turns in a block.
     pub(super) fn turns(&self, block: usize) -> Result<Option<Vec<(TagKey, TagEntry)>>, IndexError> {
         let Some((_, span)) = self.footer.turns.get(block) else { return Ok(None) };
-        let read = self.block(*span).and_then(|bytes| Turns::new(&bytes, self.about()).collect());
+        let read = self.read(*span).and_then(|piece| Turns::new(piece.block(*span)?, self.about()).collect());
         self.noting(read.map(Some))
     }
 
-    /// How many blocks of turns begin with one that is so; all of them stand before the others.
-    pub(super) fn turn_blocks(&self, is_so: impl Fn(&FirstTurn) -> bool) -> usize {
-        self.footer.turns.partition_point(|(first, _)| is_so(first))
-    }
-
-    /// The first turn of a block.
-    pub(super) fn first_turn(&self, block: usize) -> Option<&FirstTurn> {
-        self.footer.turns.get(block).map(|(first, _)| first)
-    }
-
-    fn block(&self, span: Span) -> Result<Vec<u8>, IndexError> {
+    fn read(&self, span: Span) -> Result<Piece, IndexError> {
         // The footer is checked, so this is no more than the file holds.
-        let length = usize::try_from(span.length).map_err(IndexError::of("reading"))?;
-        let mut bytes = read(&self.file, span.offset, length)?;
-        unseal(&mut bytes, span.offset)?;
-        Ok(bytes)
+        self.file.read(span.offset, usize::try_from(span.length).map_err(IndexError::of("reading"))?)
     }
 
-    fn noting<T>(&self, done: Result<T, IndexError>) -> Result<T, IndexError> {
+    /// Remembers that a part is damaged, if it is.
+    pub(super) fn noting<T>(&self, done: Result<T, IndexError>) -> Result<T, IndexError> {
         if done.is_err() {
             self.is_damaged.store(true, Ordering::Relaxed);
         }
@@ -212,12 +207,6 @@ fn derived_in(mut bytes: &[u8]) -> impl Iterator<Item = Result<(Seq, &[u8]), Ind
             Ok((seq, entry))
         })
     })
-}
-
-fn read(file: &File, offset: u64, length: usize) -> Result<Vec<u8>, IndexError> {
-    let mut bytes = vec![0; length];
-    file.read_exact_at(&mut bytes, offset).map_err(IndexError::of("reading"))?;
-    Ok(bytes)
 }
 
 fn bounded(length: usize) -> u64 {

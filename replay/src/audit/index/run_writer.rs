@@ -12,6 +12,7 @@ use super::block::{BLOCK_BYTES, BlockWriter, seal};
 use super::codes::put;
 use super::directory::path_of;
 use super::run::{About, Footer, MAGIC, Run, Span, codec};
+use super::tag_filter::TagFilter;
 use super::turns::{TagKey, TurnWriter};
 use crate::audit::term::TermKey;
 use crate::audit::{Place, TagEntry};
@@ -27,12 +28,14 @@ pub(super) struct RunWriter {
     /// Entries of what is derived that come into one block, by the seq of the first.
     derived: Option<(Seq, Vec<u8>)>,
     turns: TurnWriter,
+    /// The tag of the last turn.
+    tag: Option<TagKey>,
     footer: Footer,
 }
 
 impl RunWriter {
-    /// Begins a run in a directory.
-    pub(super) fn new(directory: &Path, about: About) -> Result<Self, IndexError> {
+    /// Begins a run in a directory, with so many tags at most.
+    pub(super) fn new(directory: &Path, about: About, tags: u64) -> Result<Self, IndexError> {
         let path = path_of(directory, &about);
         let temporary = path.with_extension("new");
         let file = File::create(&temporary).map_err(IndexError::of("writing"))?;
@@ -44,7 +47,14 @@ impl RunWriter {
             block: BlockWriter::new(about.from),
             derived: None,
             turns: TurnWriter::new(&about),
-            footer: Footer { about, postings: Vec::new(), derived: Vec::new(), turns: Vec::new() },
+            footer: Footer {
+                about,
+                postings: Vec::new(),
+                derived: Vec::new(),
+                turns: Vec::new(),
+                tags: TagFilter::for_tags(tags),
+            },
+            tag: None,
         };
         writer.write(&MAGIC)?;
         Ok(writer)
@@ -71,6 +81,9 @@ impl RunWriter {
         self.end_postings()?;
         self.end_derived()?;
         self.turns.push(key, turn)?;
+        if self.tag.replace(key) != Some(key) {
+            self.footer.tags.add(key);
+        }
         if self.turns.is_full() { self.end_turns() } else { Ok(()) }
     }
 

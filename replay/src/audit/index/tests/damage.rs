@@ -130,13 +130,13 @@ fn a_crash_at_each_step_of_a_flush_and_a_merge_loses_nothing() {
     // The file that the merge makes, beside those that it was made of.
     let scratch = tempfile::tempdir().unwrap();
     let one = merged(scratch.path(), merging, &AtomicBool::new(false)).unwrap();
-    let name = one.path.file_name().unwrap();
-    let bytes = fs::read(&one.path).unwrap();
+    let name = one.file.path.file_name().unwrap();
+    let bytes = fs::read(&one.file.path).unwrap();
     let after_renaming = |removed: usize| {
         copied(directory.path(), crashed.path());
         fs::write(crashed.path().join(name), &bytes).unwrap();
         let parts = &merging[..removed];
-        parts.iter().for_each(|run| fs::remove_file(crashed.path().join(run.path.file_name().unwrap())).unwrap());
+        parts.iter().for_each(|run| fs::remove_file(crashed.path().join(run.file.path.file_name().unwrap())).unwrap());
     };
     for removed in 0..=3 {
         after_renaming(removed);

@@ -3,6 +3,7 @@
 mod agreement;
 mod damage;
 mod pieces;
+mod rows;
 mod turns;
 
 use std::collections::BTreeMap;

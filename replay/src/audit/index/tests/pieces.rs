@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::audit::index::block::{BlockWriter, Postings, places_of, unseal};
+use crate::audit::index::block::{BlockWriter, Postings, places_of, unsealed};
 use crate::audit::index::codes::{put, put_place, take, take_place};
 use crate::audit::index::merge::next_of;
 use crate::audit::term::TermKey;
@@ -50,15 +50,15 @@ proptest! {
         let postings: Vec<_> = postings.iter().map(posting).collect();
         let mut writer = BlockWriter::new(5);
         postings.iter().for_each(|(key, place)| writer.push(*key, *place).unwrap());
-        let (first, mut bytes) = writer.take(77).unwrap();
+        let (first, bytes) = writer.take(77).unwrap();
         prop_assert_eq!(first, postings[0]);
-        prop_assert!(unseal(&mut bytes.clone(), 78).is_err(), "it lay at another place");
-        unseal(&mut bytes, 77).unwrap();
-        let read: Vec<_> = Postings::new(&bytes, 5).collect::<Result<_, _>>().unwrap();
+        prop_assert!(unsealed(&bytes, 78).is_err(), "it lay at another place");
+        let bytes = unsealed(&bytes, 77).unwrap();
+        let read: Vec<_> = Postings::new(bytes, 5).collect::<Result<_, _>>().unwrap();
         prop_assert_eq!(&read, &postings);
         for key in (0..7).map(|key| TermKey(key << 30)) {
             let of: Vec<_> = postings.iter().filter(|(found, _)| *found == key).map(|(_, place)| *place).collect();
-            prop_assert_eq!(places_of(key, &bytes, 5).unwrap(), of);
+            prop_assert_eq!(places_of(key, bytes, 5).unwrap(), of);
         }
         prop_assert!(writer.take(0).is_none());
     }

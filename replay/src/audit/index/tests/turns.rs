@@ -7,7 +7,7 @@ use tagstone_schema::{
 };
 
 use super::*;
-use crate::audit::index::block::unseal;
+use crate::audit::index::block::unsealed;
 use crate::audit::index::run::About;
 use crate::audit::index::turns::{FirstTurn, TagKey, TurnWriter, Turns};
 use crate::audit::{TagChange, TagEntry};
@@ -62,12 +62,12 @@ proptest! {
         // The second block is as the first: nothing is left of it.
         for offset in [77, 99] {
             turns.iter().for_each(|(key, turn)| writer.push(*key, turn).unwrap());
-            let (first, mut bytes) = writer.take(offset).unwrap();
+            let (first, bytes) = writer.take(offset).unwrap();
             let (key, turn) = &turns[0];
             prop_assert_eq!(first, FirstTurn { key: *key, place: turn.place, time: turn.time });
-            prop_assert!(unseal(&mut bytes.clone(), offset + 1).is_err(), "it lay at another place");
-            unseal(&mut bytes, offset).unwrap();
-            let read: Vec<_> = Turns::new(&bytes, &about).collect::<Result<_, _>>().unwrap();
+            prop_assert!(unsealed(&bytes, offset + 1).is_err(), "it lay at another place");
+            let bytes = unsealed(&bytes, offset).unwrap();
+            let read: Vec<_> = Turns::new(bytes, &about).collect::<Result<_, _>>().unwrap();
             prop_assert_eq!(&read, &turns);
             prop_assert!(writer.take(0).is_none());
             // Cut anywhere, it ends with an error, or where a tag does.
