@@ -27,14 +27,16 @@ impl State {
         let (touched, found) = values(&names);
         black_box((touched, found.iter().filter(|(_, repository)| repository.manifests > 0).count()));
 
-        let mut ahead = Ahead { contents, digests: Vec::new(), tags: Vec::new() };
+        let mut ahead = Ahead { contents, repositories: Vec::new(), digests: Vec::new(), tags: Vec::new() };
         let mut last: Option<(&RepositoryName, Option<&Kept>)> = None;
         for event in records.flat_map(|record| &record.events) {
             let Some(name) = repository_of(event) else { continue };
-            let known = last.filter(|(known, _)| std::ptr::eq(known.as_str(), name.as_str()));
-            let (_, repository) =
-                *last.insert(known.unwrap_or_else(|| (name, repositories.get(name).map(|kept| &**kept))));
-            ahead.add(repository, event);
+            if last.is_none_or(|(last, _)| !std::ptr::eq(last.as_str(), name.as_str())) {
+                let kept = repositories.get(name).map(|kept| &**kept);
+                ahead.repositories.extend(kept);
+                last = Some((name, kept));
+            }
+            ahead.add(last.and_then(|(_, repository)| repository), event);
         }
         ahead.look();
     }
@@ -43,6 +45,7 @@ impl State {
 /// What will be looked up.
 struct Ahead<'a> {
     contents: &'a mut Contents,
+    repositories: Vec<&'a Kept>,
     digests: Vec<SoughtContent>,
     tags: Vec<Sought<'a, Tag, TagState>>,
 }
@@ -63,6 +66,7 @@ impl<'a> Ahead<'a> {
             }
             Event::TagsDeleted { tags: ended, .. } => {
                 ended.iter().for_each(|ended| content(&ended.was));
+                self.tags.extend(tags.iter().flat_map(|tags| tags.sought_last(ended.len())));
                 self.tags.extend(tags.iter().flat_map(|tags| ended.iter().filter_map(|ended| tags.sought(&ended.tag))));
             }
             _ => {}
@@ -71,6 +75,12 @@ impl<'a> Ahead<'a> {
 
     /// Looks at all of it.
     fn look(&mut self) {
+        // What is added lies behind the last.
+        let members = self.repositories.iter().filter_map(|repository| repository.members.last());
+        black_box(members.fold(0, |all, member| all ^ member));
+        let ends = self.tags.iter().map(Sought::touch_end);
+        let ends = ends.map(|(touched, last)| touched as usize + last.map_or(0, |tag| tag.as_str().len()));
+        black_box(ends.fold(0, |all, end| all ^ end));
         let (touched, tags) = values(&self.tags);
         black_box((touched, tags.iter().filter(|(_, state)| state.marks.is_some()).count()));
         self.contents.look_for(&self.digests);

@@ -125,6 +125,15 @@ impl Tags {
         }
     }
 
+    /// The tags that move when so many are removed, where they can be looked for ahead.
+    pub(super) fn sought_last(&self, count: usize) -> impl Iterator<Item = Sought<'_, Tag, TagState>> {
+        let alone = match self {
+            Self::Ordered(_) => None,
+            Self::Alone(tags) => Some(Sought::last(tags, count)),
+        };
+        alone.into_iter().flatten()
+    }
+
     fn ordered(&self) -> OrdMap<Tag, TagState> {
         match self {
             Self::Ordered(tags) => tags.clone(),

@@ -14,6 +14,17 @@ impl<'a, K: Clone + Eq + Hash, V: Clone> Sought<'a, K, V> {
     pub(in crate::fold) fn new(table: &'a Table<K, V>, key: &K) -> Self {
         Self { table, hash: table.hashing.hash_one(key) }
     }
+
+    /// The last keys of a table: when an entry is removed, the last one takes its place.
+    pub(in crate::fold) fn last(table: &'a Table<K, V>, count: usize) -> impl Iterator<Item = Self> {
+        let places = (0..table.len()).rev().take(count);
+        places.filter_map(|place| table.entries.get(place)).map(|(key, _)| Self::new(table, key))
+    }
+
+    /// Looks at what is changed when an entry is added, and gives the last key, behind which it will lie.
+    pub(in crate::fold) fn touch_end(&self) -> (u32, Option<&'a K>) {
+        (self.table.index.touch_growth(), self.table.entries.last().map(|(key, _)| key))
+    }
 }
 
 /// Looks at all that lies on the way to the values of keys, and gives the values that are likely theirs.

@@ -39,13 +39,26 @@ impl<T> Chunks<T> {
 
     #[inline]
     pub(super) fn get(&self, place: usize) -> Option<&T> {
-        self.full.get(place >> self.bits).unwrap_or(&self.last).get(place & (self.items() - 1))
+        let (chunk, within) = (place >> self.bits, place & (self.items() - 1));
+        match self.full.get(chunk) {
+            Some(full) => full.get(within),
+            None => self.last.get(within).filter(|_| chunk == self.full.len()),
+        }
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, place: usize) -> Option<&mut T> {
-        let within = place & (self.items() - 1);
-        self.full.get_mut(place >> self.bits).unwrap_or(&mut self.last).get_mut(within)
+        let (chunk, within) = (place >> self.bits, place & (self.items() - 1));
+        let is_last = chunk == self.full.len();
+        match self.full.get_mut(chunk) {
+            Some(full) => full.get_mut(within),
+            None => self.last.get_mut(within).filter(|_| is_last),
+        }
+    }
+
+    /// The last item.
+    pub(super) fn last(&self) -> Option<&T> {
+        self.last.last().or_else(|| self.full.last()?.last())
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
@@ -113,9 +126,13 @@ mod tests {
         let number = |item: &[u8; 4096]| item[0];
         assert!((0..many).all(|place| number(chunks.get(place).unwrap()) == u8::try_from(place % 251).unwrap()));
         assert!(chunks.iter().map(number).eq((0..many).map(|place| u8::try_from(place % 251).unwrap())));
-        assert!(chunks.get(many).is_none());
+        let chunk = chunks.items();
+        for beyond in [many, many + chunk - 1, many + chunk, many + 3 * chunk] {
+            assert!(chunks.get(beyond).is_none() && chunks.get_mut(beyond).is_none(), "{beyond}");
+        }
         for left in (0..many).rev() {
-            assert_eq!(chunks.pop().map(|item| number(&item)), Some(u8::try_from(left % 251).unwrap()));
+            let last = chunks.last().map(number);
+            assert_eq!((chunks.pop().map(|item| number(&item)), last), (last, Some(u8::try_from(left % 251).unwrap())));
             assert_eq!(chunks.len(), left);
         }
         assert_eq!(chunks.pop(), None);

@@ -101,6 +101,13 @@ impl<E: Clone> Entries<E> {
         }
     }
 
+    pub(in crate::fold) fn last(&self) -> Option<&E> {
+        match &self.kept {
+            Kept::Alone(entries) => entries.last(),
+            Kept::Shared(pages) => pages.last()?.last(),
+        }
+    }
+
     pub(in crate::fold) fn iter(&self) -> impl Iterator<Item = &E> {
         let (alone, shared) = match &self.kept {
             Kept::Alone(entries) => (Some(entries.iter()), None),

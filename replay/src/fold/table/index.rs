@@ -80,6 +80,14 @@ impl Index {
         bucket.map_or(0, |bucket| bucket.hashes[0])
     }
 
+    /// Looks at what the next entry will change beside its own bucket, if it makes the index grow. The number means nothing.
+    #[inline]
+    pub(in crate::fold) fn touch_growth(&self) -> u32 {
+        let grows = self.len >= self.shape.buckets * FULL;
+        let split = grows.then(|| self.buckets.get(split_into(self.shape.buckets))).flatten();
+        split.map_or(0, |split| split.hashes[0])
+    }
+
     /// The place of an entry that may have this hash.
     #[inline]
     pub(in crate::fold) fn likely(&self, hash: u64) -> Option<usize> {
