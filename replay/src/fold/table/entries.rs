@@ -88,7 +88,7 @@ impl<E: Clone> Entries<E> {
         if let Kept::Alone(entries) = &mut self.kept {
             let entries = std::mem::take(entries);
             self.kept = Kept::Shared(match entries.items() == Self::PAGE {
-                true => entries.into_chunks().into_iter().map(Arc::new).collect(),
+                true => entries.into_chunks().map(Arc::new).collect(),
                 false => paged(entries.into_iter()),
             });
         }
