@@ -63,7 +63,7 @@ pub(super) async fn table(exchange: &Exchange<'_>, name: &str) -> Answer {
     for (tag, standing) in &entries {
         let manifest = standing.manifest();
         let mut entry = json!({
-            "mediaType": manifest.media_type,
+            "mediaType": manifest.media_type(),
             "digest": manifest.digest,
             "size": manifest.size,
             "immutable": live.protection.protects(tag, standing),

@@ -187,7 +187,7 @@ fn found(manifest: &Manifest, tag: Option<FoundTag>) -> Found {
     Found {
         digest: manifest.digest.clone(),
         size: manifest.size,
-        media_type: header_value(manifest.media_type.as_str()),
+        media_type: header_value(manifest.media_type().as_str()),
         tag,
     }
 }

@@ -39,7 +39,7 @@ pub(super) async fn list(exchange: &Exchange<'_>, name: &str, digest: &str) -> A
         .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, Code::DigestInvalid, format!("`last`: {error}")))?;
 
     let of_type = |manifest: &&Arc<Manifest>| {
-        wanted.as_deref().is_none_or(|wanted| manifest.artifact_type.as_ref().is_some_and(|own| own.as_str() == wanted))
+        wanted.as_deref().is_none_or(|wanted| manifest.artifact_type().is_some_and(|own| own.as_str() == wanted))
     };
     let (entries, more) = {
         let state = asked.state(exchange, || Question::Referrers(subject.clone())).await?;
@@ -83,15 +83,15 @@ pub(super) async fn list(exchange: &Exchange<'_>, name: &str, digest: &str) -> A
 /// without them.
 async fn descriptor(exchange: &Exchange<'_>, manifest: &Manifest) -> Result<Value, Refusal> {
     let mut descriptor = json!({
-        "mediaType": manifest.media_type,
+        "mediaType": manifest.media_type(),
         "digest": manifest.digest,
         "size": manifest.size,
     });
-    if let Some(artifact_type) = &manifest.artifact_type {
+    if let Some(artifact_type) = manifest.artifact_type() {
         descriptor["artifactType"] = json!(artifact_type);
     }
     let bytes = manifests::read(exchange.site, &manifest.digest).await?;
-    let document = bytes.and_then(|bytes| Document::parse(&bytes, &manifest.media_type).ok());
+    let document = bytes.and_then(|bytes| Document::parse(&bytes, manifest.media_type()).ok());
     if let Some(annotations) = document.and_then(|document| document.annotations) {
         descriptor["annotations"] = json!(annotations);
     }

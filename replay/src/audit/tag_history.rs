@@ -100,8 +100,8 @@ impl TagHistory {
 impl TagEntry {
     /// What happened to a tag of a manifest.
     pub(super) fn new(place: Place, time: Timestamp, change: TagChange, manifest: &Manifest) -> Self {
-        let Manifest { digest, size, media_type, .. } = manifest;
-        Self { place, time, change, digest: digest.clone(), size: *size, media_type: media_type.clone() }
+        let (digest, media_type) = (manifest.digest.clone(), manifest.media_type().clone());
+        Self { place, time, change, digest, size: manifest.size, media_type }
     }
 }
 

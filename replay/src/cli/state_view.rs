@@ -202,9 +202,9 @@ fn manifest(manifest: &Manifest) -> ManifestView<'_> {
     ManifestView {
         digest: &manifest.digest,
         size: manifest.size,
-        media_type: &manifest.media_type,
-        artifact_type: manifest.artifact_type.as_ref(),
-        subject: manifest.subject.as_ref(),
+        media_type: manifest.media_type(),
+        artifact_type: manifest.artifact_type(),
+        subject: manifest.subject(),
         references: &manifest.references,
         pushed: time(manifest.pushed),
         seq: manifest.pushed.seq,

@@ -16,22 +16,41 @@ pub struct Manifest {
     pub digest: Digest,
     /// Its size in bytes.
     pub size: u64,
-    /// The media type it was pushed with.
-    pub media_type: MediaType,
-    /// What kind of artifact it is, if it says so.
-    pub artifact_type: Option<MediaType>,
-    /// The manifest it refers to.
-    pub subject: Option<Digest>,
+    pub(super) types: Arc<Types>,
+    /// The manifest it refers to: few have one.
+    pub(super) subject: Option<Box<Digest>>,
     /// Its config and layers, or its children.
     pub references: References,
     /// When it was pushed.
     pub pushed: Moment,
 }
 
+/// What a manifest says that it is. Millions say the same, and share it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Types {
+    pub(super) media_type: MediaType,
+    pub(super) artifact_type: Option<MediaType>,
+}
+
 impl Manifest {
+    /// The media type it was pushed with.
+    pub fn media_type(&self) -> &MediaType {
+        &self.types.media_type
+    }
+
+    /// What kind of artifact it is, if it says so.
+    pub fn artifact_type(&self) -> Option<&MediaType> {
+        self.types.artifact_type.as_ref()
+    }
+
+    /// The manifest it refers to.
+    pub fn subject(&self) -> Option<&Digest> {
+        self.subject.as_deref()
+    }
+
     /// Whether its references are manifests (an index), not blobs.
     pub fn is_index(&self) -> bool {
-        self.media_type.manifest_kind() == Some(ManifestKind::Index)
+        self.media_type().manifest_kind() == Some(ManifestKind::Index)
     }
 }
 

@@ -4,10 +4,11 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
-use tagstone_schema::{Id, MediaType, RepositoryName, Seq, Tag, Timestamp};
+use tagstone_schema::{Id, RepositoryName, Seq, Tag, Timestamp};
 
 use super::contents::Contents;
 use super::immutability::{Rules, SpentNames};
+use super::manifest::Types;
 use super::policy::Policy;
 use super::repository::kept::Kept;
 use super::repository::{Numbers, Repository};
@@ -40,8 +41,8 @@ pub struct State {
     pub(super) numbers: Numbers,
     /// What they have.
     pub(super) contents: Contents,
-    /// Every media type that was ever pushed, once. Most manifests share a handful, and would each hold a copy.
-    pub(super) media_types: OrdSet<MediaType>,
+    /// What manifests ever were, once. Most share a handful, and would each hold a copy.
+    pub(super) types: OrdSet<Arc<Types>>,
     pub(super) policies: OrdMap<Id, Policy>,
     pub(super) tokens: Tokens,
     /// The rules of immutability that are or were in force.

@@ -14,11 +14,11 @@ pub(super) fn put(state: &State, put: &PutManifest) -> Result<Vec<Event>, Reject
     protection::refuse_moves(state, &put.repository, &put.tags, &put.digest, &put.references)?;
     let mut events = Vec::new();
     match stored {
-        Some(stored) if stored.media_type != put.media_type => {
+        Some(stored) if *stored.media_type() != put.media_type => {
             return Err(Rejection::MediaTypeDiffers {
                 repository: put.repository.clone(),
                 digest: put.digest.clone(),
-                stored: stored.media_type.clone(),
+                stored: stored.media_type().clone(),
                 given: put.media_type.clone(),
             });
         }

@@ -88,7 +88,7 @@ impl<'a> Going<'a> {
         if tags.is_empty() {
             return None;
         }
-        let is_referrer = manifest.subject.as_ref().is_some_and(|subject| self.going.contains(subject));
+        let is_referrer = manifest.subject().is_some_and(|subject| self.going.contains(subject));
         let goes =
             |tag: &&tagstone_schema::Tag| !self.is_protected(tag) && (is_referrer || self.is_for_going(tag.as_str()));
         (!tags.iter().all(goes)).then_some(WhyKept::Tagged)

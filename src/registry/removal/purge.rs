@@ -237,7 +237,7 @@ impl PurgePlan {
             self.manifests.push(GoneManifest {
                 digest: digest.clone(),
                 size: manifest.size,
-                media_type: manifest.media_type.clone(),
+                media_type: manifest.media_type().clone(),
             });
         }
         candidates.extend(going.iter().map(|digest| (digest.clone(), ContentKind::Manifest)));

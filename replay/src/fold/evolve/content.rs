@@ -10,7 +10,7 @@ use super::tags::refuse_protected;
 use crate::fold::contents::content::{Content, Held};
 use crate::fold::contents::holders::Loose;
 use crate::fold::effect::{Effect, EndCause};
-use crate::fold::manifest::Manifest;
+use crate::fold::manifest::{Manifest, Types};
 use crate::fold::repository::Repository;
 use crate::fold::repository::kept::{Changing, Kept};
 use crate::fold::state::{Moment, State};
@@ -71,13 +71,15 @@ impl State {
         self.changing(Found { repository, place: self.latest })
     }
 
-    /// The copy of a media type that all manifests share.
-    pub(super) fn shared(&mut self, media_type: &MediaType) -> MediaType {
-        if let Some(known) = self.media_types.get(media_type) {
+    /// The types of a manifest: the copy that all with the same share.
+    pub(super) fn types(&mut self, media_type: &MediaType, artifact_type: Option<&MediaType>) -> Arc<Types> {
+        let types = Types { media_type: media_type.clone(), artifact_type: artifact_type.cloned() };
+        if let Some(known) = self.types.get(&types) {
             return known.clone();
         }
-        self.media_types.insert(media_type.clone());
-        media_type.clone()
+        let types = Arc::new(types);
+        self.types.insert(types.clone());
+        types
     }
 
     pub(super) fn link_blob(

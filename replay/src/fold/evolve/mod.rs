@@ -154,9 +154,8 @@ impl State {
                 let manifest = super::manifest::Manifest {
                     digest: digest.clone(),
                     size: *size,
-                    media_type: self.shared(media_type),
-                    artifact_type: artifact_type.as_ref().map(|artifact_type| self.shared(artifact_type)),
-                    subject: subject.clone(),
+                    types: self.types(media_type, artifact_type.as_ref()),
+                    subject: subject.clone().map(Box::new),
                     references: references.clone(),
                     pushed: at,
                 };

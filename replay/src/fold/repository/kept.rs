@@ -85,7 +85,7 @@ impl Changing<'_> {
                 None => self.change(reference, pushed, |content| content.parents.insert(&manifest, naming)),
             }
         }
-        if let Some(subject) = &manifest.subject {
+        if let Some(subject) = manifest.subject() {
             self.kept.referrers.change(subject, OrdSet::new, |all| all.insert(manifest.digest.clone()));
         }
         true
@@ -100,7 +100,7 @@ impl Changing<'_> {
         for reference in &manifest.references {
             self.forget(reference, None, |content| content.lose_parent(digest, at));
         }
-        if let Some(subject) = &manifest.subject {
+        if let Some(subject) = manifest.subject() {
             let is_last = self.kept.referrers.get_mut(subject).is_some_and(|all| {
                 all.remove(digest);
                 all.is_empty()

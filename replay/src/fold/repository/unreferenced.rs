@@ -32,7 +32,7 @@ impl<'a> Repository<'a> {
         let stands = |subject: &Digest| self.manifest(subject).is_some();
         let is_held = !held.tags.is_empty()
             || !matches!(content.parents, Parents::None { .. })
-            || held.manifest.subject.as_ref().is_some_and(stands);
+            || held.manifest.subject().is_some_and(stands);
         (!is_held).then_some(held.idle)
     }
 }

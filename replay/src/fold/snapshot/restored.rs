@@ -1,5 +1,6 @@
 //! A state from what a snapshot stores. The bytes may come from anywhere: what no state can hold is refused.
 
+use std::collections::HashMap;
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use crate::fold::contents::Contents;
 use crate::fold::contents::content::{Held, Parents};
 use crate::fold::contents::holders::Loose;
 use crate::fold::immutability::{Demand, Spent};
-use crate::fold::manifest::Manifest;
+use crate::fold::manifest::{Manifest, Types};
 use crate::fold::policy::{Policy, PolicyStatus};
 use crate::fold::repository::kept::{Changing, Kept};
 use crate::fold::state::{Moment, State};
@@ -28,6 +29,8 @@ use crate::pattern::Selector;
 pub(super) struct Restored {
     state: State,
     media_types: Vec<MediaType>,
+    /// What manifests were so far, by the places of both.
+    types: HashMap<(MediaTypePlace, Option<MediaTypePlace>), Arc<Types>>,
     /// How many repositories there are to be.
     repositories: u64,
 }
@@ -116,7 +119,6 @@ impl Restored {
     /// Begins with what belongs to no repository.
     pub(super) fn begin(stored: StoredRegistry) -> Result<Self, String> {
         let mut state = State { log: stored.log, ..State::default() };
-        state.media_types = stored.media_types.iter().cloned().collect();
         for (id, policy) in stored.policies {
             let policy = restored_policy(policy)?;
             if let (Some(at), Rule::Immutability { include_referrer_tags, .. }, Some(selector)) =
@@ -148,12 +150,13 @@ impl Restored {
             };
             state.tokens.insert(id, token);
         }
-        Ok(Self { state, media_types: stored.media_types, repositories: stored.repositories })
+        let (media_types, repositories) = (stored.media_types, stored.repositories);
+        Ok(Self { state, media_types, types: HashMap::new(), repositories })
     }
 
     pub(super) fn end(self, gathered: Gathered) -> Result<State, String> {
         let Gathered { contents, repositories } = gathered;
-        let state = State { contents, repositories, ..self.state };
+        let state = State { contents, repositories, types: self.types.into_values().collect(), ..self.state };
         let found = state.repository_count() as u64;
         if found != self.repositories {
             return Err(format!("it has {found} repositories instead of {}", self.repositories));
@@ -206,16 +209,26 @@ impl Restored {
         }
     }
 
-    fn manifest(&self, stored: StoredManifest) -> Result<Arc<Manifest>, String> {
+    fn manifest(&mut self, stored: StoredManifest) -> Result<Arc<Manifest>, String> {
         Ok(Arc::new(Manifest {
             digest: stored.digest,
             size: stored.size,
-            media_type: self.media_type(stored.media_type)?,
-            artifact_type: stored.artifact_type.map(|place| self.media_type(place)).transpose()?,
-            subject: stored.subject,
+            types: self.types(stored.media_type, stored.artifact_type)?,
+            subject: stored.subject.map(Box::new),
             references: stored.references,
             pushed: moment(stored.pushed),
         }))
+    }
+
+    fn types(&mut self, of: MediaTypePlace, artifact: Option<MediaTypePlace>) -> Result<Arc<Types>, String> {
+        if let Some(known) = self.types.get(&(of, artifact)) {
+            return Ok(known.clone());
+        }
+        let media_type = self.media_type(of)?;
+        let artifact_type = artifact.map(|place| self.media_type(place)).transpose()?;
+        let types = Arc::new(Types { media_type, artifact_type });
+        self.types.insert((of, artifact), types.clone());
+        Ok(types)
     }
 
     fn media_type(&self, place: MediaTypePlace) -> Result<MediaType, String> {

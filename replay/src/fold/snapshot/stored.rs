@@ -1,6 +1,6 @@
 //! What a snapshot stores, and how it is taken from a state.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 use tagstone_schema::event::{ContentKind, TokenScope};
@@ -141,7 +141,9 @@ fn at(moment: Moment) -> At {
 
 impl StoredRegistry {
     pub(super) fn of(state: &State, head: Head) -> (Self, MediaTypes) {
-        let media_types: Vec<_> = state.media_types.iter().cloned().collect();
+        let all = state.types.iter().flat_map(|types| [Some(&types.media_type), types.artifact_type.as_ref()]);
+        let media_types: BTreeSet<_> = all.flatten().cloned().collect();
+        let media_types: Vec<_> = media_types.into_iter().collect();
         let places = MediaTypes(media_types.iter().cloned().zip(0..).collect());
         let policies = state.policies().map(|(id, policy)| {
             let status = match policy.status {
@@ -237,9 +239,9 @@ impl StoredRepository {
         let manifests = repository.manifests().map(|manifest| StoredManifest {
             digest: manifest.digest.clone(),
             size: manifest.size,
-            media_type: media_types.place(&manifest.media_type),
-            artifact_type: manifest.artifact_type.as_ref().map(|artifact_type| media_types.place(artifact_type)),
-            subject: manifest.subject.clone(),
+            media_type: media_types.place(manifest.media_type()),
+            artifact_type: manifest.artifact_type().map(|artifact_type| media_types.place(artifact_type)),
+            subject: manifest.subject().cloned(),
             references: manifest.references.clone(),
             pushed: at(manifest.pushed),
             idle: repository.held(&manifest.digest).map(|held| held.idle).filter(|idle| *idle != manifest.pushed.time),
