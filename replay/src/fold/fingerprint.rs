@@ -121,8 +121,7 @@ impl CanonicalText {
             self.line(&[&"blob", digest, &size]);
         }
         for manifest in repository.manifests() {
-            let (artifact_type, subject) =
-                (manifest.artifact_type().map(MediaType::as_str), &manifest.subject());
+            let (artifact_type, subject) = (manifest.artifact_type().map(MediaType::as_str), &manifest.subject());
             let (size, media_type, pushed) = (&manifest.size, &manifest.media_type().as_str(), &manifest.pushed);
             self.line(&[&"manifest", &manifest.digest, size, media_type, &artifact_type, subject, pushed]);
             for reference in &manifest.references {
