@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 use tagstone_replay::fold::{
-    Fingerprint, Live, Manifest, Moment, Policy, PolicyStatus, Protection, Spent, State, TagState, Token,
+    Fingerprint, Live, Manifest, Moment, Policy, PolicyStatus, Protection, Repository, Spent, State, TagState, Token,
 };
 use tagstone_schema::event::TokenScope;
 use tagstone_schema::policy::{Rule, Scope};
-use tagstone_schema::{Digest, Head, Id, MediaType, References, RepositoryName, Seq, Tag, Timestamp};
+use tagstone_schema::{Digest, Head, Id, MediaType, RepositoryName, Seq, Tag, Timestamp};
 
 use super::verify::HeadView;
 
@@ -73,7 +73,7 @@ pub(super) struct ManifestView<'a> {
     pub(super) artifact_type: Option<&'a MediaType>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) subject: Option<&'a Digest>,
-    pub(super) references: &'a References,
+    pub(super) references: Vec<&'a Digest>,
     pub(super) pushed: String,
     pub(super) seq: Seq,
 }
@@ -176,7 +176,7 @@ fn repository<'a>(name: &'a RepositoryName, live: &Live<'a>) -> RepositoryView<'
     RepositoryView {
         name,
         tags: live.tags_after(None).map(|(name, state)| tag(&live.protection, name, state)).collect(),
-        manifests: live.repository.manifests().map(|shared| manifest(shared)).collect(),
+        manifests: live.repository.manifests().map(|shared| manifest(live.repository, shared)).collect(),
         blobs: live.repository.blobs().map(|(digest, size)| BlobView { digest, size }).collect(),
     }
 }
@@ -198,14 +198,14 @@ fn spent<'a>((repository, tag, spent): (&'a RepositoryName, &'a Tag, &'a Spent))
     SpentView { repository, tag, only_digest: &spent.only, removed, seq }
 }
 
-fn manifest(manifest: &Manifest) -> ManifestView<'_> {
+fn manifest<'a>(repository: Repository<'a>, manifest: &'a Manifest) -> ManifestView<'a> {
     ManifestView {
         digest: &manifest.digest,
         size: manifest.size,
         media_type: manifest.media_type(),
         artifact_type: manifest.artifact_type(),
         subject: manifest.subject(),
-        references: &manifest.references,
+        references: repository.references(manifest).collect(),
         pushed: time(manifest.pushed),
         seq: manifest.pushed.seq,
     }

@@ -124,7 +124,7 @@ impl CanonicalText {
             let (artifact_type, subject) = (manifest.artifact_type().map(MediaType::as_str), &manifest.subject());
             let (size, media_type, pushed) = (&manifest.size, &manifest.media_type().as_str(), &manifest.pushed);
             self.line(&[&"manifest", &manifest.digest, size, media_type, &artifact_type, subject, pushed]);
-            for reference in &manifest.references {
+            for reference in repository.references(manifest) {
                 self.line(&[&"reference", reference]);
             }
         }

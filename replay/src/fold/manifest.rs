@@ -1,15 +1,15 @@
 //! A manifest, as the fold knows it: what its bytes say is read from the store, what decisions need is here.
 
-use std::borrow::Borrow;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use tagstone_schema::media_type::ManifestKind;
-use tagstone_schema::{Digest, MediaType, References};
+use tagstone_schema::{Digest, MediaType};
 
+use super::contents::places::Places;
 use super::state::Moment;
 
-/// A manifest of a repository. It never changes, so tags and repository share one.
+/// A manifest of a repository. It never changes, so tags and repository share one. What it names is asked of its repository
+/// ([`super::Repository::references`]).
 #[derive(Debug)]
 pub struct Manifest {
     /// Its digest.
@@ -19,8 +19,8 @@ pub struct Manifest {
     pub(super) types: Arc<Types>,
     /// The manifest it refers to: few have one.
     pub(super) subject: Option<Box<Digest>>,
-    /// Its config and layers, or its children.
-    pub references: References,
+    /// Where its config and layers, or its children, are.
+    pub(super) references: Places,
     /// When it was pushed.
     pub pushed: Moment,
 }
@@ -51,35 +51,5 @@ impl Manifest {
     /// Whether its references are manifests (an index), not blobs.
     pub fn is_index(&self) -> bool {
         self.media_type().manifest_kind() == Some(ManifestKind::Index)
-    }
-}
-
-/// A manifest that is found by its digest.
-#[derive(Clone, Debug)]
-pub(super) struct ByDigest(pub(super) Arc<Manifest>);
-
-impl ByDigest {
-    pub(super) fn digest(&self) -> &Digest {
-        &self.0.digest
-    }
-}
-
-impl PartialEq for ByDigest {
-    fn eq(&self, other: &Self) -> bool {
-        self.digest() == other.digest()
-    }
-}
-
-impl Eq for ByDigest {}
-
-impl Hash for ByDigest {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.digest().hash(state);
-    }
-}
-
-impl Borrow<Digest> for ByDigest {
-    fn borrow(&self) -> &Digest {
-        self.digest()
     }
 }

@@ -233,7 +233,7 @@ pub(crate) fn derived(state: &State) -> Vec<String> {
     for (_, repository) in state.repositories() {
         digests.extend(repository.blobs().map(|(digest, _)| digest));
         for manifest in repository.manifests() {
-            digests.extend(manifest.references.iter().chain(manifest.subject()).chain([&manifest.digest]));
+            digests.extend(repository.references(manifest).chain(manifest.subject()).chain([&manifest.digest]));
         }
     }
     let held = digests.iter().map(|digest| {

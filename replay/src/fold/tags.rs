@@ -40,6 +40,11 @@ impl Tags {
         }
     }
 
+    /// Tags that come in order.
+    pub(super) fn in_order(tags: Vec<(Tag, TagState)>) -> Self {
+        Self::Ordered(tags.into_iter().collect())
+    }
+
     /// From now on clones share what does not change.
     pub(super) fn share(&mut self) {
         if let Self::Alone(_) = self {

@@ -84,7 +84,7 @@ impl Search {
     fn tied_here(&self, digest: &Digest) -> Vec<Digest> {
         let Some(own) = self.snapshot.state.repository(self.repository.as_str()) else { return Vec::new() };
         let index = own.manifest(digest).filter(|manifest| manifest.is_index());
-        let children = index.into_iter().flat_map(|index| index.references.iter());
+        let children = index.into_iter().flat_map(|index| own.references(index));
         children.chain(own.referrers(digest, None).map(|referrer| &referrer.digest)).cloned().collect()
     }
 

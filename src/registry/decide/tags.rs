@@ -91,7 +91,8 @@ pub(super) fn set(state: &State, set: &SetTag) -> Result<Vec<Event>, Rejection> 
         let found = target.manifest(to);
         let found =
             found.ok_or_else(|| Rejection::ManifestUnknown { repository: repository.clone(), digest: to.clone() })?;
-        protection::refuse_moves(&after.state, repository, std::slice::from_ref(tag), to, &found.references)?;
+        let references = target.references(found).cloned().collect();
+        protection::refuse_moves(&after.state, repository, std::slice::from_ref(tag), to, &references)?;
         let from = standing.map(|standing| standing.digest().clone());
         after.happens(Event::TagMoved { repository: repository.clone(), tag: tag.clone(), from, to: to.clone() });
     }

@@ -114,7 +114,7 @@ impl<'a> Selection<'a> {
                 }
             }
             if let Some(index) = target.manifest(subject).filter(|manifest| manifest.is_index()) {
-                waiting.extend(index.references.iter());
+                waiting.extend(target.references(index));
             }
         }
     }

@@ -67,7 +67,7 @@ impl<'a> Going<'a> {
         let here = |digest: &Digest| self.target.manifest(digest).is_some() || self.is_left(digest);
         let children = self.target.manifest(digest).filter(|manifest| manifest.is_index());
         let children =
-            children.into_iter().flat_map(|index| index.references.iter().filter(|child| here(child)).cloned());
+            children.into_iter().flat_map(|index| self.target.references(index).filter(|child| here(child)).cloned());
         let left = self.left.get(digest).into_iter().flat_map(|left| &left.children);
         let left = left.filter(|child| here(child)).cloned();
         let referrers = self.target.referrers(digest, None).map(|referrer| referrer.digest.clone());

@@ -232,7 +232,7 @@ impl PurgePlan {
             ended.extend(tags.map(|tag| EndedTag { tag: tag.clone(), was: digest.clone() }));
             let Some(manifest) = target.manifest(digest) else { continue };
             // An index may name blobs too, as those of build caches do; its children are looked at as manifests.
-            let blobs = manifest.references.iter().filter(|blob| !manifest.is_index() || target.blob(blob).is_some());
+            let blobs = target.references(manifest).filter(|blob| !manifest.is_index() || target.blob(blob).is_some());
             candidates.extend(blobs.map(|blob| (blob.clone(), ContentKind::Blob)));
             self.manifests.push(GoneManifest {
                 digest: digest.clone(),

@@ -16,7 +16,7 @@ use crate::log::{EmbeddedLog, Log, Options};
 
 /// Everything that is compared of a manifest.
 fn told(manifest: &Arc<Manifest>) -> String {
-    let Manifest { digest, size, references: _, pushed, .. } = &**manifest;
+    let Manifest { digest, size, pushed, .. } = &**manifest;
     let (media_type, artifact_type, subject) = (manifest.media_type(), manifest.artifact_type(), manifest.subject());
     format!("{digest} {size} {media_type} {artifact_type:?} {subject:?} {pushed:?}")
 }

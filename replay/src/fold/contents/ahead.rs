@@ -21,11 +21,6 @@ impl Contents {
         self.near.seek(word).then(|| Sought { hash: self.hash(digest), word })
     }
 
-    /// Looks at what has to be looked at first to find a digest. The number means nothing.
-    pub(in crate::fold) fn touch(&self, digest: &Digest) -> u32 {
-        self.index.touch(self.hash(digest))
-    }
-
     /// Looks at all that lies on the way to what is sought, and at what it leads to, and notes where it is: each step does as little
     /// as it can for one after the other, so that the processor waits for many places in memory at once.
     pub(in crate::fold) fn look_for(&mut self, sought: &[Sought]) {

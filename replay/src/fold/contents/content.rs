@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use tagstone_schema::{Digest, Tag, Timestamp};
+use tagstone_schema::{Tag, Timestamp};
 
-use crate::fold::manifest::{ByDigest, Manifest};
+use super::Place;
+use crate::fold::manifest::Manifest;
 use crate::fold::table::Table;
 use crate::fold::tag::TagSet;
 
@@ -27,6 +28,11 @@ impl Content {
     /// An entry to be filled, which no manifest names since then.
     pub(super) fn new(since: Timestamp, member: u32) -> Self {
         Self { member, is_linked: false, size: 0, manifest: None, parents: Parents::None { since } }
+    }
+
+    /// What a repository has, but for which of its members it is.
+    pub(in crate::fold) fn of(blob: Option<u64>, manifest: Option<Arc<Held>>, parents: Parents) -> Self {
+        Self { member: 0, is_linked: blob.is_some(), size: blob.unwrap_or(0), manifest, parents }
     }
 
     /// The size of the blob, if one is linked.
@@ -65,7 +71,7 @@ impl Content {
     }
 
     /// One of the manifests that name it is gone.
-    pub(in crate::fold) fn lose_parent(&mut self, parent: &Digest, at: Timestamp) {
+    pub(in crate::fold) fn lose_parent(&mut self, parent: Place, at: Timestamp) {
         self.parents.remove(parent, at);
         if let (Parents::None { .. }, Some(held)) = (&self.parents, &mut self.manifest) {
             Arc::make_mut(held).idle = at;
@@ -92,15 +98,15 @@ impl Held {
     }
 }
 
-/// Manifests that name a digest: mostly one, of the layers under many images thousands.
+/// Manifests that name a digest, by their places: mostly one, of the layers under many images thousands.
 #[derive(Clone, Debug)]
 pub(in crate::fold) enum Parents {
     /// None since then.
     None {
         since: Timestamp,
     },
-    One(Arc<Manifest>),
-    Many(Arc<Table<ByDigest, ()>>),
+    One(Place),
+    Many(Arc<Table<Place, ()>>),
     /// So many, while nobody asks which: a fold of a long log would spend a good part of its time on it.
     Counted(usize),
 }
@@ -114,14 +120,14 @@ pub(in crate::fold) enum Naming {
 }
 
 impl Parents {
-    /// The digests of the manifests, in no order; none where they were only counted.
-    pub(in crate::fold) fn iter(&self) -> impl Iterator<Item = &Digest> {
+    /// Where the manifests are, in no order; none where they were only counted.
+    pub(in crate::fold) fn iter(&self) -> impl Iterator<Item = Place> {
         let (one, many) = match self {
             Self::None { .. } | Self::Counted(_) => (None, None),
-            Self::One(manifest) => (Some(&manifest.digest), None),
+            Self::One(manifest) => (Some(*manifest), None),
             Self::Many(manifests) => (None, Some(manifests.iter())),
         };
-        one.into_iter().chain(many.into_iter().flatten().map(|(manifest, ())| manifest.digest()))
+        one.into_iter().chain(many.into_iter().flatten().map(|(manifest, ())| *manifest))
     }
 
     /// How many there are.
@@ -135,38 +141,38 @@ impl Parents {
     }
 
     /// Another manifest names the digest.
-    pub(in crate::fold) fn insert(&mut self, manifest: &Arc<Manifest>, naming: Naming) {
+    pub(in crate::fold) fn insert(&mut self, manifest: Place, naming: Naming) {
         match naming {
             Naming::ByName => self.name(manifest),
             Naming::Counted => *self = Self::Counted(self.count() + 1),
         }
     }
 
-    /// Notes a manifest by name. What was only counted is forgotten.
-    pub(in crate::fold) fn name(&mut self, manifest: &Arc<Manifest>) {
+    /// Notes which manifest it is. What was only counted is forgotten.
+    pub(in crate::fold) fn name(&mut self, manifest: Place) {
         match self {
-            Self::None { .. } | Self::Counted(_) => *self = Self::One(manifest.clone()),
+            Self::None { .. } | Self::Counted(_) => *self = Self::One(manifest),
             Self::One(only) => {
                 let mut both = Table::default();
-                both.insert(ByDigest(only.clone()), ());
-                both.insert(ByDigest(manifest.clone()), ());
+                both.insert(*only, ());
+                both.insert(manifest, ());
                 *self = Self::Many(Arc::new(both));
             }
-            Self::Many(manifests) => Arc::make_mut(manifests).insert(ByDigest(manifest.clone()), ()),
+            Self::Many(manifests) => Arc::make_mut(manifests).insert(manifest, ()),
         }
     }
 
-    fn remove(&mut self, digest: &Digest, at: Timestamp) {
+    fn remove(&mut self, manifest: Place, at: Timestamp) {
         let is_empty = match self {
             Self::None { .. } => return,
-            Self::One(only) => only.digest == *digest,
+            Self::One(only) => *only == manifest,
             Self::Counted(count) => {
                 *count -= 1;
                 *count == 0
             }
             Self::Many(manifests) => {
                 let manifests = Arc::make_mut(manifests);
-                manifests.remove(digest);
+                manifests.remove(&manifest);
                 manifests.len() == 0
             }
         };

@@ -6,7 +6,6 @@ use tagstone_schema::event::ContentKind;
 use tagstone_schema::{Digest, RepositoryName, Timestamp};
 
 use super::Contents;
-use super::known::Known;
 use crate::fold::state::State;
 
 /// Content that no repository holds, and whose bytes were not removed.
@@ -60,26 +59,14 @@ impl Contents {
         entries.take(self.loose)
     }
 
-    /// Nobody holds the content since then.
-    ///
-    /// Gives it back where somebody does, or where that was said before.
-    pub(in crate::fold) fn note_loose(&mut self, digest: Digest, loose: Loose) -> Result<(), Digest> {
-        match self.look_up(&digest) {
-            Err(hash) => drop(self.add(hash, &digest, Known::Loose(loose))),
-            Ok((_, entry)) if entry.known.is_held() || entry.known.loose().is_some() => return Err(digest),
-            Ok((_, entry)) => drop(entry.known.set_loose(Some(loose))),
-        }
-        self.loose += 1;
-        Ok(())
-    }
-
     /// The bytes of content that nobody holds are gone.
     pub(in crate::fold) fn forget_loose(&mut self, digest: &Digest) {
         let Ok((place, entry)) = self.look_up(digest) else { return };
         let (was_loose, is_vacant) = (entry.known.set_loose(None).is_some(), entry.known.is_vacant());
         self.loose -= usize::from(was_loose);
         if is_vacant {
-            self.vacate(digest, place);
+            let hash = self.hash(digest);
+            self.vacate(hash, place);
         }
     }
 }

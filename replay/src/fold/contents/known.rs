@@ -10,7 +10,7 @@ use crate::fold::repository::RepositoryNumber;
 
 /// What is known of a digest.
 #[derive(Clone, Debug, Default)]
-pub(super) enum Known {
+pub(in crate::fold) enum Known {
     /// Nothing.
     #[default]
     Nothing,
@@ -24,25 +24,25 @@ pub(super) enum Known {
 
 /// What is known of a digest of which several repositories know, or one beside its being loose.
 #[derive(Clone, Debug, Default)]
-pub(super) struct More {
+pub(in crate::fold) struct More {
     by: OrdMap<RepositoryNumber, Content>,
     loose: Option<Loose>,
 }
 
 impl Known {
-    pub(super) fn is_vacant(&self) -> bool {
+    pub(in crate::fold) fn is_vacant(&self) -> bool {
         matches!(self, Self::Nothing)
     }
 
     /// What the only repository has that knows of it.
-    pub(super) fn only(&self) -> Option<&Content> {
+    pub(in crate::fold) fn only(&self) -> Option<&Content> {
         match self {
             Self::One(_, content) => Some(content),
             Self::Nothing | Self::Loose(_) | Self::More(_) => None,
         }
     }
 
-    pub(super) fn content(&self, number: RepositoryNumber) -> Option<&Content> {
+    pub(in crate::fold) fn content(&self, number: RepositoryNumber) -> Option<&Content> {
         match self {
             Self::One(only, content) => (*only == number).then_some(content),
             Self::More(more) => more.by.get(&number),
@@ -50,7 +50,7 @@ impl Known {
         }
     }
 
-    pub(super) fn content_mut(&mut self, number: RepositoryNumber) -> Option<&mut Content> {
+    pub(in crate::fold) fn content_mut(&mut self, number: RepositoryNumber) -> Option<&mut Content> {
         match self {
             Self::One(only, content) => (*only == number).then_some(content),
             // What is not there must not copy anything.
@@ -60,12 +60,12 @@ impl Known {
     }
 
     /// The repositories that hold it, in the order of their numbers.
-    pub(super) fn holders(&self) -> impl Iterator<Item = (RepositoryNumber, &Content)> {
+    pub(in crate::fold) fn holders(&self) -> impl Iterator<Item = (RepositoryNumber, &Content)> {
         self.contents().filter(|(_, content)| content.is_held())
     }
 
     /// What each repository has, in the order of their numbers.
-    pub(super) fn contents(&self) -> impl Iterator<Item = (RepositoryNumber, &Content)> {
+    pub(in crate::fold) fn contents(&self) -> impl Iterator<Item = (RepositoryNumber, &Content)> {
         let (one, more) = match self {
             Self::One(number, content) => (Some((*number, content)), None),
             Self::More(more) => (None, Some(more.by.iter().map(|(number, content)| (*number, content)))),
@@ -74,11 +74,28 @@ impl Known {
         one.into_iter().chain(more.into_iter().flatten())
     }
 
-    pub(super) fn is_held(&self) -> bool {
+    /// Changes what each repository has.
+    pub(in crate::fold) fn change_all(&mut self, mut change: impl FnMut(RepositoryNumber, &mut Content)) {
+        match self {
+            Self::One(number, content) => change(*number, content),
+            Self::Nothing | Self::Loose(_) => {}
+            Self::More(more) => {
+                let more = Arc::make_mut(more);
+                let numbers: Vec<_> = more.by.keys().copied().collect();
+                for number in numbers {
+                    if let Some(content) = more.by.get_mut(&number) {
+                        change(number, content);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(in crate::fold) fn is_held(&self) -> bool {
         self.holders().next().is_some()
     }
 
-    pub(super) fn loose(&self) -> Option<Loose> {
+    pub(in crate::fold) fn loose(&self) -> Option<Loose> {
         match self {
             Self::Loose(loose) => Some(*loose),
             Self::More(more) => more.loose,
@@ -87,7 +104,7 @@ impl Known {
     }
 
     /// Says whether it is loose, and what was said before.
-    pub(super) fn set_loose(&mut self, loose: Option<Loose>) -> Option<Loose> {
+    pub(in crate::fold) fn set_loose(&mut self, loose: Option<Loose>) -> Option<Loose> {
         let before = self.loose();
         if before != loose {
             self.change(|more| more.loose = loose);
@@ -95,8 +112,18 @@ impl Known {
         before
     }
 
+    /// What somebody holds is not loose any more; whether it was.
+    #[inline]
+    pub(in crate::fold) fn settle(&mut self) -> bool {
+        let is_over = self.loose().is_some() && self.is_held();
+        if is_over {
+            self.set_loose(None);
+        }
+        is_over
+    }
+
     /// Changes what a repository has, which is made where there is nothing.
-    pub(super) fn with<T>(
+    pub(in crate::fold) fn with<T>(
         &mut self,
         number: RepositoryNumber,
         make: impl FnOnce() -> Content,
@@ -109,7 +136,7 @@ impl Known {
     }
 
     /// A repository no longer knows of it.
-    pub(super) fn remove(&mut self, number: RepositoryNumber) {
+    pub(in crate::fold) fn remove(&mut self, number: RepositoryNumber) {
         self.change(|more| drop(more.by.remove(&number)));
     }
 

@@ -5,10 +5,13 @@
 //! repositories hold a digest, and whether anybody does. What comes in one push lies side by side, whatever the repository.
 
 pub(super) mod ahead;
+pub(super) mod append;
 pub(super) mod content;
 pub(super) mod holders;
-mod known;
+pub(super) mod known;
+mod naming;
 mod near;
+pub(super) mod places;
 #[cfg(test)]
 mod sound;
 
@@ -22,6 +25,7 @@ use tagstone_schema::{Digest, Timestamp};
 use self::content::{Content, Naming};
 use self::holders::Loose;
 use self::known::Known;
+use self::naming::Further;
 use self::near::Near;
 use super::repository::RepositoryNumber;
 use super::repository::kept::Kept;
@@ -52,10 +56,11 @@ pub(super) struct Contents {
     pub(super) naming: Naming,
 }
 
+/// What is known of a digest.
 #[derive(Clone, Debug)]
-struct Entry {
-    digest: Digest,
-    known: Known,
+pub(super) struct Entry {
+    pub(super) digest: Digest,
+    pub(super) known: Known,
 }
 
 impl Contents {
@@ -63,15 +68,10 @@ impl Contents {
         match keeping {
             Keeping::Shared => Self::default(),
             Keeping::Alone => {
-                let (index, entries) = (Index::alone(0), Entries::alone());
+                let (index, entries) = (Index::alone(), Entries::alone());
                 Self { index, entries, near: Near::alone(), naming: Naming::Counted, ..Self::default() }
             }
         }
-    }
-
-    /// Contents that nobody shares yet, and many will soon, with an index for so many digests from the beginning.
-    pub(super) fn to_share(digests: usize) -> Self {
-        Self { index: Index::alone(digests), entries: Entries::to_share(), ..Self::default() }
     }
 
     /// From now on clones share what does not change, and what names a digest is known by name.
@@ -90,18 +90,25 @@ impl Contents {
 
     /// Names the manifests that were only counted.
     fn name_parents(&mut self) {
+        let mut further = Further::default();
         for place in 0..self.entries.len() {
             let manifests = self.entries.get(place).into_iter().flat_map(|entry| entry.known.contents());
             let manifests =
                 manifests.filter_map(|(number, content)| Some((number, content.manifest.as_ref()?.manifest.clone())));
             for (number, manifest) in manifests.collect::<Vec<_>>() {
-                for reference in &manifest.references {
-                    if let Some(content) = self.get_mut(reference, number) {
-                        content.parents.name(&manifest);
+                for reference in manifest.references.iter() {
+                    if let Some(content) = self.at_mut(reference, number) {
+                        further.name(content, (reference, number), placed(place));
                     }
                 }
             }
         }
+        further.all_named(self);
+    }
+
+    /// What is known of digests, by place; none where a place is vacant.
+    pub(super) fn all(&self) -> impl Iterator<Item = Option<(&Digest, &Known)>> {
+        self.entries.iter().map(|entry| (!entry.known.is_vacant()).then_some((&entry.digest, &entry.known)))
     }
 
     /// Of how many digests anything is known.
@@ -126,25 +133,41 @@ impl Contents {
 
     /// What a repository has at a place of its own.
     pub(super) fn at(&self, place: Place, number: RepositoryNumber) -> Option<(&Digest, &Content)> {
-        let entry = self.entries.get(usize::try_from(place).ok()?)?;
+        let entry = self.entries.get(unplaced(place))?;
         Some((&entry.digest, entry.known.content(number)?))
     }
 
-    /// Changes what a repository has under a digest, by what adds to it.
+    /// The same, to be changed.
+    fn at_mut(&mut self, place: Place, number: RepositoryNumber) -> Option<&mut Content> {
+        self.entries.get_mut(unplaced(place))?.known.content_mut(number)
+    }
+
+    /// Where the entry of a digest is.
+    pub(super) fn place_of(&self, digest: &Digest) -> Option<Place> {
+        self.place(digest).map(placed)
+    }
+
+    /// The digest at a place.
+    pub(super) fn digest_at(&self, place: Place) -> Option<&Digest> {
+        self.entries.get(unplaced(place)).map(|entry| &entry.digest)
+    }
+
+    /// Changes what a repository has under a digest, by what adds to it, and says where that is.
     pub(super) fn change<T>(
         &mut self,
         digest: &Digest,
         (number, members): (RepositoryNumber, &mut Members),
         since: Timestamp,
         change: impl FnOnce(&mut Content) -> T,
-    ) -> T {
+    ) -> (Place, T) {
         let (place, entry) = match self.look_up(digest) {
             Ok(found) => found,
             Err(hash) => {
                 let mut content = Content::new(since, placed(members.len()));
                 let changed = change(&mut content);
-                members.push(self.add(hash, digest, Known::One(number, content)));
-                return changed;
+                let place = self.add(hash, digest, Known::One(number, content));
+                members.push(place);
+                return (place, changed);
             }
         };
         let mut is_new = false;
@@ -156,23 +179,29 @@ impl Contents {
         if is_new {
             members.push(place);
         }
-        if entry.known.loose().is_some() && entry.known.is_held() {
-            entry.known.set_loose(None);
-            self.loose -= 1;
-        }
-        changed
+        self.loose -= usize::from(entry.known.settle());
+        (place, changed)
     }
 
-    /// Takes away part of what a repository has under a digest, and everything with the last part. Where that leaves content that was
+    /// Changes what a repository has at a place of its own, by what adds to it.
+    pub(super) fn change_at(&mut self, place: Place, number: RepositoryNumber, change: impl FnOnce(&mut Content)) {
+        let Some(entry) = self.entries.get_mut(unplaced(place)) else { return };
+        if let Some(content) = entry.known.content_mut(number) {
+            change(content);
+        }
+        self.loose -= usize::from(entry.known.settle());
+    }
+
+    /// Takes away part of what a repository has at a place, and everything with the last part. Where that leaves content that was
     /// held and that nobody holds, it is loose from now on.
     pub(super) fn forget(
         &mut self,
-        digest: &Digest,
+        place: Place,
         (number, members): (RepositoryNumber, &mut Members),
         loose: Option<Loose>,
         part: impl FnOnce(&mut Content),
     ) {
-        if let Some(member) = self.lose(digest, number, loose, part) {
+        if let Some(member) = self.lose(place, number, loose, part) {
             self.dismiss(member, number, members);
         }
     }
@@ -180,22 +209,21 @@ impl Contents {
     /// Forgets all that a repository has, which is gone since then.
     pub(super) fn forget_all(&mut self, gone: &Kept, since: Timestamp) {
         for place in gone.members.iter() {
-            let Some((digest, content)) = self.at(*place, gone.number) else { continue };
+            let Some((_, content)) = self.at(*place, gone.number) else { continue };
             let kind = if content.manifest.is_some() { ContentKind::Manifest } else { ContentKind::Blob };
-            let digest = digest.clone();
-            self.lose(&digest, gone.number, Some(Loose { since, kind }), Content::clear);
+            self.lose(*place, gone.number, Some(Loose { since, kind }), Content::clear);
         }
     }
 
     /// Takes away part of what a repository has. Where nothing is left, the repository has one member less.
     fn lose(
         &mut self,
-        digest: &Digest,
+        place: Place,
         number: RepositoryNumber,
         loose: Option<Loose>,
         part: impl FnOnce(&mut Content),
     ) -> Option<u32> {
-        let (place, Entry { known, .. }) = self.look_up(digest).ok()?;
+        let Entry { digest, known } = self.entries.get_mut(unplaced(place))?;
         let content = known.content_mut(number)?;
         let was_held = content.is_held();
         part(content);
@@ -207,20 +235,19 @@ impl Contents {
         if is_let_go {
             known.set_loose(loose);
         }
-        let is_vacant = known.is_vacant();
         self.loose += usize::from(is_let_go);
-        if is_vacant {
-            self.vacate(digest, place);
+        if known.is_vacant() {
+            let hash = self.hashing.hash_one(&*digest);
+            self.vacate(hash, place);
         }
         lost
     }
 
     /// A repository loses one of its members; the last one takes its place among them.
     fn dismiss(&mut self, member: u32, number: RepositoryNumber, members: &mut Members) {
-        let Ok(at) = usize::try_from(member) else { return };
+        let at = unplaced(member);
         members.take(at);
-        let moved = members.get(at).and_then(|place| usize::try_from(*place).ok());
-        let moved = moved.and_then(|place| self.entries.get_mut(place)?.known.content_mut(number));
+        let moved = members.get(at).and_then(|place| self.at_mut(*place, number));
         if let Some(moved) = moved {
             moved.member = member;
         }
@@ -262,7 +289,7 @@ impl Contents {
         let entry = Entry { digest: digest.clone(), known };
         // Mostly there is none, which is quickly asked.
         let vacant = if self.vacant.is_empty() { None } else { self.vacant.pop_back() };
-        let place = vacant.and_then(|place| usize::try_from(place).ok()).unwrap_or(self.entries.len());
+        let place = vacant.map_or(self.entries.len(), unplaced);
         match self.entries.get_mut(place) {
             Some(vacant) => *vacant = entry,
             None => self.entries.push(entry),
@@ -272,12 +299,9 @@ impl Contents {
         placed(place)
     }
 
-    /// Nothing is known of a digest any more.
-    fn vacate(&mut self, digest: &Digest, place: Place) {
-        let hash = self.hash(digest);
-        if let Ok(place) = usize::try_from(place) {
-            self.index.remove(hash, place);
-        }
+    /// Nothing is known of the digest of this hash any more.
+    fn vacate(&mut self, hash: u64, place: Place) {
+        self.index.remove(hash, unplaced(place));
         self.vacant.push_back(place);
     }
 }
@@ -285,4 +309,9 @@ impl Contents {
 /// No memory holds more entries than a place can tell.
 fn placed(place: usize) -> Place {
     Place::try_from(place).unwrap_or(Place::MAX)
+}
+
+/// A place among entries that are in memory.
+fn unplaced(place: Place) -> usize {
+    usize::try_from(place).unwrap_or(usize::MAX)
 }

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use tagstone_schema::event::{ContentKind, RemovedContent};
-use tagstone_schema::{Digest, MediaType, RepositoryName, Tag, Timestamp};
+use tagstone_schema::{Digest, MediaType, References, RepositoryName, Tag, Timestamp};
 
 use super::Illegality;
 use super::tags::refuse_protected;
-use crate::fold::contents::content::{Content, Held};
+use crate::fold::contents::content::Content;
 use crate::fold::contents::holders::Loose;
 use crate::fold::effect::{Effect, EndCause};
 use crate::fold::manifest::{Manifest, Types};
 use crate::fold::repository::Repository;
 use crate::fold::repository::kept::{Changing, Kept};
 use crate::fold::state::{Moment, State};
-use crate::fold::tag::{TagSet, TagState};
+use crate::fold::tag::TagState;
 
 /// A repository that was found. It is there for as long as none is removed.
 #[derive(Clone, Copy)]
@@ -132,13 +132,16 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn push_manifest(&mut self, repository: &RepositoryName, manifest: Manifest) -> Result<(), Illegality> {
+    pub(super) fn push_manifest(
+        &mut self,
+        repository: &RepositoryName,
+        manifest: Manifest,
+        references: &References,
+    ) -> Result<(), Illegality> {
         let mut target = self.made(repository)?;
-        let (digest, idle) = (manifest.digest.clone(), manifest.pushed.time);
-        let held = Held { manifest: Arc::new(manifest), tags: TagSet::Empty, idle };
-        let is_new = target.hold(held);
+        let digest = manifest.digest.clone();
         let twice = || Illegality::ManifestPushedTwice { repository: repository.clone(), digest };
-        is_new.then_some(()).ok_or_else(twice)
+        target.hold(manifest, references).then_some(()).ok_or_else(twice)
     }
 
     /// Removes a manifest, and with it every tag on it. Manifests that name it as their subject stay: they are

@@ -8,6 +8,7 @@ mod tests;
 
 use tagstone_schema::{Digest, Event, Id, Record, RepositoryName, Seq, Tag};
 
+use super::contents::places::Places;
 use super::effect::{Effect, EndCause};
 use super::state::{Moment, State};
 use super::token::Token;
@@ -156,10 +157,10 @@ impl State {
                     size: *size,
                     types: self.types(media_type, artifact_type.as_ref()),
                     subject: subject.clone().map(Box::new),
-                    references: references.clone(),
+                    references: Places::default(),
                     pushed: at,
                 };
-                self.push_manifest(repository, manifest)
+                self.push_manifest(repository, manifest, references)
             }
             Event::ManifestDeleted { repository, digest } => self.delete_manifest(at, repository, digest, observe),
             Event::RepositoryDeleted { repository } => self.delete_repository(at, repository, observe),

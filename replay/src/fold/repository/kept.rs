@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use imbl::OrdSet;
-use tagstone_schema::{Digest, RepositoryName, Timestamp};
+use tagstone_schema::{Digest, References, RepositoryName, Timestamp};
 
 use super::{Repository, RepositoryNumber};
 use crate::fold::contents::content::{Content, Held};
 use crate::fold::contents::holders::Loose;
-use crate::fold::contents::{Contents, Members};
+use crate::fold::contents::{Contents, Members, Place};
+use crate::fold::manifest::Manifest;
 use crate::fold::table::{Keeping, Table};
+use crate::fold::tag::TagSet;
 use crate::fold::tags::Tags;
 
 /// What is kept of a repository.
@@ -31,7 +33,7 @@ impl Kept {
     pub(in crate::fold) fn new(name: RepositoryName, number: RepositoryNumber, keeping: &Keeping) -> Self {
         let (members, referrers) = match keeping {
             Keeping::Shared => (Members::default(), Table::default()),
-            Keeping::Alone => (Members::alone(), Table::alone(0)),
+            Keeping::Alone => (Members::alone(), Table::alone()),
         };
         Self { name, number, members, manifests: 0, tags: Tags::kept(keeping), referrers }
     }
@@ -63,31 +65,26 @@ impl Changing<'_> {
 
     /// Links a blob; the size that was there before, if it is linked already.
     pub(in crate::fold) fn link(&mut self, digest: &Digest, size: u64, at: Timestamp) -> Option<u64> {
-        self.change(digest, at, |content| content.link(size, at))
+        self.change(digest, at, |content| content.link(size, at)).1
     }
 
-    /// Adds a manifest with the tags on it, and what follows from it. False, and nothing happens, if it is here already.
-    pub(in crate::fold) fn hold(&mut self, held: Held) -> bool {
-        let manifest = held.manifest.clone();
+    /// Adds a manifest that names these digests, without a tag, and what follows from it. False, and nothing happens, if it is here already.
+    pub(in crate::fold) fn hold(&mut self, manifest: Manifest, references: &References) -> bool {
         let (pushed, naming) = (manifest.pushed.time, self.contents.naming);
-        let is_new = self.change(&manifest.digest, pushed, |content| {
-            let is_new = content.manifest.is_none();
-            content.manifest.get_or_insert_with(|| Arc::new(held));
-            is_new
-        });
+        let (place, is_new) = self.change(&manifest.digest, pushed, |content| content.manifest.is_none());
         if !is_new {
             return false;
         }
-        self.kept.manifests += 1;
-        for reference in &manifest.references {
-            match self.contents.get_mut(reference, self.kept.number) {
-                Some(content) => content.parents.insert(&manifest, naming),
-                None => self.change(reference, pushed, |content| content.parents.insert(&manifest, naming)),
-            }
-        }
+        let named = references.iter();
+        let named = named.map(|named| self.change(named, pushed, |content| content.parents.insert(place, naming)).0);
+        let references = named.collect();
         if let Some(subject) = manifest.subject() {
             self.kept.referrers.change(subject, OrdSet::new, |all| all.insert(manifest.digest.clone()));
         }
+        self.kept.manifests += 1;
+        let manifest = Arc::new(Manifest { references, ..manifest });
+        let held = Arc::new(Held { manifest, tags: TagSet::Empty, idle: pushed });
+        self.contents.change_at(place, self.kept.number, |content| content.manifest = Some(held));
         true
     }
 
@@ -95,11 +92,13 @@ impl Changing<'_> {
     pub(in crate::fold) fn let_go(&mut self, held: &Held, loose: Loose) {
         let (manifest, at) = (&held.manifest, loose.since);
         let digest = &manifest.digest;
-        self.forget(digest, Some(loose), |content| content.manifest = None);
-        self.kept.manifests = self.kept.manifests.saturating_sub(1);
-        for reference in &manifest.references {
-            self.forget(reference, None, |content| content.lose_parent(digest, at));
+        if let Some(place) = self.contents.place_of(digest) {
+            self.forget_at(place, Some(loose), |content| content.manifest = None);
+            for reference in manifest.references.iter() {
+                self.forget_at(reference, None, |content| content.lose_parent(place, at));
+            }
         }
+        self.kept.manifests = self.kept.manifests.saturating_sub(1);
         if let Some(subject) = manifest.subject() {
             let is_last = self.kept.referrers.get_mut(subject).is_some_and(|all| {
                 all.remove(digest);
@@ -119,17 +118,18 @@ impl Changing<'_> {
 
     /// Takes away part of what is known of a digest, and the entry with the last part.
     pub(in crate::fold) fn forget(&mut self, digest: &Digest, loose: Option<Loose>, part: impl FnOnce(&mut Content)) {
-        let Kept { number, members, .. } = &mut *self.kept;
-        self.contents.forget(digest, (*number, members), loose, part);
+        if let Some(place) = self.contents.place_of(digest) {
+            self.forget_at(place, loose, part);
+        }
     }
 
-    /// Changes what is known of a digest by what adds to it.
-    pub(in crate::fold) fn change<T>(
-        &mut self,
-        digest: &Digest,
-        since: Timestamp,
-        change: impl FnOnce(&mut Content) -> T,
-    ) -> T {
+    fn forget_at(&mut self, place: Place, loose: Option<Loose>, part: impl FnOnce(&mut Content)) {
+        let Kept { number, members, .. } = &mut *self.kept;
+        self.contents.forget(place, (*number, members), loose, part);
+    }
+
+    /// Changes what is known of a digest by what adds to it, and says where that is.
+    fn change<T>(&mut self, digest: &Digest, since: Timestamp, change: impl FnOnce(&mut Content) -> T) -> (Place, T) {
         let Kept { number, members, .. } = &mut *self.kept;
         self.contents.change(digest, (*number, members), since, change)
     }

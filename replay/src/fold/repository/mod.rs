@@ -7,7 +7,7 @@ mod unreferenced;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use tagstone_schema::{Digest, RepositoryName, Tag};
+use tagstone_schema::{Digest, Tag};
 
 use self::kept::Kept;
 pub(super) use self::number::{Numbers, RepositoryNumber};
@@ -24,11 +24,6 @@ pub struct Repository<'a> {
 }
 
 impl<'a> Repository<'a> {
-    /// Its name.
-    pub(super) fn name(self) -> &'a RepositoryName {
-        &self.kept.name
-    }
-
     /// Whether nothing has happened in it between two states of one fold, as far as that is seen at a glance.
     pub fn is_same(self, other: Self) -> bool {
         std::ptr::eq(self.kept, other.kept)
@@ -108,17 +103,28 @@ impl<'a> Repository<'a> {
         self.held(digest).map(|held| &held.tags)
     }
 
+    /// The config and layers, or the children, of a manifest that is here, in the order of [`References`](tagstone_schema::References).
+    pub fn references(self, manifest: &'a Manifest) -> impl Iterator<Item = &'a Digest> {
+        manifest.references.iter().filter_map(move |place| self.contents.digest_at(place))
+    }
+
+    /// How many a manifest has.
+    pub fn references_count(self, manifest: &Manifest) -> usize {
+        manifest.references.len()
+    }
+
     /// The manifests that name a blob or child manifest, in no order.
     pub fn referenced_by(self, digest: &Digest) -> impl Iterator<Item = &'a Digest> {
-        let parents = self.content(digest).map(|content| &content.parents);
-        let counted = parents.filter(|parents| matches!(parents, Parents::Counted(_)));
+        let place = self.contents.place_of(digest);
+        let content = place.and_then(|place| Some((place, self.contents.at(place, self.kept.number)?.1)));
+        let counted = content.filter(|(_, content)| matches!(content.parents, Parents::Counted(_)));
         // All manifests are asked: whoever only counts does not expect to be.
-        let naming = counted.into_iter().flat_map(move |_| self.manifests_in_no_order());
-        let naming = naming.filter({
-            let digest = digest.clone();
-            move |manifest| manifest.references.contains(&digest)
+        let naming = counted.into_iter().flat_map(move |(place, _)| {
+            self.manifests_in_no_order().filter(move |manifest| manifest.references.iter().any(|named| named == place))
         });
-        parents.into_iter().flat_map(Parents::iter).chain(naming.map(|manifest| &manifest.digest))
+        let named = content.into_iter().flat_map(|(_, content)| content.parents.iter());
+        let named = named.filter_map(move |parent| self.contents.digest_at(parent));
+        named.chain(naming.map(|manifest| &manifest.digest))
     }
 
     /// How many manifests name a blob or child manifest.

@@ -7,11 +7,11 @@ use imbl::Vector;
 use tagstone_schema::RepositoryName;
 
 /// The number of a repository.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::fold) struct RepositoryNumber(u32);
 
 impl RepositoryNumber {
-    fn place(self) -> usize {
+    pub(in crate::fold) fn place(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }
 }

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 const MAGIC: &[u8; 8] = b"TAGSNAPS";
 /// Raised whenever anything in a snapshot changes: one of another version is not read but made anew.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 const HASH_BYTES: usize = 32;
 
 /// Why bytes are no snapshot.
@@ -87,13 +87,8 @@ impl<R: Read> Sections<R> {
         }
     }
 
-    /// How many bytes the file has left.
-    pub(super) fn left(&self) -> u64 {
-        self.left
-    }
-
-    /// The content of the next section; none behind the last one, where the file must end.
-    pub(super) fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, FrameError> {
+    /// The bytes of the next section; none behind the last one, where the file must end.
+    pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>, FrameError> {
         if self.is_over {
             return Ok(None);
         }
@@ -111,7 +106,7 @@ impl<R: Read> Sections<R> {
             return Err(damaged("a checksum does not match"));
         }
         if !section.is_empty() {
-            return codec(length).deserialize(&section).map(Some).map_err(|error| damaged(error.to_string()));
+            return Ok(Some(section));
         }
         self.is_over = true;
         if self.left > 0 { Err(damaged("something follows its end")) } else { Ok(None) }
@@ -131,6 +126,11 @@ impl<R: Read> Sections<R> {
             _ => FrameError::Io(error),
         })
     }
+}
+
+/// What a section holds.
+pub(super) fn decode<T: DeserializeOwned>(section: &[u8]) -> Result<T, String> {
+    codec(section.len() as u64).deserialize(section).map_err(|error| error.to_string())
 }
 
 fn codec(limit: u64) -> impl Options {

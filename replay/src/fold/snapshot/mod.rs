@@ -8,21 +8,31 @@
 //! directory can also write a snapshot that was never true. Whoever has to know replays the log.
 
 mod frame;
+mod gathered;
+mod made;
 mod restored;
 mod stored;
 #[cfg(test)]
+mod strange_tests;
+mod taken;
+#[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tagstone_schema::Head;
 
 use self::frame::{FrameError, Sections, Writing};
-use self::restored::{Gathered, Made, Restored};
-use self::stored::{Portion, StoredRegistry, StoredRepository, portions};
+use self::gathered::Gathered;
+use self::made::{Made, Making};
+use self::stored::StoredRegistry;
+use self::taken::portions;
 use super::state::State;
 use crate::log::directory::sync_directory;
 
@@ -99,58 +109,78 @@ fn write_fresh(path: &Path, state: &State, head: Head) -> io::Result<()> {
 
 fn encode(out: impl Write, state: &State, head: Head) -> io::Result<()> {
     let mut writing = Writing::begin(out)?;
-    let (registry, media_types) = StoredRegistry::of(state, head);
-    writing.section(&registry)?;
-    for portion in portions(state, &media_types) {
+    writing.section(&StoredRegistry::of(state, head))?;
+    for portion in portions(state) {
         writing.section(&portion)?;
     }
     writing.end()
 }
 
-/// Portions that are read before the first of them is in the state.
+/// Portions that are read before one of them is made, and made before they are taken.
 const AHEAD: usize = 4;
 
-/// Three threads share the work: this one reads, the next makes the repositories, and the last puts together what they have.
+/// Threads that make what was read: beside the one that takes it, more have nothing to do.
+const MAKERS: usize = 4;
+
+/// A portion, or what was made of it, and which one it is.
+type Numbered<T> = (usize, T);
+
+/// Several threads share the work: this one reads, some make what is known of the digests of a portion, and the last puts it
+/// together in order.
 fn decode(bytes: impl Read, length: u64) -> Result<(State, Head), FrameError> {
     let mut sections = Sections::begin(bytes, length)?;
-    let registry: StoredRegistry = sections.next()?.ok_or_else(|| frame::damaged("it is empty"))?;
-    let (head, mut gathered) = (registry.head(), Gathered::begin(&registry, sections.left()));
-    let mut restored = Restored::begin(registry).map_err(frame::damaged)?;
+    let registry = sections.next()?.ok_or_else(|| frame::damaged("it is empty"))?;
+    let mut registry: StoredRegistry = frame::decode(&registry).map_err(frame::damaged)?;
+    let (head, digests, names) = (registry.head(), registry.contents, std::mem::take(&mut registry.repositories));
+    let mut state = restored::begin(registry).map_err(frame::damaged)?;
+    let begun = Gathered::begin(&mut state, names, digests);
+    let (gathered, making) = begun.map_err(frame::damaged)?;
     std::thread::scope(|scope| {
         let (portions, read) = sync_channel(AHEAD);
-        let (repositories, made) = sync_channel::<Vec<Made>>(AHEAD);
-        let making = scope.spawn(move || {
-            for portion in read {
-                let portion: Vec<StoredRepository> = portion;
-                let made = portion.into_iter().map(|stored| restored.repository(stored)).collect::<Result<_, _>>()?;
-                if repositories.send(made).is_err() {
-                    // Something was wrong with an earlier one, which the other thread says.
-                    break;
-                }
+        let (done, made) = sync_channel(AHEAD);
+        // Each maker has a part in it, so that it is gone when they are.
+        let (read, making) = (Arc::new(Mutex::new(read)), &making);
+        let makers = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MAKERS);
+        for (read, done) in std::iter::repeat_n((read, done), makers) {
+            scope.spawn(move || make(&read, &done, making));
+        }
+        let gathering = scope.spawn(move || gather(gathered, &made));
+        let mut number = 0;
+        while let Some(portion) = sections.next()? {
+            // Where nobody takes it, something was wrong with an earlier one, which the other thread says.
+            if portions.send((number, portion)).is_err() {
+                break;
             }
-            Ok::<_, String>(restored)
-        });
-        let gathering = scope.spawn(move || {
-            made.into_iter().flatten().try_for_each(|made| gathered.take(made))?;
-            Ok::<_, String>(gathered)
-        });
-        let mut loose = Vec::new();
-        while let Some(portion) = sections.next::<Portion>()? {
-            match portion {
-                Portion::Repositories(repositories) => {
-                    if portions.send(repositories).is_err() {
-                        break;
-                    }
-                }
-                Portion::Loose(more) => loose.push(more),
-            }
+            number += 1;
         }
         drop(portions);
-        let panicked = |_| frame::damaged("reading it ended by a panic");
-        let (restored, gathered) = (making.join().map_err(panicked)?, gathering.join().map_err(panicked)?);
-        let (restored, mut gathered) = (restored.map_err(frame::damaged)?, gathered.map_err(frame::damaged)?);
-        loose.into_iter().try_for_each(|loose| gathered.take_loose(loose)).map_err(frame::damaged)?;
-        gathered.share();
-        Ok((restored.end(gathered).map_err(frame::damaged)?, head))
+        let gathered = gathering.join().map_err(|_| frame::damaged("reading it ended by a panic"))?;
+        let gathered = gathered.map_err(frame::damaged)?;
+        Ok((gathered.end(state).map_err(frame::damaged)?, head))
     })
+}
+
+/// Makes of portions what is known of their digests, as long as any come and somebody takes it.
+fn make(read: &Mutex<Receiver<Numbered<Vec<u8>>>>, done: &SyncSender<Numbered<Result<Made, String>>>, making: &Making) {
+    loop {
+        let next = read.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok((number, portion)) = next else { return };
+        let made = frame::decode(&portion).and_then(|portion| making.make(portion));
+        if done.send((number, made)).is_err() {
+            return;
+        }
+    }
+}
+
+/// Takes what was made, in the order of the portions.
+fn gather(mut gathered: Gathered, made: &Receiver<Numbered<Result<Made, String>>>) -> Result<Gathered, String> {
+    let (mut early, mut next) = (BTreeMap::new(), 0);
+    for (number, made) in made {
+        early.insert(number, made);
+        while let Some(made) = early.remove(&next) {
+            gathered.take(made?)?;
+            next += 1;
+        }
+    }
+    Ok(gathered)
 }

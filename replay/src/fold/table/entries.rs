@@ -46,12 +46,17 @@ impl<E: Clone> Clone for Entries<E> {
 
 impl<E> Entries<E> {
     /// Entries of a page. A change that is shared copies one page, which should be short.
-    const PAGE: usize = match 512 / (size_of::<E>() + 1) {
+    pub(super) const PAGE: usize = match 512 / (size_of::<E>() + 1) {
         0..16 => 8,
         16..32 => 16,
         32..64 => 32,
         64.. => 64,
     };
+
+    /// All entries at once, in pages: every one is full but the last, which is not empty.
+    pub(super) fn of_pages(pages: impl IntoIterator<Item = Vec<E>>) -> Self {
+        Self { kept: Kept::Shared(pages.into_iter().map(Arc::new).collect()) }
+    }
 }
 
 /// Entries in pages.
@@ -71,6 +76,13 @@ fn paged<E>(entries: impl Iterator<Item = E>) -> Vector<Arc<Vec<E>>> {
         pages.push(Arc::new(page));
     }
     pages.into_iter().collect()
+}
+
+/// All entries at once, in the form that clones share.
+impl<E> FromIterator<E> for Entries<E> {
+    fn from_iter<I: IntoIterator<Item = E>>(entries: I) -> Self {
+        Self { kept: Kept::Shared(paged(entries.into_iter())) }
+    }
 }
 
 impl<E: Clone> Entries<E> {
@@ -166,7 +178,7 @@ impl<E: Clone> Entries<E> {
         }
     }
 
-    fn pop(&mut self) -> Option<E> {
+    pub(super) fn pop(&mut self) -> Option<E> {
         let pages = match &mut self.kept {
             Kept::Alone(entries) => return entries.pop(),
             Kept::Shared(pages) => pages,

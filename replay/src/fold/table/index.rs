@@ -7,11 +7,10 @@ use std::fmt;
 
 use wide::{CmpEq, i32x4};
 
-use super::chunks::Chunks;
-use super::pages::{Aligned, Pages};
+use super::entries::Entries;
 
 /// Slots of a bucket on average, at which the index grows, and at which it shrinks.
-const FULL: usize = 4;
+pub(super) const FULL: usize = 4;
 const SPARSE: usize = 1;
 
 /// Slots that lie in the bucket itself: with the way to those that do not, as many as fit into a line of a processor's cache. Few
@@ -20,17 +19,23 @@ const NEAR: usize = 7;
 
 /// An entry: the lower half of its hash, and its place.
 #[derive(Clone, Copy)]
-struct Slot {
-    hash: u32,
-    place: u32,
+pub(super) struct Slot {
+    pub(super) hash: u32,
+    pub(super) place: u32,
+}
+
+impl Slot {
+    /// One without an entry.
+    pub(super) const VACANT: Self = Self { hash: 0, place: VACANT };
 }
 
 /// The place of a slot without an entry; none is as great.
 const VACANT: u32 = u32::MAX;
 
-/// The hashes lie side by side: they are compared all at once.
+/// The hashes lie side by side: they are compared all at once. It begins where a line of a processor's cache does, and is one.
 #[derive(Clone)]
-struct Bucket {
+#[repr(align(64))]
+pub(super) struct Bucket {
     hashes: [u32; NEAR],
     places: [u32; NEAR],
     far: Far,
@@ -41,27 +46,23 @@ type Far = Option<Box<Vec<Slot>>>;
 
 #[derive(Clone, Default)]
 pub(in crate::fold) struct Index {
-    buckets: Pages<Bucket>,
+    pub(super) buckets: Entries<Bucket>,
     /// How many buckets there are: what is asked each time.
-    shape: Shape,
-    len: usize,
+    pub(super) shape: Shape,
+    pub(super) len: usize,
 }
 
 /// So many buckets, and which bits of a hash tell one of them.
 #[derive(Clone, Copy, Default)]
-struct Shape {
-    buckets: usize,
+pub(super) struct Shape {
+    pub(super) buckets: usize,
     mask: usize,
 }
 
 impl Index {
-    /// An index that nobody shares, with buckets for so many entries from the beginning.
-    pub(in crate::fold) fn alone(entries: usize) -> Self {
-        let buckets = entries.div_ceil(FULL);
-        // So many lie in one piece, which the system has back as a whole when they are shared.
-        let mut made = if buckets == 0 { Chunks::default() } else { Chunks::of_at_least(buckets) };
-        (0..buckets).for_each(|_| made.push(Aligned(Bucket::default())));
-        Self { buckets: Pages::Alone(made), shape: Shape::of(buckets), len: 0 }
+    /// An index that nobody shares.
+    pub(in crate::fold) fn alone() -> Self {
+        Self { buckets: Entries::alone(), ..Self::default() }
     }
 
     pub(in crate::fold) fn share(&mut self) {
@@ -98,17 +99,7 @@ impl Index {
     #[inline]
     pub(in crate::fold) fn find(&self, hash: u64, is_right: impl Fn(usize) -> bool) -> Option<usize> {
         let hash = lower(hash);
-        let bucket = self.buckets.get(self.shape.bucket_of(hash)?)?;
-        let mut likely = bucket.of_hash(hash);
-        while likely != 0 {
-            let place = bucket.places.get(likely.trailing_zeros() as usize).map(|place| *place as usize);
-            if place.is_some_and(&is_right) {
-                return place;
-            }
-            likely &= likely - 1;
-        }
-        let far = bucket.far.iter().flat_map(|far| far.iter());
-        far.filter(|slot| slot.hash == hash).map(|slot| slot.place as usize).find(|place| is_right(*place))
+        self.buckets.get(self.shape.bucket_of(hash)?)?.find(hash, is_right)
     }
 
     /// Adds the entry at a place.
@@ -183,13 +174,13 @@ impl Index {
 }
 
 impl Shape {
-    fn of(buckets: usize) -> Self {
+    pub(super) fn of(buckets: usize) -> Self {
         Self { buckets, mask: buckets.checked_next_power_of_two().map_or(0, |ceiling| ceiling - 1) }
     }
 
     /// The bucket of a hash, if there is any.
     #[inline]
-    fn bucket_of(self, hash: u32) -> Option<usize> {
+    pub(super) fn bucket_of(self, hash: u32) -> Option<usize> {
         let low = usize::try_from(hash).ok()? & self.mask;
         let at = if low < self.buckets { low } else { low & (self.mask / 2) };
         (at < self.buckets).then_some(at)
@@ -214,13 +205,28 @@ impl Bucket {
         low | high << 3
     }
 
+    /// The place of the entry of a hash that is the right one.
+    #[inline]
+    pub(super) fn find(&self, hash: u32, is_right: impl Fn(usize) -> bool) -> Option<usize> {
+        let mut likely = self.of_hash(hash);
+        while likely != 0 {
+            let place = self.places.get(likely.trailing_zeros() as usize).map(|place| *place as usize);
+            if place.is_some_and(&is_right) {
+                return place;
+            }
+            likely &= likely - 1;
+        }
+        let far = self.far.iter().flat_map(|far| far.iter());
+        far.filter(|slot| slot.hash == hash).map(|slot| slot.place as usize).find(|place| is_right(*place))
+    }
+
     fn slots(&self) -> impl Iterator<Item = Slot> {
         let near = self.hashes.iter().zip(&self.places).map(|(hash, place)| Slot { hash: *hash, place: *place });
         let far = self.far.iter().flat_map(|far| far.iter().copied());
         near.chain(far).filter(|slot| slot.place != VACANT)
     }
 
-    fn add(&mut self, added: Slot) {
+    pub(super) fn add(&mut self, added: Slot) {
         if let Some(at) = self.places.iter().position(|place| *place == VACANT) {
             (self.hashes[at], self.places[at]) = (added.hash, added.place);
             return;
@@ -234,7 +240,7 @@ impl Bucket {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "half of it is what is wanted")]
-fn lower(hash: u64) -> u32 {
+pub(in crate::fold) fn lower(hash: u64) -> u32 {
     hash as u32
 }
 
@@ -253,7 +259,7 @@ impl fmt::Debug for Index {
 impl Index {
     /// Whether clones share what does not change.
     pub(in crate::fold) fn is_shared(&self) -> bool {
-        matches!(self.buckets, Pages::Shared(_))
+        self.buckets.is_shared()
     }
 
     /// How many buckets there are, and how many slots the fullest has.

@@ -5,7 +5,7 @@
 //! entries themselves lie in the order in which they came ([`Entries`]): a push adds several, and they are side by side. A
 //! change copies a bucket or a page of entries, and the way to it.
 //!
-//! While nobody else looks, as in a replay or while a snapshot is read, pages and buckets lie side by side ([`Pages::Alone`]): then a
+//! While nobody else looks, as in a replay, entries and buckets lie side by side ([`Keeping::Alone`]): then a
 //! change is a change in place, without a tree of pages above it and counts of who shares each.
 //!
 //! Clients choose digests (a `subject` need not exist), so the hashes are keyed by a random seed. Nothing may depend on
@@ -15,7 +15,7 @@ pub(super) mod ahead;
 mod chunks;
 pub(super) mod entries;
 pub(super) mod index;
-mod pages;
+mod made;
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -24,7 +24,7 @@ use std::hash::{BuildHasher, Hash};
 use foldhash::fast::RandomState;
 
 use self::entries::Entries;
-use self::index::Index;
+use self::index::{Index, lower};
 
 /// Whether there are clones of what is kept.
 #[derive(Debug, Default)]
@@ -62,13 +62,21 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
     pub(super) fn kept(keeping: &Keeping) -> Self {
         match keeping {
             Keeping::Shared => Self::default(),
-            Keeping::Alone => Self::alone(0),
+            Keeping::Alone => Self::alone(),
         }
     }
 
-    /// A table that nobody shares, with an index for so many entries from the beginning.
-    pub(super) fn alone(entries: usize) -> Self {
-        Self { index: Index::alone(entries), entries: Entries::alone(), hashing: RandomState::default() }
+    /// A table that nobody shares.
+    pub(super) fn alone() -> Self {
+        Self { index: Index::alone(), entries: Entries::alone(), hashing: RandomState::default() }
+    }
+
+    /// A table of all its entries, of which no two have one key.
+    pub(super) fn of(entries: Vec<(K, V)>) -> Self {
+        let hashing = RandomState::default();
+        let hashes: Vec<_> = entries.iter().map(|(key, _)| lower(hashing.hash_one(key))).collect();
+        let (index, _) = Index::of(&hashes, |_, _| false);
+        Self { index, entries: entries.into_iter().collect(), hashing }
     }
 
     /// Changes all values.
@@ -222,10 +230,17 @@ mod tests {
         #[test]
         fn a_table_is_a_map_and_its_clones_stay_as_they_were(
             acts in proptest::collection::vec((0u16..300, 0u32..4), 0..2_000),
-            alone in proptest::option::of(0usize..200),
+            begin in proptest::option::of(proptest::option::of(0u16..200)),
             shared_at in 0u32..2_000,
         ) {
-            let (mut table, mut model) = (alone.map_or_else(Table::default, Table::alone), BTreeMap::new());
+            let (mut table, mut model) = match begin {
+                None => (Table::default(), BTreeMap::new()),
+                Some(None) => (Table::alone(), BTreeMap::new()),
+                Some(Some(many)) => {
+                    let begun: Vec<_> = (0..many).map(|key| (key, 0)).collect();
+                    (Table::of(begun.clone()), begun.into_iter().collect())
+                }
+            };
             let mut taken = Vec::new();
             for (number, (key, what)) in (0u32..).zip(acts) {
                 match what {
@@ -256,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_table_that_was_emptied_gives_its_buckets_back() {
-        for table in [Table::default(), Table::alone(0), Table::alone(1_000)] {
+        for table in [Table::default(), Table::alone()] {
             emptied(table);
         }
     }

@@ -1,0 +1,78 @@
+//! Where the digests are that a manifest names.
+
+use std::fmt;
+
+use super::Place;
+
+/// So many places take no memory of their own: a config and two layers.
+const FEW: usize = 3;
+
+/// Places of different digests, in the order of the digests. A place takes a tenth of a digest, and leads to it without a search.
+#[derive(Clone)]
+pub(in crate::fold) enum Places {
+    Few { count: u8, places: [Place; FEW] },
+    Many(Box<[Place]>),
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self::Few { count: 0, places: [0; FEW] }
+    }
+}
+
+impl Places {
+    /// The places in order.
+    pub(in crate::fold) fn iter(&self) -> impl Iterator<Item = Place> {
+        let places = match self {
+            Self::Few { count, places } => places.get(..usize::from(*count)).unwrap_or_default(),
+            Self::Many(places) => places,
+        };
+        places.iter().copied()
+    }
+
+    /// How many there are.
+    pub(in crate::fold) fn len(&self) -> usize {
+        match self {
+            Self::Few { count, .. } => usize::from(*count),
+            Self::Many(places) => places.len(),
+        }
+    }
+}
+
+impl FromIterator<Place> for Places {
+    fn from_iter<I: IntoIterator<Item = Place>>(all: I) -> Self {
+        let mut all = all.into_iter();
+        let (mut count, mut places) = (0, [0; FEW]);
+        for place in &mut places {
+            let Some(next) = all.next() else { return Self::Few { count, places } };
+            *place = next;
+            count += 1;
+        }
+        match all.next() {
+            None => Self::Few { count, places },
+            Some(next) => Self::Many(places.into_iter().chain([next]).chain(all).collect()),
+        }
+    }
+}
+
+impl fmt::Debug for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Where something lies is nothing that one state has in common with its equal.
+        f.debug_struct("Places").field("len", &self.len()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_come_back_as_they_were_given() {
+        for count in 0..10 {
+            let places: Places = (0..count).map(|place| place * 7).collect();
+            assert!(places.iter().eq((0..count).map(|place| place * 7)), "{places:?}");
+            assert_eq!(places.len(), usize::try_from(count).unwrap());
+        }
+        assert!(size_of::<Places>() <= 24);
+    }
+}

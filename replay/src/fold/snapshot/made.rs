@@ -1,0 +1,136 @@
+//! What is known of digests, from what a snapshot stores of them. Each portion is made by itself, beside others.
+
+use std::sync::Arc;
+
+use tagstone_schema::{Digest, Tag};
+
+use super::restored::moment;
+use super::stored::{Portion, RepositoryPlace, StoredContent, StoredEntry, StoredKnown, StoredManifest, StoredTag};
+use crate::fold::contents::Entry;
+use crate::fold::contents::content::{Content, Held, Parents};
+use crate::fold::contents::holders::Loose;
+use crate::fold::contents::known::Known;
+use crate::fold::contents::places::Places;
+use crate::fold::manifest::{Manifest, Types};
+use crate::fold::repository::RepositoryNumber;
+use crate::fold::tag::{Marks, TagSet, TagState};
+
+/// What it takes to make them.
+pub(super) struct Making {
+    /// By their places in the snapshot.
+    pub(super) types: Vec<Arc<Types>>,
+    pub(super) numbers: Vec<RepositoryNumber>,
+}
+
+/// What was made of a portion, and what has to be told elsewhere.
+#[derive(Default)]
+pub(super) struct Made {
+    pub(super) entries: Vec<Entry>,
+    pub(super) naming: Vec<Naming>,
+    /// Contents of which it is said that a manifest names them.
+    pub(super) named: usize,
+    /// In no order.
+    pub(super) tags: Vec<(RepositoryPlace, Tag, TagState)>,
+    /// Manifests with a subject.
+    pub(super) referrers: Vec<(RepositoryPlace, Digest, Digest)>,
+}
+
+/// A manifest that names something.
+pub(super) struct Naming {
+    /// Which of the entries it is.
+    pub(super) entry: usize,
+    pub(super) number: RepositoryNumber,
+    pub(super) references: Places,
+}
+
+impl Making {
+    pub(super) fn make(&self, portion: Portion) -> Result<Made, String> {
+        let mut made = Made { entries: Vec::with_capacity(portion.len()), ..Made::default() };
+        for StoredEntry { digest, known } in portion {
+            let known = self.known(&mut made, &digest, known)?;
+            made.entries.push(Entry { digest, known });
+        }
+        Ok(made)
+    }
+
+    fn known(&self, made: &mut Made, digest: &Digest, stored: StoredKnown) -> Result<Known, String> {
+        let (by, loose) = match stored {
+            StoredKnown::One(repository, content) => {
+                let (number, content) = self.content(made, digest, repository, content)?;
+                return Ok(Known::One(number, content));
+            }
+            StoredKnown::More { by, loose } => (by, loose),
+        };
+        if !by.is_sorted_by(|(one, _), (next, _)| one < next) {
+            return Err(format!("the repositories of {digest} are out of order"));
+        }
+        let mut known = Known::Nothing;
+        for (repository, content) in by {
+            let (number, content) = self.content(made, digest, repository, content)?;
+            known.with(number, || content, |_| ());
+        }
+        if loose.is_some() && known.is_held() {
+            return Err(format!("{digest} is loose, and held as well"));
+        }
+        known.set_loose(loose.map(|(since, kind)| Loose { since, kind }));
+        if known.is_vacant() {
+            return Err(format!("nothing is known of {digest}"));
+        }
+        Ok(known)
+    }
+
+    fn content(
+        &self,
+        made: &mut Made,
+        digest: &Digest,
+        repository: RepositoryPlace,
+        stored: StoredContent,
+    ) -> Result<(RepositoryNumber, Content), String> {
+        let StoredContent { blob, unnamed, manifest } = stored;
+        if blob.is_none() && manifest.is_none() && unnamed.is_some() {
+            return Err(format!("a repository has nothing under {digest}"));
+        }
+        let number = usize::try_from(repository).ok().and_then(|place| self.numbers.get(place).copied());
+        let number = number.ok_or_else(|| format!("{digest} is in an unknown repository"))?;
+        made.named += usize::from(unnamed.is_none());
+        let parents = unnamed.map_or(Parents::Counted(0), |since| Parents::None { since });
+        let manifest =
+            manifest.map(|manifest| self.manifest(made, digest, (repository, number), manifest)).transpose()?;
+        Ok((number, Content::of(blob, manifest, parents)))
+    }
+
+    fn manifest(
+        &self,
+        made: &mut Made,
+        digest: &Digest,
+        (repository, number): (RepositoryPlace, RepositoryNumber),
+        stored: StoredManifest,
+    ) -> Result<Arc<Held>, String> {
+        let StoredManifest { size, types, subject, references, pushed, idle, tags } = stored;
+        if !tags.is_sorted_by(|one, next| one.tag < next.tag) {
+            return Err(format!("the tags on {digest} are out of order"));
+        }
+        let types = usize::try_from(types).ok().and_then(|place| self.types.get(place).cloned());
+        let types = types.ok_or_else(|| format!("the manifest {digest} has an unknown media type"))?;
+        let references: Places = references.into_iter().collect();
+        if references.len() > 0 {
+            made.naming.push(Naming { entry: made.entries.len(), number, references: references.clone() });
+        }
+        if let Some(subject) = &subject {
+            made.referrers.push((repository, subject.clone(), digest.clone()));
+        }
+        let (subject, pushed) = (subject.map(Box::new), moment(pushed));
+        let manifest = Arc::new(Manifest { digest: digest.clone(), size, types, subject, references, pushed });
+        let names = tags.iter().map(|stored| stored.tag.clone()).collect();
+        made.tags.extend(tags.into_iter().map(|StoredTag { tag, since, marks }| {
+            let marks = marks.map(|marks| Marks {
+                locked: marks.locked.map(moment),
+                expires: marks.expires,
+                protected_before: marks.protected_before,
+            });
+            let marks = marks.filter(|marks| *marks != Marks::default()).map(Box::new);
+            (repository, tag, TagState { manifest: manifest.clone(), since: moment(since), marks })
+        }));
+        Ok(Arc::new(Held { manifest, tags: TagSet::of(names), idle }))
+    }
+}
