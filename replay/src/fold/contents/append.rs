@@ -35,21 +35,23 @@ impl Appending {
         self.contents.digest_at(place)
     }
 
-    /// Adds an entry. `member` is told which repositories have something there and whether it is a manifest, and says which of its
-    /// members it is.
-    pub(in crate::fold) fn push(
+    /// Adds a page of entries, or fewer. `member` is told which repositories have something there and whether it is a manifest, and
+    /// says which of its members it is.
+    pub(in crate::fold) fn append(
         &mut self,
-        mut entry: Entry,
+        mut page: Vec<Entry>,
         member: &mut impl FnMut(RepositoryNumber, Place, bool) -> Option<usize>,
     ) {
-        let place = self.end();
-        entry.known.change_all(|number, content| {
-            let member = member(number, place, content.manifest.is_some());
-            content.member = member.map_or(Place::MAX, placed);
-        });
-        self.contents.loose += usize::from(entry.known.loose().is_some());
-        self.hashes.push(lower(self.contents.hashing.hash_one(&entry.digest)));
-        self.contents.entries.push(entry);
+        for entry in &mut page {
+            let place = self.end();
+            entry.known.change_all(|number, content| {
+                let member = member(number, place, content.manifest.is_some());
+                content.member = member.map_or(Place::MAX, placed);
+            });
+            self.contents.loose += usize::from(entry.known.loose().is_some());
+            self.hashes.push(lower(self.contents.hashing.hash_one(&entry.digest)));
+        }
+        self.contents.entries.append(page);
     }
 
     /// A manifest names what lies at these places, of which it is only known so far that manifests name it. How many it is the first

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use serde::de::{SeqAccess, Visitor};
+use serde::ser::SerializeSeq;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::Place;
 
 /// So many places take no memory of their own: a config and two layers.
@@ -52,6 +56,31 @@ impl FromIterator<Place> for Places {
             None => Self::Few { count, places },
             Some(next) => Self::Many(places.into_iter().chain([next]).chain(all).collect()),
         }
+    }
+}
+
+/// As a list of numbers.
+impl Serialize for Places {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(self.len()))?;
+        self.iter().try_for_each(|place| list.serialize_element(&place))?;
+        list.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Places {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Places;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of places")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Places, A::Error> {
+                std::iter::from_fn(|| list.next_element().transpose()).collect()
+            }
+        }
+        deserializer.deserialize_seq(List)
     }
 }
 

@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 
 use bincode::Options;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed};
 
 const MAGIC: &[u8; 8] = b"TAGSNAPS";
 /// Raised whenever anything in a snapshot changes: one of another version is not read but made anew.
@@ -131,6 +131,11 @@ impl<R: Read> Sections<R> {
 /// What a section holds.
 pub(super) fn decode<T: DeserializeOwned>(section: &[u8]) -> Result<T, String> {
     codec(section.len() as u64).deserialize(section).map_err(|error| error.to_string())
+}
+
+/// The same, handed on while it is decoded.
+pub(super) fn decode_with<'a, S: DeserializeSeed<'a>>(section: &'a [u8], seed: S) -> Result<S::Value, String> {
+    codec(section.len() as u64).deserialize_seed(seed, section).map_err(|error| error.to_string())
 }
 
 fn codec(limit: u64) -> impl Options {

@@ -57,7 +57,7 @@ impl Gathered {
 
     /// Takes what was made of the next portion.
     pub(super) fn take(&mut self, made: Made) -> Result<(), String> {
-        let Made { entries, naming, named, tags, referrers } = made;
+        let Made { pages, naming, named, tags, referrers, .. } = made;
         let begin = self.contents.end();
         let repositories = &mut self.repositories;
         let mut member = |number: RepositoryNumber, place, is_manifest| {
@@ -66,7 +66,7 @@ impl Gathered {
             kept.members.push(place);
             Some(kept.members.len() - 1)
         };
-        entries.into_iter().for_each(|entry| self.contents.push(entry, &mut member));
+        pages.into_iter().for_each(|page| self.contents.append(page, &mut member));
         for (repository, subject, digest) in referrers {
             if let Some(restoring) = at(&mut self.repositories, repository) {
                 restoring.kept.referrers.change(&subject, OrdSet::new, |all| all.insert(digest));

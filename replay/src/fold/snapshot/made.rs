@@ -1,11 +1,15 @@
 //! What is known of digests, from what a snapshot stores of them. Each portion is made by itself, beside others.
 
+use std::fmt;
 use std::sync::Arc;
 
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, Error, SeqAccess, Visitor};
 use tagstone_schema::{Digest, Tag};
 
+use super::frame;
 use super::restored::moment;
-use super::stored::{Portion, RepositoryPlace, StoredContent, StoredEntry, StoredKnown, StoredManifest, StoredTag};
+use super::stored::{RepositoryPlace, StoredContent, StoredEntry, StoredKnown, StoredManifest, StoredTag};
 use crate::fold::contents::Entry;
 use crate::fold::contents::content::{Content, Held, Parents};
 use crate::fold::contents::holders::Loose;
@@ -13,6 +17,7 @@ use crate::fold::contents::known::Known;
 use crate::fold::contents::places::Places;
 use crate::fold::manifest::{Manifest, Types};
 use crate::fold::repository::RepositoryNumber;
+use crate::fold::table::entries::Entries;
 use crate::fold::tag::{Marks, TagSet, TagState};
 
 /// What it takes to make them.
@@ -25,7 +30,9 @@ pub(super) struct Making {
 /// What was made of a portion, and what has to be told elsewhere.
 #[derive(Default)]
 pub(super) struct Made {
-    pub(super) entries: Vec<Entry>,
+    /// The entries, in pages as they will be kept.
+    pub(super) pages: Vec<Vec<Entry>>,
+    count: usize,
     pub(super) naming: Vec<Naming>,
     /// Contents of which it is said that a manifest names them.
     pub(super) named: usize,
@@ -43,14 +50,48 @@ pub(super) struct Naming {
     pub(super) references: Places,
 }
 
-impl Making {
-    pub(super) fn make(&self, portion: Portion) -> Result<Made, String> {
-        let mut made = Made { entries: Vec::with_capacity(portion.len()), ..Made::default() };
-        for StoredEntry { digest, known } in portion {
-            let known = self.known(&mut made, &digest, known)?;
-            made.entries.push(Entry { digest, known });
+/// A portion, as it is written: a list of entries.
+impl<'de> DeserializeSeed<'de> for &Making {
+    type Value = Made;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Made, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for &Making {
+    type Value = Made;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a portion of a snapshot")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Made, A::Error> {
+        let mut made = Made::default();
+        while let Some(entry) = entries.next_element()? {
+            self.add(&mut made, entry).map_err(A::Error::custom)?;
         }
         Ok(made)
+    }
+}
+
+impl Making {
+    /// Makes what the section of a portion holds, each entry as soon as it is decoded.
+    pub(super) fn make(&self, section: &[u8]) -> Result<Made, String> {
+        frame::decode_with(section, self)
+    }
+
+    fn add(&self, made: &mut Made, entry: StoredEntry) -> Result<(), String> {
+        let StoredEntry { digest, known } = entry;
+        let known = self.known(made, &digest, known)?;
+        if made.count.is_multiple_of(Entries::<Entry>::PAGE) {
+            made.pages.push(Vec::with_capacity(Entries::<Entry>::PAGE));
+        }
+        if let Some(page) = made.pages.last_mut() {
+            page.push(Entry { digest, known });
+        }
+        made.count += 1;
+        Ok(())
     }
 
     fn known(&self, made: &mut Made, digest: &Digest, stored: StoredKnown) -> Result<Known, String> {
@@ -112,9 +153,8 @@ impl Making {
         }
         let types = usize::try_from(types).ok().and_then(|place| self.types.get(place).cloned());
         let types = types.ok_or_else(|| format!("the manifest {digest} has an unknown media type"))?;
-        let references: Places = references.into_iter().collect();
         if references.len() > 0 {
-            made.naming.push(Naming { entry: made.entries.len(), number, references: references.clone() });
+            made.naming.push(Naming { entry: made.count, number, references: references.clone() });
         }
         if let Some(subject) = &subject {
             made.referrers.push((repository, subject.clone(), digest.clone()));

@@ -165,7 +165,7 @@ fn make(read: &Mutex<Receiver<Numbered<Vec<u8>>>>, done: &SyncSender<Numbered<Re
     loop {
         let next = read.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((number, portion)) = next else { return };
-        let made = frame::decode(&portion).and_then(|portion| making.make(portion));
+        let made = making.make(&portion);
         if done.send((number, made)).is_err() {
             return;
         }

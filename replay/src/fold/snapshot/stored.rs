@@ -5,7 +5,7 @@ use tagstone_schema::event::{ContentKind, TokenScope};
 use tagstone_schema::policy::{Pattern, Rule, Scope};
 use tagstone_schema::{Digest, Head, Id, MediaType, RecordHash, RepositoryName, Seq, Tag, Timestamp};
 
-use crate::fold::contents::Place;
+use crate::fold::contents::places::Places;
 
 /// A moment, as it is stored.
 pub(super) type At = (Seq, Timestamp);
@@ -104,7 +104,7 @@ pub(super) struct StoredManifest {
     pub(super) types: TypesPlace,
     pub(super) subject: Option<Digest>,
     /// In the order of the digests.
-    pub(super) references: Vec<Place>,
+    pub(super) references: Places,
     pub(super) pushed: At,
     pub(super) idle: Timestamp,
     /// In order.

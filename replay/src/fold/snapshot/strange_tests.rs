@@ -23,7 +23,7 @@ fn assert_refused(bytes: &[u8], want: &str) {
 fn manifest(references: &[Place], tags: &[&str]) -> StoredManifest {
     let tag = |tag: &&str| StoredTag { tag: tag.parse().unwrap(), since: (1, Timestamp(1)), marks: None };
     let tags = tags.iter().map(tag).collect();
-    let (references, at) = (references.to_vec(), (1, Timestamp(1)));
+    let (references, at) = (references.iter().copied().collect(), (1, Timestamp(1)));
     StoredManifest { size: 1, types: 0, subject: None, references, pushed: at, idle: at.1, tags }
 }
 
@@ -72,6 +72,9 @@ fn what_no_state_can_hold_is_refused() {
             StoredKnown::More { .. } => panic!("it has no manifest of its own"),
         }
     }
+    fn names(entry: &mut StoredEntry, references: &[Place]) {
+        manifest_of(entry).references = references.iter().copied().collect();
+    }
     let cases: [(&str, Portion); 21] = [
         ("", with(&|_| ())),
         ("0 digests instead of 6", Vec::new()),
@@ -86,11 +89,11 @@ fn what_no_state_can_hold_is_refused() {
         ("named by none", with(&|all| all[4] = one(6, StoredContent { blob: None, ..blob(true) }))),
         ("what no manifest should name", with(&|all| all[5] = one(7, naming(&[1, 2], &[])))),
         ("what no manifest should name", with(&|all| all[2] = one(3, blob(false)))),
-        ("what is not there", with(&|all| manifest_of(&mut all[5]).references.push(6))),
-        ("what is not there", with(&|all| manifest_of(&mut all[5]).references.push(u32::MAX))),
-        ("what its repository does not have", with(&|all| manifest_of(&mut all[5]).references[1] = 4)),
-        ("names digests that are out of order", with(&|all| manifest_of(&mut all[5]).references.reverse())),
-        ("names digests that are out of order", with(&|all| manifest_of(&mut all[5]).references.push(2))),
+        ("what is not there", with(&|all| names(&mut all[5], &[1, 2, 6]))),
+        ("what is not there", with(&|all| names(&mut all[5], &[1, 2, u32::MAX]))),
+        ("what its repository does not have", with(&|all| names(&mut all[5], &[1, 4]))),
+        ("names digests that are out of order", with(&|all| names(&mut all[5], &[2, 1]))),
+        ("names digests that are out of order", with(&|all| names(&mut all[5], &[1, 2, 2]))),
         ("the tags on", with(&|all| manifest_of(&mut all[0]).tags.reverse())),
         ("the tag a of a is there twice", with(&|all| *manifest_of(&mut all[5]) = manifest(&[1, 2], &["a"]))),
         ("unknown media type", with(&|all| manifest_of(&mut all[0]).types = 1)),

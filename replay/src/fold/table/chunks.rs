@@ -82,6 +82,17 @@ impl<T> Chunks<T> {
         self.last.push(item);
     }
 
+    /// Adds items that were put together elsewhere: a chunk of their own where there is none to be filled.
+    pub(super) fn append(&mut self, items: Vec<T>) {
+        let is_full = self.last.len() == self.items();
+        if items.len() > self.items() || !(is_full || self.last.is_empty()) {
+            items.into_iter().for_each(|item| self.push(item));
+            return;
+        }
+        let filled = std::mem::replace(&mut self.last, items);
+        self.full.extend(is_full.then_some(filled));
+    }
+
     /// The last chunk is full. The next one has its room at once; the first grew as it had to, since many have only a few items.
     #[cold]
     fn begin(&mut self) {
@@ -109,6 +120,23 @@ impl<T> IntoIterator for Chunks<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_appended_follows() {
+        for lengths in [vec![], vec![0], vec![8, 8, 3], vec![3, 8, 8], vec![8, 0, 8], vec![8, 20, 8], vec![1, 7, 8, 8]]
+        {
+            let mut chunks = Chunks::of_at_least(8);
+            let mut next = 0..;
+            for length in &lengths {
+                chunks.append(next.by_ref().take(*length).collect());
+            }
+            chunks.push(1_000);
+            let count = lengths.iter().sum::<usize>();
+            assert!(chunks.iter().copied().eq((0..i32::try_from(count).unwrap()).chain([1_000])), "{lengths:?}");
+            assert_eq!((chunks.len(), chunks.get(count)), (count + 1, Some(&1_000)));
+            assert!(chunks.into_chunks().all(|chunk| (1..=8).contains(&chunk.len())));
+        }
+    }
 
     #[test]
     fn items_stay_where_they_are() {

@@ -46,7 +46,7 @@ impl<E: Clone> Clone for Entries<E> {
 
 impl<E> Entries<E> {
     /// Entries of a page. A change that is shared copies one page, which should be short.
-    pub(super) const PAGE: usize = match 512 / (size_of::<E>() + 1) {
+    pub(in crate::fold) const PAGE: usize = match 512 / (size_of::<E>() + 1) {
         0..16 => 8,
         16..32 => 16,
         32..64 => 32,
@@ -175,6 +175,14 @@ impl<E: Clone> Entries<E> {
                 page.push(entry);
                 pages.push_back(Arc::new(page));
             }
+        }
+    }
+
+    /// Adds several behind the last. Where they are a page, none of them is moved.
+    pub(in crate::fold) fn append(&mut self, entries: Vec<E>) {
+        match &mut self.kept {
+            Kept::Alone(alone) => alone.append(entries),
+            Kept::Shared(_) => entries.into_iter().for_each(|entry| self.push(entry)),
         }
     }
 
