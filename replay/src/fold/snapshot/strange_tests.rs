@@ -99,20 +99,20 @@ fn what_no_state_can_hold_is_refused() {
         ("unknown media type", with(&|all| manifest_of(&mut all[0]).types = 1)),
     ];
     for (want, portion) in cases {
-        assert_refused(&snapshot_of(portion, |_| ()), want);
+        assert_refused(&snapshot_of(&portion, |_| ()), want);
     }
     let swapped = |registry: &mut StoredRegistry| registry.repositories.reverse();
-    assert_refused(&snapshot_of(with(&|_| ()), swapped), "repositories are out of order");
+    assert_refused(&snapshot_of(&with(&|_| ()), swapped), "repositories are out of order");
     let doubled = |registry: &mut StoredRegistry| registry.types.push(registry.types[0].clone());
-    assert_refused(&snapshot_of(with(&|_| ()), doubled), "types of manifests are out of order");
+    assert_refused(&snapshot_of(&with(&|_| ()), doubled), "types of manifests are out of order");
     let few = |registry: &mut StoredRegistry| registry.contents = 5;
-    assert_refused(&snapshot_of(with(&|_| ()), few), "6 digests instead of 5");
+    assert_refused(&snapshot_of(&with(&|_| ()), few), "6 digests instead of 5");
     let many = |registry: &mut StoredRegistry| registry.contents = u64::MAX;
-    assert_refused(&snapshot_of(with(&|_| ()), many), "6 digests instead of");
+    assert_refused(&snapshot_of(&with(&|_| ()), many), "6 digests instead of");
 }
 
 /// A snapshot of two repositories that have six digests, with that change.
-fn snapshot_of(portion: Portion, change: impl Fn(&mut StoredRegistry)) -> Vec<u8> {
+fn snapshot_of(portion: &[StoredEntry], change: impl Fn(&mut StoredRegistry)) -> Vec<u8> {
     let mut registry = StoredRegistry {
         repositories: vec!["a".parse().unwrap(), "b".parse().unwrap()],
         contents: 6,
@@ -133,7 +133,7 @@ fn what_is_put_together_is_sound() {
     let mut portion = sound();
     portion[2] = one(3, blob(true));
     portion[5] = one(7, StoredContent { unnamed: None, ..naming(&[1, 2], &["c"]) });
-    let state = restored(&snapshot_of(portion, |_| ())).unwrap();
+    let state = restored(&snapshot_of(&portion, |_| ())).unwrap();
     state.contents.assert_sound(&state);
     state.contents.assert_shared(&state);
     let (a, b) = (state.repository("a").unwrap(), state.repository("b").unwrap());

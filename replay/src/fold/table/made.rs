@@ -107,8 +107,9 @@ mod tests {
             different in prop_oneof![Just(7u32), Just(u32::MAX)],
             seed in any::<u32>(),
         ) {
-            let hash = |place: usize| (place as u32 ^ seed).wrapping_mul(2_654_435_769) % different;
-            let hashes: Vec<u32> = (0..count.min(if different == 7 { 200 } else { count })).map(hash).collect();
+            let hash = |place: u32| (place ^ seed).wrapping_mul(2_654_435_769) % different;
+            let count = if different == 7 { count.min(200) } else { count };
+            let hashes: Vec<u32> = (0..u32::MAX).take(count).map(hash).collect();
             let (mut made, same) = Index::of(&hashes, |_, _| false);
             prop_assert_eq!(same, None);
             let mut grown = Index::default();
