@@ -38,7 +38,10 @@ impl References {
     }
 
     fn packed(&self, algorithm: Algorithm) -> Vec<u8> {
-        self.iter().filter(|digest| digest.algorithm() == algorithm).flat_map(|digest| digest.raw()).copied().collect()
+        let of_it = || self.iter().filter(|digest| digest.algorithm() == algorithm);
+        let mut packed = Vec::with_capacity(of_it().count() * algorithm.raw_len());
+        of_it().for_each(|digest| packed.extend_from_slice(digest.raw()));
+        packed
     }
 }
 

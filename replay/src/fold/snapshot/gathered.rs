@@ -1,6 +1,8 @@
 //! The state, put together from what was made of the portions of a snapshot, in their order.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::thread::ScopedJoinHandle;
 
 use imbl::OrdSet;
 use tagstone_schema::{RepositoryName, Tag, Timestamp};
@@ -112,22 +114,31 @@ impl Gathered {
         if unnamed > 0 {
             return Err(format!("{unnamed} digests that a manifest should name are named by none"));
         }
+        let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let each = repositories.len().div_ceil(threads).max(1);
         let (contents, expiring) = std::thread::scope(|scope| {
             let contents = scope.spawn(|| contents.done());
-            let expiring = share(&mut repositories)?;
-            let contents = contents.join().map_err(|_| "putting it together ended by a panic".to_owned())?;
-            Ok::<_, String>((contents.map_err(|digest| format!("{digest} is there twice"))?, expiring))
+            let shared: Vec<_> = repositories.chunks_mut(each).map(|some| scope.spawn(|| share(some))).collect();
+            let mut expiring = OrdSet::new();
+            for shared in shared {
+                expiring.extend(ended(shared)??);
+            }
+            Ok::<_, String>((ended(contents)?.map_err(|digest| format!("{digest} is there twice"))?, expiring))
         })?;
         let mut kept = Table::default();
         for Restoring { kept: repository, .. } in repositories {
             kept.insert(repository.name.clone(), Arc::new(repository));
         }
-        Ok(State { contents, repositories: kept, expiring: expiring.into_iter().collect(), ..state })
+        Ok(State { contents, repositories: kept, expiring, ..state })
     }
 }
 
 fn at(repositories: &mut [Restoring], place: RepositoryPlace) -> Option<&mut Restoring> {
     repositories.get_mut(usize::try_from(place).ok()?)
+}
+
+fn ended<T>(thread: ScopedJoinHandle<'_, T>) -> Result<T, String> {
+    thread.join().map_err(|_| "putting it together ended by a panic".to_owned())
 }
 
 /// Puts tags in order. From then on clones share what does not change.
