@@ -11,8 +11,7 @@ use crate::digest::{Algorithm, Digest};
 /// The distinct digests that a manifest refers to: config and layers of an image, children of an index.
 ///
 /// The order is canonical: SHA-256 before SHA-512, each in byte order. In a record every reference costs exactly its
-/// 32 or 64 raw bytes, so that a record holds a manifest of a thousand layers. A clone costs a pointer: the record and
-/// the fold share them.
+/// 32 or 64 raw bytes, so that a record holds a manifest of a thousand layers. A clone costs a pointer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct References(Arc<[Digest]>);
 

@@ -1,24 +1,20 @@
 //! Every parser of bytes from outside, over the seeds of the fuzzer and mutations of them. The same bytes in every run.
 
 mod mutation;
+mod rewritten;
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use tagstone::outside::{TARGETS, Target};
-use tagstone_replay::audit::Folded;
 use tagstone_replay::audit::index::AuditIndex;
-use tagstone_replay::content::Layout;
 use tagstone_replay::content::scan::Scanner;
 use tagstone_replay::export::Reader;
-use tagstone_replay::fold::{State, snapshot};
+use tagstone_replay::fold::snapshot;
 use tagstone_replay::log::anchor;
-use tagstone_replay::log::chain::Chain;
 use tagstone_replay::log::untouched::{CONF, Untouched};
-use tagstone_replay::log::{EmbeddedLog, Log, Options};
-use tagstone_schema::record::FORMAT_VERSION;
-use tagstone_schema::{Actor, Event, Head, Origin, Record};
+use tagstone_schema::Record;
 
 use mutation::Mutations;
 
@@ -98,58 +94,17 @@ fn every_target_is_known_to_the_fuzzer_and_has_seeds() {
     assert_eq!(corpora, TARGETS.len(), "there are seeds of no target");
 }
 
-/// Makes the seeds of a run of the index from those of an export, for a new version of its format.
-fn rewrite_runs() {
-    let export = fs::read(fuzz().join("corpus/export/64-records")).unwrap();
-    let directory = tempfile::tempdir().unwrap();
-    let index = AuditIndex::open(directory.path()).unwrap();
-    let (mut chain, mut state) = (Chain::default(), State::default());
-    for stored in Reader::new(&*export).unwrap() {
-        let record = chain.next(&stored.unwrap()).unwrap();
-        index.add(&Folded::apply(&mut state, record).unwrap(), chain.head()).unwrap();
-    }
-    index.flush().unwrap();
-    let run = fs::read_dir(directory.path()).unwrap().next().unwrap().unwrap().path();
-    let bytes = fs::read(run).unwrap();
-    let (magic, tail) = (8, 24);
-    let write = |name: &str, bytes: &[u8]| fs::write(fuzz().join("corpus/index_run").join(name), bytes).unwrap();
-    write("64-records", &bytes);
-    write("without-its-tail", &bytes[..bytes.len() - tail]);
-    write("frame-only", &[&bytes[..magic], &bytes[bytes.len() - tail..]].concat());
-}
-
-/// Makes the seeds of a log's file, which are what sled writes.
-fn rewrite_log_files() {
-    for (name, count) in [("empty", 0), ("3-records", 3), ("40-records", 40)] {
-        let directory = tempfile::tempdir().unwrap();
-        let layout = Layout::new(directory.path());
-        let mut log = EmbeddedLog::open(&layout, Options::default(), &mut |_| Ok(())).unwrap().log;
-        for _ in 0..count {
-            let (actor, origin) = (Actor::system("test"), Origin::default());
-            let Head { seq, hash: prev, time } = log.head();
-            let events = vec![Event::ServerStarted { version: "1".repeat(30) }];
-            let (format, seq, time) = (FORMAT_VERSION, seq + 1, time.next());
-            let record = Record { format, seq, time, prev, actor, origin, events };
-            log.append(&log.head(), &[record.encode().unwrap()]).unwrap();
-        }
-        drop(log);
-        let mut bytes = fs::read(layout.log().join("db")).unwrap();
-        // What is not there reads as zeros.
-        bytes.truncate(bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1));
-        fs::write(fuzz().join("corpus/log_file").join(name), bytes).unwrap();
-    }
-}
-
 /// Seeds that nothing accepts would only show what is refused at once. `REWRITE_SEEDS=1` makes those anew that can be.
 #[test]
 fn the_seeds_of_files_are_what_they_are_named() {
     if std::env::var_os("REWRITE_SEEDS").is_some() {
-        rewrite_runs();
-        rewrite_log_files();
+        rewritten::runs();
+        rewritten::log_files();
+        rewritten::snapshots();
     }
     let seed = |path: &str| fuzz().join("corpus").join(path);
-    let (_, head) = snapshot::read(&seed("snapshot/1024-records")).unwrap();
-    assert_eq!(head.seq, 1024);
+    let (state, head) = snapshot::read(&seed("snapshot/1024-records")).unwrap();
+    assert_eq!((head.seq, state.all_loose().count() > 0), (1024, true));
     assert_eq!(anchor::read(&seed("anchor/both-slots")).unwrap().seq, 1024);
     let export = fs::read(seed("export/64-records")).unwrap();
     assert_eq!(Reader::new(&*export).unwrap().filter(Result::is_ok).count(), 64);

@@ -148,8 +148,8 @@ impl Parents {
         }
     }
 
-    /// Notes which manifest it is. What was only counted is forgotten.
-    pub(in crate::fold) fn name(&mut self, manifest: Place) {
+    /// Notes which manifest it is.
+    fn name(&mut self, manifest: Place) {
         match self {
             Self::None { .. } | Self::Counted(_) => *self = Self::One(manifest),
             Self::One(only) => {

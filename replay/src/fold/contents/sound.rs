@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::Contents;
-use super::content::Naming;
+use super::content::{Content, Naming, Parents};
 use super::known::Known;
+use super::{Contents, Place, placed};
+use crate::fold::repository::RepositoryNumber;
 use crate::fold::state::State;
 
 impl Contents {
@@ -28,6 +29,7 @@ impl Contents {
                 let member = usize::try_from(content.member).unwrap();
                 assert_eq!(members.get(member).map(|place| usize::try_from(*place).unwrap()), Some(place));
                 contents += 1;
+                self.assert_named(number, placed(place), content);
             }
             if let Known::More(_) = entry.known {
                 assert!(entry.known.contents().count() + usize::from(entry.known.loose().is_some()) > 1);
@@ -40,6 +42,26 @@ impl Contents {
         assert_eq!(state.numbers.given(), state.repository_count());
     }
 
+    /// Asserts that a manifest is among the parents of all that it names, and that the parents of what is named name it.
+    fn assert_named(&self, number: RepositoryNumber, place: Place, content: &Content) {
+        let references = content.manifest.iter().flat_map(|held| held.manifest.references.iter());
+        let references: Vec<_> = references.collect();
+        assert!(references.is_sorted_by_key(|reference| self.digest_at(*reference).unwrap()));
+        for reference in references {
+            let parents = &self.at(reference, number).unwrap().1.parents;
+            let is_counted = matches!(parents, Parents::Counted(1..));
+            assert!(is_counted || parents.iter().any(|parent| parent == place));
+        }
+        for parent in content.parents.iter() {
+            let parent = self.at(parent, number).unwrap().1.manifest.as_ref().unwrap();
+            assert!(parent.manifest.references.iter().any(|reference| reference == place));
+        }
+        let parents: BTreeSet<_> = content.parents.iter().collect();
+        let is_counted = matches!(content.parents, Parents::Counted(1..));
+        assert!(is_counted || parents.len() == content.parents.count());
+        assert!(!(is_counted && self.naming == Naming::ByName));
+    }
+
     /// Asserts that clones share all of it, and that it is known by name what names a digest.
     pub(in crate::fold) fn assert_shared(&self, state: &State) {
         assert!(self.entries.is_shared() && self.index.is_shared() && self.naming == Naming::ByName);
@@ -47,7 +69,7 @@ impl Contents {
     }
 }
 
-fn name(state: &State, number: crate::fold::repository::RepositoryNumber) -> &str {
+fn name(state: &State, number: RepositoryNumber) -> &str {
     let name = state.numbers.name(number).unwrap();
     assert_eq!(state.repository(name.as_str()).unwrap().kept.number, number);
     name.as_str()

@@ -180,8 +180,8 @@ impl NaiveRegistry {
                     by.is_empty() && tags.is_empty() && !manifest.subject.as_ref().is_some_and(stands)
                 });
                 let (size, idle) = (blob.map(|(size, _)| *size), idle.map(|manifest| manifest.idle));
-                let has = held.manifests.contains_key(digest);
-                format!("{name} {digest} {size:?} {has} {by:?} {tags:?} {referrers:?} {unreferenced:?} {idle:?}")
+                let has = held.manifests.get(digest).map(|manifest| manifest.references.iter().collect::<Vec<_>>());
+                format!("{name} {digest} {size:?} {has:?} {by:?} {tags:?} {referrers:?} {unreferenced:?} {idle:?}")
             })
         });
         registry.chain(contents).chain([self.loose.len().to_string()]).collect()
@@ -210,13 +210,18 @@ pub(super) fn told_by(state: &State, digests: &[String]) -> Vec<String> {
             let tags: Vec<_> = asked.tags_on(&digest).into_iter().flat_map(|tags| tags.iter()).collect();
             let tags: Vec<_> = tags.into_iter().map(ToString::to_string).collect();
             let referrers: Vec<_> = asked.referrers(&digest, None).map(|found| found.digest.to_string()).collect();
-            let (size, has) = (asked.blob(&digest), asked.manifest(&digest).is_some());
+            let size = asked.blob(&digest);
+            let has = asked.manifest(&digest).map(|manifest| {
+                let mut references: Vec<_> = asked.references(manifest).map(ToString::to_string).collect();
+                references.sort_unstable();
+                references
+            });
             assert_eq!(blobs.iter().find(|(other, _)| **other == digest).map(|(_, size)| *size), size);
-            assert_eq!(manifests.iter().any(|manifest| manifest.digest == digest), has);
+            assert_eq!(manifests.iter().any(|manifest| manifest.digest == digest), has.is_some());
             let since = [asked.unreferenced_since(&digest), asked.idle_since(&digest)];
             let [unreferenced, idle] = since.map(|since| since.map(|since| since.0));
             let by: Vec<_> = by.into_iter().collect();
-            format!("{name} {text} {size:?} {has} {by:?} {tags:?} {referrers:?} {unreferenced:?} {idle:?}")
+            format!("{name} {text} {size:?} {has:?} {by:?} {tags:?} {referrers:?} {unreferenced:?} {idle:?}")
         })
     });
     registry.chain(contents).chain([state.all_loose().count().to_string()]).collect()

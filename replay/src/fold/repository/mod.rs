@@ -103,14 +103,10 @@ impl<'a> Repository<'a> {
         self.held(digest).map(|held| &held.tags)
     }
 
-    /// The config and layers, or the children, of a manifest that is here, in the order of [`References`](tagstone_schema::References).
+    /// The config and layers, or the children, of a manifest that this very repository gave, in the order of [`References`](tagstone_schema::References).
     pub fn references(self, manifest: &'a Manifest) -> impl Iterator<Item = &'a Digest> {
+        debug_assert!(self.manifest(&manifest.digest).is_some_and(|here| std::ptr::eq(&**here, manifest)));
         manifest.references.iter().filter_map(move |place| self.contents.digest_at(place))
-    }
-
-    /// How many a manifest has.
-    pub fn references_count(self, manifest: &Manifest) -> usize {
-        manifest.references.len()
     }
 
     /// The manifests that name a blob or child manifest, in no order.

@@ -2,7 +2,7 @@
 //!
 //! **Invariant**: it holds nothing that the log does not, and is never believed but as a whole: a file that is cut,
 //! changed, foreign or of another version gives an error, and whoever asked folds the log instead. What can be
-//! derived (who holds a blob, who names a digest, what expires when) is not stored but derived again.
+//! derived (which manifests name a digest, which tags a repository has, what expires when) is not stored but derived again.
 //!
 //! Its checksum shows damage, not forgery, and the fingerprint is not computed anew: who can write into the data
 //! directory can also write a snapshot that was never true. Whoever has to know replays the log.
@@ -141,9 +141,9 @@ fn decode(bytes: impl Read, length: u64) -> Result<(State, Head), FrameError> {
         // Each maker has a part in it, so that it is gone when they are.
         let (read, making) = (Arc::new(Mutex::new(read)), &making);
         let makers = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MAKERS);
-        for (read, done) in std::iter::repeat_n((read, done), makers) {
-            scope.spawn(move || make(&read, &done, making));
-        }
+        let makers = std::iter::repeat_n((read, done), makers);
+        let makers = makers.map(|(read, done)| scope.spawn(move || make(&read, &done, making)));
+        let makers: Vec<_> = makers.collect();
         let gathering = scope.spawn(move || gather(gathered, &made));
         let mut number = 0;
         while let Some(portion) = sections.next()? {
@@ -154,8 +154,9 @@ fn decode(bytes: impl Read, length: u64) -> Result<(State, Head), FrameError> {
             number += 1;
         }
         drop(portions);
-        let gathered = gathering.join().map_err(|_| frame::damaged("reading it ended by a panic"))?;
-        let gathered = gathered.map_err(frame::damaged)?;
+        let panicked = |_| frame::damaged("reading it ended by a panic");
+        makers.into_iter().try_for_each(|maker| maker.join().map_err(panicked))?;
+        let gathered = gathering.join().map_err(panicked)?.map_err(frame::damaged)?;
         Ok((gathered.end(state).map_err(frame::damaged)?, head))
     })
 }
@@ -181,6 +182,9 @@ fn gather(mut gathered: Gathered, made: &Receiver<Numbered<Result<Made, String>>
             gathered.take(made?)?;
             next += 1;
         }
+    }
+    if let Some((number, _)) = early.first_key_value() {
+        return Err(format!("portion {next} is missing before portion {number}"));
     }
     Ok(gathered)
 }

@@ -1,8 +1,8 @@
 //! What is in a snapshot is a state, or it is refused, whoever wrote it.
 
-use tagstone_schema::Timestamp;
 use tagstone_schema::event::ContentKind;
 use tagstone_schema::media_type::OCI_IMAGE;
+use tagstone_schema::{Digest, Timestamp};
 
 use super::frame::{FrameError, Writing};
 use super::stored::{Portion, StoredContent, StoredEntry, StoredKnown, StoredManifest, StoredRegistry, StoredTag};
@@ -113,6 +113,11 @@ fn what_no_state_can_hold_is_refused() {
 
 /// A snapshot of two repositories that have six digests, with that change.
 fn snapshot_of(portion: &[StoredEntry], change: impl Fn(&mut StoredRegistry)) -> Vec<u8> {
+    snapshot_in(&[portion], change)
+}
+
+/// The same, in several portions.
+fn snapshot_in(portions: &[&[StoredEntry]], change: impl Fn(&mut StoredRegistry)) -> Vec<u8> {
     let mut registry = StoredRegistry {
         repositories: vec!["a".parse().unwrap(), "b".parse().unwrap()],
         contents: 6,
@@ -123,7 +128,7 @@ fn snapshot_of(portion: &[StoredEntry], change: impl Fn(&mut StoredRegistry)) ->
     let mut bytes = Vec::new();
     let mut writing = Writing::begin(&mut bytes).unwrap();
     writing.section(&registry).unwrap();
-    writing.section(&portion).unwrap();
+    portions.iter().for_each(|portion| writing.section(portion).unwrap());
     writing.end().unwrap();
     bytes
 }
@@ -142,4 +147,36 @@ fn what_is_put_together_is_sound() {
     assert!(a.references(a.manifest(&digest(1)).unwrap()).eq([&digest(2), &digest(7)]));
     assert!(a.referenced_by(&digest(7)).eq([&digest(1)]));
     assert_eq!(state.loose(&digest(6)).map(|loose| loose.since), Some(Timestamp(4)));
+}
+
+/// Behind what is wrong much follows, which nobody takes any more: nothing waits for anything for ever.
+#[test]
+fn what_is_wrong_in_any_portion_is_told() {
+    let wide = |number: u16| Digest::sha256(std::array::from_fn(|at| number.to_be_bytes()[at % 2]));
+    let single = |number, content| StoredEntry { digest: wide(number), known: StoredKnown::One(0, content) };
+    let with = |wrong: Option<(usize, StoredEntry)>, count: usize| {
+        let mut entries: Vec<_> = (0..40).map(|number| single(number, blob(false))).collect();
+        if let Some((at, wrong)) = wrong {
+            entries[at] = wrong;
+        }
+        let portions: Vec<_> = entries.chunks(1).collect();
+        snapshot_in(&portions[..count], |registry| registry.contents = 40)
+    };
+    assert_refused(&with(None, 40), "");
+    assert_refused(&with(None, 39), "39 digests instead of 40");
+    for (at, next) in [(0, 1), (1, 2), (20, 21), (39, 0)] {
+        let nothing = StoredContent { blob: None, ..blob(false) };
+        assert_refused(&with(Some((at, single(1_000, nothing))), 40), "has nothing under");
+        // It is found when all are there.
+        assert_refused(&with(Some((at, single(1_000, naming(&[next], &[])))), 40), "no manifest should");
+        assert_refused(&with(Some((at, single(1_000, naming(&[40], &[])))), 40), "what is not there");
+    }
+    let sound = with(None, 40);
+    for part in [3, 2, 1] {
+        let at = sound.len() * part / 4;
+        assert_refused(&sound[..at], "ends");
+        let mut flipped = sound.clone();
+        flipped[at] ^= 1;
+        assert!(restored(&flipped).is_err());
+    }
 }

@@ -328,3 +328,32 @@ fn foreign_files_and_other_versions_are_named() {
     fs::create_dir(&path).unwrap();
     assert!(matches!(read(&path), Err(SnapshotError::Io { .. })));
 }
+
+#[test]
+fn portions_that_are_made_early_wait_for_those_before_them() {
+    let all = encoded(&full());
+    let begun = || {
+        let mut sections = Sections::begin(&*all, all.len() as u64).unwrap();
+        let mut registry: StoredRegistry = frame::decode(&sections.next().unwrap().unwrap()).unwrap();
+        let (digests, names) = (registry.contents, std::mem::take(&mut registry.repositories));
+        let mut state = restored::begin(registry).unwrap();
+        let (gathered, making) = Gathered::begin(&mut state, names, digests).unwrap();
+        (state, gathered, making, sections.next().unwrap().unwrap())
+    };
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [2, 0, 1]] {
+        let (state, gathered, making, portion) = begun();
+        // An empty list of entries, twice.
+        let portions = [portion, vec![0; 8], vec![0; 8]];
+        let (done, made) = sync_channel(3);
+        order.iter().for_each(|number| done.send((*number, making.make(&portions[*number]))).unwrap());
+        drop(done);
+        let again = gather(gathered, &made).unwrap().end(state).unwrap();
+        assert_eq!(again.fingerprint(), full().fingerprint(), "{order:?}");
+    }
+    let (_, gathered, making, portion) = begun();
+    let (done, made) = sync_channel(3);
+    done.send((1, making.make(&portion))).unwrap();
+    drop(done);
+    let missing = gather(gathered, &made).err();
+    assert_eq!(missing.as_deref(), Some("portion 0 is missing before portion 1"));
+}
