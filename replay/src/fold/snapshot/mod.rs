@@ -157,7 +157,12 @@ fn decode(bytes: impl Read, length: u64) -> Result<(State, Head), FrameError> {
         let panicked = |_| frame::damaged("reading it ended by a panic");
         makers.into_iter().try_for_each(|maker| maker.join().map_err(panicked))?;
         let gathered = gathering.join().map_err(panicked)?.map_err(frame::damaged)?;
-        Ok((gathered.end(state).map_err(frame::damaged)?, head))
+        let state = gathered.end(state).map_err(frame::damaged)?;
+        // Only there it is known without the log what the state must be.
+        if head.seq == 0 && state.fingerprint() != State::default().fingerprint() {
+            return Err(frame::damaged("it has a state behind no record"));
+        }
+        Ok((state, head))
     })
 }
 

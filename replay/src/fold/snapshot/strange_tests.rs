@@ -109,6 +109,8 @@ fn what_no_state_can_hold_is_refused() {
     assert_refused(&snapshot_of(&with(&|_| ()), few), "6 digests instead of 5");
     let many = |registry: &mut StoredRegistry| registry.contents = u64::MAX;
     assert_refused(&snapshot_of(&with(&|_| ()), many), "6 digests instead of");
+    let none = |registry: &mut StoredRegistry| registry.head.0 = 0;
+    assert_refused(&snapshot_of(&with(&|_| ()), none), "a state behind no record");
 }
 
 /// A snapshot of two repositories that have six digests, with that change.
