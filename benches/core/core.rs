@@ -102,7 +102,7 @@ fn snapshot(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("snapshot of 200,000 tags");
     group.throughput(Throughput::Elements(TAGS)).sample_size(10);
     group.bench_function("write", |bencher| {
-        bencher.iter(|| snapshot::write(&path, &state, Head::default()).unwrap());
+        bencher.iter(|| snapshot::write(&path, &state, Head { seq: 1, ..Head::default() }).unwrap());
     });
     group.bench_function("read", |bencher| bencher.iter(|| snapshot::read(&path).unwrap()));
     group.finish();

@@ -76,7 +76,7 @@ pub(crate) fn tell(tags: u64, manifests: u64, rounds: usize, dir: &Path) -> Resu
     let (mut write_seconds, mut read_seconds) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         let began = Instant::now();
-        snapshot::write(&path, &state, Head::default())?;
+        snapshot::write(&path, &state, Head { seq: 1, ..Head::default() })?;
         write_seconds.push(began.elapsed().as_secs_f64());
         let began = Instant::now();
         let (again, _) = snapshot::read(&path)?;

@@ -80,7 +80,7 @@ fn applied(state: &mut State, record: &Record) -> Result<(), IllegalEvent> {
 fn restored(state: &State) -> State {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("snapshot");
-    snapshot::write(&path, state, Head::default()).unwrap();
+    snapshot::write(&path, state, Head { seq: 1, ..Head::default() }).unwrap();
     snapshot::read(&path).unwrap().0
 }
 
