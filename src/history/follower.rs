@@ -11,7 +11,7 @@ use tagstone_replay::log::chain::{Broken, BrokenWhy, Chain};
 use tagstone_schema::{Head, Seq};
 use tokio::sync::watch;
 
-use super::{Behind, History, HistoryError, Reached};
+use super::{Behind, History, HistoryError, Questions, Reached};
 use crate::registry::{LogDamage, Newer, Snapshot};
 
 /// Records between two looks at the world: who waits is told, and a stop is noticed.
@@ -76,6 +76,7 @@ impl Follower {
             reached: heard,
             waker: newer.waker(),
             kept: Arc::default(),
+            questions: Questions::default(),
         };
         (Self { index, records, reached: Arc::new(reached), newer, told, is_anew: false }, history)
     }

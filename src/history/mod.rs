@@ -11,6 +11,7 @@
 
 mod follower;
 mod past;
+mod questions;
 mod resume;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use tokio::sync::watch;
 
 pub use follower::Follower;
 pub use past::{Past, Point, PointError, Range};
+pub use questions::Questions;
 pub use resume::{Behind, Resume};
 
 use crate::registry::{LogDamage, Waker};
@@ -40,6 +42,7 @@ pub struct History {
     reached: watch::Receiver<Reached>,
     waker: Waker,
     kept: Arc<past::Kept>,
+    questions: Questions,
 }
 
 /// How far the index has come.
@@ -84,6 +87,7 @@ pub enum HistoryError {
 impl History {
     /// Waits until the archive contains the record `seq`, and returns it.
     pub async fn archive(&self, seq: Seq) -> Result<Archive, HistoryError> {
+        self.questions.note();
         let Some(index) = &self.index else { return Err(HistoryError::Failed) };
         if index.is_in_doubt() {
             self.waker.wake();
@@ -106,6 +110,11 @@ impl History {
             Some(Reached::Record(_)) if archive.reached().seq >= seq => Ok(archive),
             _ => Err(HistoryError::Behind { reached: archive.reached().seq, wanted: seq }),
         }
+    }
+
+    /// When it was last asked.
+    pub fn questions(&self) -> &Questions {
+        &self.questions
     }
 
     /// The archive as far as it has come.

@@ -111,7 +111,10 @@ fn recover(layout: &Layout, settings: &Settings, guards: &Guards) -> Result<(Sit
     let checkpoints = Arc::new(Checkpoints::new(layout.snapshot(), history.clone(), known.seq));
     let verifying = match known.seq {
         0 => None,
-        _ => Some(Verifying::begin(records.clone(), known, move |damage| damaged.found(Arc::new(damage)))?),
+        _ => {
+            let questions = history.questions().clone();
+            Some(Verifying::begin(records.clone(), known, questions, move |damage| damaged.found(Arc::new(damage)))?)
+        }
     };
     let mut periodic = vec![
         background::write_snapshots(checkpoints.clone(), published.clone())?,

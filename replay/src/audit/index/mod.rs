@@ -5,7 +5,7 @@
 //! log; it is never repaired.
 //!
 //! It is a sequence of runs, each a file of consecutive records that never changes, and of a part in memory. What is in
-//! memory becomes a run when it has grown ([`Limits`]) and at a clean stop; neighbouring runs become one now and then. So a
+//! memory becomes a run when it has grown ([`Limits`]) and at a clean stop; neighbouring runs become one beside whoever adds. So a
 //! crash loses only what was in memory, and whoever goes on reads those records from the log again.
 //!
 //! These are files and not a sled tree as the log is: the predecessor of this index was one, wrote about 1 KB for each move of a tag
@@ -84,6 +84,8 @@ struct Shared {
 struct Adding {
     keys: TermKeys,
     merging: Option<Merging>,
+    /// Whether there is nothing to merge before there is another run.
+    is_settled: bool,
 }
 
 /// What there is. It is replaced whole, so that who looks sees all of it as it was at one moment.
@@ -118,7 +120,7 @@ impl AuditIndex {
         let seed = runs.first().map_or_else(|| RandomState::new().hash_one(0), |run| run.about().seed);
         let reached = runs.last().map(|run| run.about().head()).unwrap_or_default();
         let parts = Parts { runs: runs.into(), memory: Arc::default(), reached, seed };
-        let adding = Mutex::new(Adding { keys: TermKeys::with_seed(seed), merging: None });
+        let adding = Mutex::new(Adding { keys: TermKeys::with_seed(seed), merging: None, is_settled: false });
         let shared = Shared { directory: Some(directory.to_owned()), limits, parts: RwLock::new(parts), adding };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -151,7 +153,13 @@ impl AuditIndex {
         let is_full = written.count() >= self.shared.limits.postings;
         drop(written);
         self.replace(|parts| parts.reached = head);
-        if is_full { self.flush_and_merge(&mut adding) } else { Ok(()) }
+        if is_full {
+            self.flush_and_merge(&mut adding)
+        } else if adding.merging.as_ref().map_or(!adding.is_settled, Merging::is_over) {
+            self.merge(&mut adding)
+        } else {
+            Ok(())
+        }
     }
 
     /// Makes all of it durable.
@@ -162,8 +170,9 @@ impl AuditIndex {
     /// Makes all of it durable, and ends what is under way.
     pub fn close(&self) -> Result<(), IndexError> {
         let mut adding = self.adding();
-        let flushed = self.flush_and_merge(&mut adding);
-        // A merge that is not done by now is begun again another time.
+        let flushed = self.write_memory(&mut adding);
+        // A merge that is not done by now is begun again by whoever opens the index and adds to it. What one that is done has made,
+        // is found there.
         adding.merging = None;
         flushed
     }
@@ -196,6 +205,12 @@ impl AuditIndex {
     }
 
     fn flush_and_merge(&self, adding: &mut Adding) -> Result<(), IndexError> {
+        self.write_memory(adding)?;
+        self.merge(adding)
+    }
+
+    /// Makes a run of what is in memory.
+    fn write_memory(&self, adding: &mut Adding) -> Result<(), IndexError> {
         let Some(directory) = &self.shared.directory else { return Ok(()) };
         let Parts { runs, memory, reached, seed } = self.parts();
         let last = runs.last().map(|run| run.about().head()).unwrap_or_default();
@@ -207,12 +222,14 @@ impl AuditIndex {
                 parts.runs = runs.iter().cloned().chain([run]).collect();
                 parts.memory = Arc::default();
             });
+            adding.is_settled = false;
         }
-        self.merge(adding, directory)
+        Ok(())
     }
 
     /// Takes the result of a merge that has ended, and begins the next one.
-    fn merge(&self, adding: &mut Adding, directory: &Path) -> Result<(), IndexError> {
+    fn merge(&self, adding: &mut Adding) -> Result<(), IndexError> {
+        let Some(directory) = &self.shared.directory else { return Ok(()) };
         let limits = &self.shared.limits;
         while let Some(merging) = adding.merging.take() {
             if !merging.is_over() && self.parts().runs.len() < limits.runs {
@@ -224,8 +241,9 @@ impl AuditIndex {
         let runs = self.parts().runs;
         let bytes: Vec<_> = runs.iter().map(|run| run.file.bytes).collect();
         if let Some(next) = merge::next_of(&bytes, limits.least, limits.most) {
-            adding.merging = Some(Merging::begin(directory.to_owned(), runs[next].to_vec())?);
+            adding.merging = Some(Merging::begin(directory.clone(), runs[next].to_vec())?);
         }
+        adding.is_settled = adding.merging.is_none();
         Ok(())
     }
 

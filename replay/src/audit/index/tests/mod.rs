@@ -186,10 +186,9 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 
 /// Waits for the merge that is under way, and all that follow it.
 fn settle(index: &AuditIndex) {
-    let directory = index.shared.directory.clone().unwrap();
     let mut adding = index.adding();
     while let Some(merging) = adding.merging.take() {
         index.take_merged(merging).unwrap();
-        index.merge(&mut adding, &directory).unwrap();
+        index.merge(&mut adding).unwrap();
     }
 }
