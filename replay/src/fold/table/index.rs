@@ -13,9 +13,8 @@ use super::entries::Entries;
 pub(super) const FULL: usize = 4;
 const SPARSE: usize = 1;
 
-/// Slots that lie in the bucket itself: with the way to those that do not, as many as fit into a line of a processor's cache. Few
-/// buckets have more.
-const NEAR: usize = 7;
+/// Slots of a bucket: with the way to more of them, as many as fit into a line of a processor's cache.
+const SLOTS: usize = 7;
 
 /// An entry: the lower half of its hash, and its place.
 #[derive(Clone, Copy)]
@@ -36,13 +35,11 @@ const VACANT: u32 = u32::MAX;
 #[derive(Clone)]
 #[repr(align(64))]
 pub(super) struct Bucket {
-    hashes: [u32; NEAR],
-    places: [u32; NEAR],
-    far: Far,
+    hashes: [u32; SLOTS],
+    places: [u32; SLOTS],
+    /// More slots. While the index grows, about a tenth of the buckets need them.
+    more: Option<Box<Bucket>>,
 }
-
-/// The slots for which there is no room in the bucket itself: seldom any. A pointer takes no more than a slot, a list takes three.
-type Far = Option<Box<Vec<Slot>>>;
 
 #[derive(Clone, Default)]
 pub(in crate::fold) struct Index {
@@ -137,10 +134,14 @@ impl Index {
     /// The place that the index has for an entry at a place.
     fn place_mut(&mut self, hash: u64, place: usize) -> Option<&mut u32> {
         let (hash, place) = (lower(hash), u32::try_from(place).ok()?);
-        let bucket = self.buckets.get_mut(self.shape.bucket_of(hash)?)?;
-        let near = bucket.hashes.iter().copied().zip(&mut bucket.places);
-        let far = bucket.far.iter_mut().flat_map(|far| far.iter_mut()).map(|slot| (slot.hash, &mut slot.place));
-        near.chain(far).find(|(of, standing)| *of == hash && **standing == place).map(|(_, standing)| standing)
+        let mut bucket = self.buckets.get_mut(self.shape.bucket_of(hash)?)?;
+        loop {
+            let mut slots = bucket.hashes.iter().zip(&bucket.places);
+            match slots.position(|(of, standing)| *of == hash && *standing == place) {
+                Some(at) => return bucket.places.get_mut(at),
+                None => bucket = bucket.more.as_deref_mut()?,
+            }
+        }
     }
 
     /// Adds a bucket, and moves there what belongs there: part of what one other bucket holds.
@@ -150,13 +151,14 @@ impl Index {
         if let Some(split) = self.buckets.get_mut(split_into(added)) {
             // One more bit of the hashes counts now.
             let bit = added.checked_ilog2().map_or(0, |bits| 1 << bits);
-            for at in 0..NEAR {
+            for at in 0..SLOTS {
                 if split.hashes[at] & bit != 0 {
                     bucket.hashes[at] = split.hashes[at];
                     bucket.places[at] = std::mem::replace(&mut split.places[at], VACANT);
                 }
             }
-            for slot in split.far.take().into_iter().flat_map(|far| *far) {
+            let more = split.more.take();
+            for slot in more.iter().flat_map(|more| more.slots()) {
                 if slot.hash & bit == 0 { &mut *split } else { &mut bucket }.add(slot);
             }
         }
@@ -189,12 +191,12 @@ impl Shape {
 
 impl Default for Bucket {
     fn default() -> Self {
-        Self { hashes: [0; NEAR], places: [VACANT; NEAR], far: None }
+        Self { hashes: [0; SLOTS], places: [VACANT; SLOTS], more: None }
     }
 }
 
 impl Bucket {
-    /// Which of the near slots may have a hash, a bit for each. Vacant ones may be among them, and have no place.
+    /// Which of its own slots may have a hash, a bit for each. Vacant ones may be among them, and have no place.
     #[inline]
     fn of_hash(&self, hash: u32) -> u32 {
         let hash = i32x4::splat(hash.cast_signed());
@@ -208,33 +210,36 @@ impl Bucket {
     /// The place of the entry of a hash that is the right one.
     #[inline]
     pub(super) fn find(&self, hash: u32, is_right: impl Fn(usize) -> bool) -> Option<usize> {
-        let mut likely = self.of_hash(hash);
-        while likely != 0 {
-            let place = self.places.get(likely.trailing_zeros() as usize).map(|place| *place as usize);
-            if place.is_some_and(&is_right) {
-                return place;
+        let mut bucket = self;
+        loop {
+            let mut likely = bucket.of_hash(hash);
+            while likely != 0 {
+                let place = bucket.places.get(likely.trailing_zeros() as usize).map(|place| *place as usize);
+                if place.is_some_and(&is_right) {
+                    return place;
+                }
+                likely &= likely - 1;
             }
-            likely &= likely - 1;
+            bucket = bucket.more.as_deref()?;
         }
-        let far = self.far.iter().flat_map(|far| far.iter());
-        far.filter(|slot| slot.hash == hash).map(|slot| slot.place as usize).find(|place| is_right(*place))
     }
 
     fn slots(&self) -> impl Iterator<Item = Slot> {
-        let near = self.hashes.iter().zip(&self.places).map(|(hash, place)| Slot { hash: *hash, place: *place });
-        let far = self.far.iter().flat_map(|far| far.iter().copied());
-        near.chain(far).filter(|slot| slot.place != VACANT)
+        let buckets = std::iter::successors(Some(self), |bucket| bucket.more.as_deref());
+        let slots = buckets.flat_map(|bucket| bucket.hashes.iter().zip(&bucket.places));
+        slots.map(|(hash, place)| Slot { hash: *hash, place: *place }).filter(|slot| slot.place != VACANT)
     }
 
     pub(super) fn add(&mut self, added: Slot) {
-        if let Some(at) = self.places.iter().position(|place| *place == VACANT) {
-            (self.hashes[at], self.places[at]) = (added.hash, added.place);
-            return;
-        }
-        let far = self.far.get_or_insert_default();
-        match far.iter_mut().find(|slot| slot.place == VACANT) {
-            Some(vacant) => *vacant = added,
-            None => far.push(added),
+        let mut bucket = self;
+        loop {
+            match bucket.places.iter().position(|place| *place == VACANT) {
+                Some(at) => {
+                    (bucket.hashes[at], bucket.places[at]) = (added.hash, added.place);
+                    return;
+                }
+                None => bucket = bucket.more.get_or_insert_default(),
+            }
         }
     }
 }
