@@ -26,6 +26,7 @@ impl Contents {
     pub(in crate::fold) fn look_for(&mut self, sought: &[Sought]) {
         let Self { index, entries, near, .. } = self;
         black_box(sought.iter().fold(0, |all, sought| all ^ index.touch(sought.hash)));
+        black_box(sought.iter().fold(0, |all, sought| all ^ index.touch_more(sought.hash)));
         let mut places = Vec::with_capacity(sought.len());
         places.extend(sought.iter().filter_map(|sought| Some((sought.word, index.likely(sought.hash)?))));
         let mut found: Vec<&Content> = Vec::with_capacity(places.len());

@@ -32,9 +32,10 @@ impl<'a, K: Clone + Eq + Hash, V: Clone> Sought<'a, K, V> {
 /// Each step does as little as it can for one key after the other: so the processor waits for many places in memory at once.
 pub(in crate::fold) fn values<'a, K: Clone, V: Clone>(sought: &[Sought<'a, K, V>]) -> (u32, Vec<&'a (K, V)>) {
     let buckets = sought.iter().fold(0, |all, sought| all ^ sought.table.index.touch(sought.hash));
+    let more = sought.iter().fold(buckets, |all, sought| all ^ sought.table.index.touch_more(sought.hash));
     let mut places = Vec::with_capacity(sought.len());
     places.extend(sought.iter().filter_map(|sought| Some((sought.table, sought.table.index.likely(sought.hash)?))));
     let mut found = Vec::with_capacity(places.len());
     found.extend(places.iter().filter_map(|(table, place)| table.entries.get(*place)));
-    (buckets, found)
+    (more, found)
 }

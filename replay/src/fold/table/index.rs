@@ -74,8 +74,18 @@ impl Index {
     /// Looks at the bucket of a hash, so that it is in the processor's cache when it is wanted. The number means nothing.
     #[inline]
     pub(in crate::fold) fn touch(&self, hash: u64) -> u32 {
-        let bucket = self.shape.bucket_of(lower(hash)).and_then(|at| self.buckets.get(at));
-        bucket.map_or(0, |bucket| bucket.hashes[0])
+        self.bucket(hash).map_or(0, |bucket| bucket.hashes[0])
+    }
+
+    /// Looks at what is behind the bucket of a hash, if something is. The number means nothing.
+    #[inline]
+    pub(in crate::fold) fn touch_more(&self, hash: u64) -> u32 {
+        self.bucket(hash).and_then(|bucket| bucket.more.as_ref()).map_or(0, |more| more.hashes[0])
+    }
+
+    #[inline]
+    fn bucket(&self, hash: u64) -> Option<&Bucket> {
+        self.shape.bucket_of(lower(hash)).and_then(|at| self.buckets.get(at))
     }
 
     /// Looks at what the next entry will change beside its own bucket, if it makes the index grow. The number means nothing.
@@ -95,8 +105,7 @@ impl Index {
     /// The place of the entry of a hash that is the right one.
     #[inline]
     pub(in crate::fold) fn find(&self, hash: u64, is_right: impl Fn(usize) -> bool) -> Option<usize> {
-        let hash = lower(hash);
-        self.buckets.get(self.shape.bucket_of(hash)?)?.find(hash, is_right)
+        self.bucket(hash)?.find(lower(hash), is_right)
     }
 
     /// Adds the entry at a place.
