@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tagstone_replay::audit::Folded;
 use tagstone_replay::audit::index::{AuditIndex, IndexError};
 use tagstone_replay::fold::{IllegalEvent, State};
-use tagstone_replay::log::RecordReader;
-use tagstone_replay::log::chain::{Broken, BrokenWhy, Chain};
+use tagstone_replay::log::chain::Broken;
+use tagstone_replay::log::{Ahead, RecordReader};
 use tagstone_schema::{Head, Seq};
 use tokio::sync::watch;
 
@@ -136,30 +136,40 @@ impl Follower {
     fn follow(&mut self, index: &AuditIndex, newest: &Arc<Snapshot>) -> Result<(), FollowError> {
         // Until the last record of the index is passed nobody knows whether it is of this log; who waits is not told before.
         let (from, until) = (self.reached.head, newest.head.seq);
-        let mut state = self.reached.state.clone();
-        let mut chain = Chain::after(from);
+        // Nobody else looks at the state of a log that is folded from its first record on.
+        let is_alone = from.seq == 0;
+        let mut state = if is_alone { State::alone() } else { self.reached.state.clone() };
+        let (mut head, mut is_stopped) = (from, false);
         let records = self.records.clone();
-        let mut records = records.read(from.seq + 1);
-        while chain.head().seq < until {
-            let seq = chain.head().seq;
-            let Some(stored) = records.next() else {
-                return Err(FollowError::Damaged(LogDamage::Short { found: seq, expected: until }));
-            };
-            let stored =
-                stored.map_err(|error| Broken { seq: seq + 1, why: BrokenWhy::Unreadable(error.to_string()) })?;
-            let record = chain.next(&stored)?;
-            let folded = Folded::apply(&mut state, record)?;
-            add(index, &folded, chain.head())?;
-            if chain.head().seq.is_multiple_of(UNTIL_A_LOOK) {
-                self.tell(chain.head().seq);
-                if self.newer.is_over() {
-                    break;
+        // What is written behind the newest state is not published yet.
+        let left = usize::try_from(until.saturating_sub(from.seq)).unwrap_or(usize::MAX);
+        let mut ahead = Ahead::of(records.read(from.seq + 1).take(left), from);
+        'following: for verified in ahead.by_ref() {
+            if is_alone {
+                state.foresee(verified.iter().map(|sound| &sound.record));
+            }
+            for sound in verified {
+                let folded = Folded::apply(&mut state, sound.record)?;
+                head = sound.head;
+                add(index, &folded, head)?;
+                if head.seq.is_multiple_of(UNTIL_A_LOOK) {
+                    self.tell(head.seq);
+                    is_stopped = self.newer.is_over();
+                    if is_stopped {
+                        break 'following;
+                    }
                 }
             }
         }
-        if chain.head().seq < until {
-            self.reached = stopped(state, chain.head());
+        if is_stopped && head.seq < until {
+            self.reached = stopped(state, head);
             return Ok(());
+        }
+        if let Some(broken) = ahead.broken() {
+            return Err(broken.into());
+        }
+        if head.seq < until {
+            return Err(FollowError::Damaged(LogDamage::Short { found: head.seq, expected: until }));
         }
         self.reached = newest.clone();
         self.is_anew = false;

@@ -57,7 +57,8 @@ impl Resume {
 
     fn compare(&mut self, state: &mut State, seq: Seq, hash: RecordHash) {
         let (index, at) = self.opened.get_or_insert_with(|| open(&self.directory));
-        if at.seq != seq {
+        // The state before the first record is none to be kept, and the fold is faster while it shares nothing.
+        if at.seq != seq || seq == 0 {
             return;
         }
         if at.hash != hash {

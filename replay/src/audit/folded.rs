@@ -28,3 +28,28 @@ impl Folded {
         Ok(Self { unfolded: Unfolded { record, derived }, manifests })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::fold::properties::{choices, decoded, history};
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        /// The places of derived events are told to users, and the index is made of states of either kind.
+        #[test]
+        fn a_state_that_is_alone_adds_the_same_in_the_same_order(choices in choices()) {
+            let (mut shared, mut alone) = (State::default(), State::alone());
+            for record in decoded(&history(&choices)) {
+                let one = Folded::apply(&mut shared, record.clone()).unwrap();
+                let other = Folded::apply(&mut alone, record).unwrap();
+                prop_assert_eq!(one.unfolded.derived, other.unfolded.derived);
+                let digests = |folded: &[Arc<Manifest>]| folded.iter().map(|of| of.digest.clone()).collect::<Vec<_>>();
+                prop_assert_eq!(digests(&one.manifests), digests(&other.manifests));
+            }
+        }
+    }
+}
