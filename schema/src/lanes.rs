@@ -46,34 +46,33 @@ pub(crate) fn hashes(messages: &[&[u8]]) -> Vec<[u8; 32]> {
 }
 
 fn hashes_with(level: Level, messages: &[&[u8]]) -> Vec<[u8; 32]> {
-    dispatch!(level, simd => match is_wide(simd) {
-        true => in_groups::<_, u32x8<_>, 8>(simd, messages),
-        false => in_groups::<_, u32x4<_>, 4>(simd, messages),
-    })
-}
-
-/// Whether a vector has eight words or more.
-#[inline(always)]
-fn is_wide<S: Simd>(_: S) -> bool {
-    S::u32s::LEN >= 8
-}
-
-/// The hashes, of groups of messages of about the same length.
-#[inline(always)]
-fn in_groups<S: Simd, W: SimdInt<S, Element = u32>, const LANES: usize>(simd: S, messages: &[&[u8]]) -> Vec<[u8; 32]> {
     let mut hashes = vec![[0; 32]; messages.len()];
-    let (mut short, long): (Vec<_>, Vec<_>) = (0..messages.len()).partition(|at| messages[*at].len() <= CHUNK);
+    let (mut short, mut alone): (Vec<_>, Vec<_>) = (0..messages.len()).partition(|at| messages[*at].len() <= CHUNK);
     // Lanes take as long as the longest of them.
     short.sort_unstable_by_key(|at| blocks(messages[*at]));
-    let (groups, rest) = short.as_chunks();
-    for group in groups {
-        let of_group = together::<S, W, LANES>(simd, group.map(|at| messages[at]));
-        group.iter().zip(of_group).for_each(|(at, hash)| hashes[*at] = hash);
-    }
-    for at in rest.iter().chain(&long) {
-        hashes[*at] = *blake3::hash(messages[*at]).as_bytes();
+    dispatch!(level, simd => alone.extend(in_groups(simd, messages, &short, &mut hashes)));
+    for at in alone {
+        hashes[at] = *blake3::hash(messages[at]).as_bytes();
     }
     hashes
+}
+
+/// Hashes messages that follow each other by length, and tells those that were too few for a group.
+#[inline(always)]
+fn in_groups<'a, S: Simd>(simd: S, messages: &[&[u8]], short: &'a [usize], hashes: &mut [[u8; 32]]) -> &'a [usize] {
+    let (eights, rest): (&[[usize; 8]], _) = if S::u32s::LEN >= 8 { short.as_chunks() } else { (&[], short) };
+    let (fours, rest) = rest.as_chunks();
+    for group in eights {
+        note(hashes, group, together::<S, u32x8<S>, 8>(simd, group.map(|at| messages[at])));
+    }
+    for group in fours {
+        note(hashes, group, together::<S, u32x4<S>, 4>(simd, group.map(|at| messages[at])));
+    }
+    rest
+}
+
+fn note<const LANES: usize>(hashes: &mut [[u8; 32]], group: &[usize; LANES], of_group: [[u8; 32]; LANES]) {
+    group.iter().zip(of_group).for_each(|(at, hash)| hashes[*at] = hash);
 }
 
 /// Blocks of a message; the empty one has a block too.
@@ -211,10 +210,21 @@ mod tests {
 
     use super::*;
 
+    /// From as wide as it gets here to as narrow.
+    fn levels() -> Vec<Level> {
+        let level = Level::new();
+        let mut levels = vec![level, Level::baseline()];
+        #[cfg(target_arch = "x86_64")]
+        {
+            levels.extend(level.as_avx2().map(|simd| simd.level()));
+            levels.extend(level.as_sse4_2().map(|simd| simd.level()));
+        }
+        levels
+    }
+
     fn assert_as_alone(messages: &[&[u8]]) {
         let alone: Vec<_> = messages.iter().map(|message| *blake3::hash(message).as_bytes()).collect();
-        // As wide as it gets here, and as narrow.
-        for level in [Level::new(), Level::baseline()] {
+        for level in levels() {
             assert_eq!(hashes_with(level, messages), alone, "{level:?}");
         }
     }

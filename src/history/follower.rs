@@ -86,7 +86,8 @@ impl Follower {
         let index = self.index.take()?;
         while let Some(newest) = self.newer.next() {
             match self.keep_up(&index, &newest) {
-                Ok(()) => {}
+                Ok(true) => {}
+                Ok(false) => break,
                 Err(Failure::Index(why)) => {
                     tracing::error!(why, "the index of the audit has failed; it is made anew at the next start");
                     self.told.send_replace(Reached::Failed(HistoryError::Failed));
@@ -105,8 +106,8 @@ impl Follower {
         None
     }
 
-    /// Follows up to a state; an index that fails is thrown away and made anew, once.
-    fn keep_up(&mut self, index: &AuditIndex, newest: &Arc<Snapshot>) -> Result<(), Failure> {
+    /// Follows up to a state, and says whether it got there; an index that fails is thrown away and made anew, once.
+    fn keep_up(&mut self, index: &AuditIndex, newest: &Arc<Snapshot>) -> Result<bool, Failure> {
         if index.is_in_doubt() {
             self.begin_anew(index, &"a part of it is damaged")?;
         }
@@ -114,7 +115,7 @@ impl Follower {
             // A panic must not leave requests waiting for what never comes.
             let followed = catch_unwind(AssertUnwindSafe(|| self.follow(index, newest)));
             match followed.map_err(|_| Failure::Index("a panic".to_owned()))? {
-                Ok(()) => return Ok(()),
+                Ok(is_there) => return Ok(is_there),
                 Err(error @ (FollowError::Index(_) | FollowError::Foreign)) => self.begin_anew(index, &error)?,
                 Err(FollowError::Damaged(damage)) => return Err(Failure::Damaged(Arc::new(damage))),
             }
@@ -132,19 +133,19 @@ impl Follower {
         index.clear().map_err(|error| Failure::Index(error.to_string()))
     }
 
-    /// Follows up to a state, or until nobody publishes any more: the next start goes on from where this ends.
-    fn follow(&mut self, index: &AuditIndex, newest: &Arc<Snapshot>) -> Result<(), FollowError> {
+    /// Follows up to a state, or until nobody publishes any more, which is not there: the next start goes on from where this ends.
+    fn follow(&mut self, index: &AuditIndex, newest: &Arc<Snapshot>) -> Result<bool, FollowError> {
         // Until the last record of the index is passed nobody knows whether it is of this log; who waits is not told before.
         let (from, until) = (self.reached.head, newest.head.seq);
         // Nobody else looks at the state of a log that is folded from its first record on.
         let is_alone = from.seq == 0;
         let mut state = if is_alone { State::alone() } else { self.reached.state.clone() };
-        let (mut head, mut is_stopped) = (from, false);
+        let mut head = from;
         let records = self.records.clone();
         // What is written behind the newest state is not published yet.
         let left = usize::try_from(until.saturating_sub(from.seq)).unwrap_or(usize::MAX);
         let mut ahead = Ahead::of(records.read(from.seq + 1).take(left), from);
-        'following: for verified in ahead.by_ref() {
+        for verified in ahead.by_ref() {
             if is_alone {
                 state.foresee(verified.iter().map(|sound| &sound.record));
             }
@@ -154,16 +155,11 @@ impl Follower {
                 add(index, &folded, head)?;
                 if head.seq.is_multiple_of(UNTIL_A_LOOK) {
                     self.tell(head.seq);
-                    is_stopped = self.newer.is_over();
-                    if is_stopped {
-                        break 'following;
+                    if head.seq < until && self.newer.is_over() {
+                        return Ok(false);
                     }
                 }
             }
-        }
-        if is_stopped && head.seq < until {
-            self.reached = stopped(state, head);
-            return Ok(());
         }
         if let Some(broken) = ahead.broken() {
             return Err(broken.into());
@@ -174,16 +170,12 @@ impl Follower {
         self.reached = newest.clone();
         self.is_anew = false;
         self.tell(until);
-        Ok(())
+        Ok(true)
     }
 
     fn tell(&self, seq: Seq) {
         self.told.send_replace(Reached::Record(seq));
     }
-}
-
-fn stopped(state: State, head: Head) -> Arc<Snapshot> {
-    Arc::new(Snapshot { state, head })
 }
 
 /// Adds a record that is not in the index, and compares with the last one that is.

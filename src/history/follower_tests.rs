@@ -25,22 +25,29 @@ struct Told {
 
 impl Told {
     fn new(records: Seq, id: u8) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let log = EmbeddedLog::open(&Layout::new(directory.path()), Options::default(), &mut |_| Ok(())).unwrap().log;
-        let mut told = Self { directory, log, state: State::default(), records: Vec::new() };
-        let began = told.record(Event::LogStarted { log: Id([id; 16]) });
-        let mut encoded = vec![began.encode().unwrap()];
-        told.records.push(began);
-        for seq in 2..=records {
-            let prev = encoded.last().unwrap().head();
-            let record = Record { seq, prev: prev.hash, time: Timestamp(seq as i64), ..told.record(started(seq)) };
-            encoded.push(record.encode().unwrap());
-            told.records.push(record);
-        }
-        told.log.append(&Head::default(), &encoded).unwrap();
+        let mut told = Self::harmed(records, id, 0, 0);
         for record in &told.records {
             told.state.apply(record).unwrap();
         }
+        told
+    }
+
+    /// One record does not follow the one before it, and one begins the log again.
+    fn harmed(records: Seq, id: u8, broken: Seq, illegal: Seq) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let log = EmbeddedLog::open(&Layout::new(directory.path()), Options::default(), &mut |_| Ok(())).unwrap().log;
+        let mut told = Self { directory, log, state: State::default(), records: Vec::new() };
+        let (mut head, mut encoded) = (Head::default(), Vec::new());
+        for seq in 1..=records {
+            let begins = seq == 1 || seq == illegal;
+            let event = if begins { Event::LogStarted { log: Id([id; 16]) } } else { started(seq) };
+            let prev = if seq == broken { RecordHash([7; 32]) } else { head.hash };
+            let record = Record { seq, prev, time: Timestamp(seq as i64), ..told.record(event) };
+            encoded.push(record.encode().unwrap());
+            head = encoded.last().unwrap().head();
+            told.records.push(record);
+        }
+        told.log.append(&Head::default(), &encoded).unwrap();
         told
     }
 
@@ -56,13 +63,14 @@ impl Told {
 
     /// What a start finds that folds from behind a record on, as one that begins with a snapshot does.
     fn resumed(&self, folded_from: usize) -> Behind {
-        let (mut state, mut resume) = (State::default(), Resume::new(self.index()));
+        let (mut state, mut resume) = (State::alone(), Resume::new(self.index()));
         for (at, record) in self.records.iter().enumerate() {
             if at >= folded_from {
                 resume.pass(&mut state, record);
             }
             state.apply(record).unwrap();
         }
+        state.share();
         resume.finish(&mut state, self.log.head(), self.log.reader())
     }
 
@@ -125,6 +133,57 @@ fn whatever_a_start_finds_the_history_is_whole() {
         assert_eq!(follow(behind, &told), Ok(ALL - 1), "{what}");
         // A clean stop has left all of it.
         assert_eq!(AuditIndex::open(&told.index()).unwrap().durable(), told.log.head(), "{what}");
+    }
+}
+
+#[test]
+fn a_stop_on_the_way_leaves_what_the_next_start_goes_on_with() {
+    let told = Told::new(2_500, 1);
+    let behind = told.resumed(0);
+    let (published, newer) = Published::followed(told.newest());
+    let (follower, history) = Follower::new(behind, newer);
+    // Nobody publishes any more before it begins, and there is news.
+    published.publish(told.newest());
+    drop((published, history));
+    assert_eq!(follower.run(), None);
+    assert_eq!(AuditIndex::open(&told.index()).unwrap().durable().seq, UNTIL_A_LOOK);
+
+    let behind = told.resumed(0);
+    assert_eq!(behind.reached.head.seq, UNTIL_A_LOOK);
+    assert_eq!(follow(behind, &told), Ok(2_499));
+}
+
+#[test]
+fn what_is_wrong_first_is_told() {
+    let cases = [(1, 0, 1), (16, 0, 16), (17, 0, 17), (40, 0, 40), (20, 18, 18), (20, 22, 20), (0, 40, 40)];
+    for (broken, illegal, wrong) in cases {
+        let told = Told::harmed(40, 1, broken, illegal);
+        let (index, records) = (AuditIndex::open(&told.index()), told.log.reader());
+        let (published, newer) = Published::followed(told.newest());
+        let (follower, history) = Follower::new(Behind { index, records, reached: Snapshot::default() }, newer);
+        drop((published, history));
+        let damage = follower.run().unwrap().to_string();
+        assert!(damage.contains(&format!("record {wrong} ")), "{broken} {illegal}: {damage}");
+    }
+}
+
+#[test]
+fn what_is_written_and_not_published_is_not_followed() {
+    let told = Told::new(40, 1);
+    for published_until in [1, 15, 16, 17, 33] {
+        let _ = fs::remove_dir_all(told.index());
+        let behind = told.resumed(0);
+        let mut newest = Snapshot::default();
+        for record in &told.records[..published_until] {
+            newest.state.apply(record).unwrap();
+            newest.head = record.encode().unwrap().head();
+        }
+        let head = newest.head;
+        let (published, newer) = Published::followed(newest);
+        let (follower, history) = Follower::new(behind, newer);
+        drop((published, history));
+        assert_eq!(follower.run(), None);
+        assert_eq!(AuditIndex::open(&told.index()).unwrap().durable(), head);
     }
 }
 

@@ -58,7 +58,7 @@ impl Published {
         self.newest.load_full()
     }
 
-    pub(super) fn publish(&self, snapshot: Snapshot) {
+    pub(crate) fn publish(&self, snapshot: Snapshot) {
         self.newest.store(Arc::new(snapshot));
         if let Some(follower) = &self.follower {
             // Where a call waits already, it is not heard yet and will find this state. Where nobody hears any more,

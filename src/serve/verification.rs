@@ -82,13 +82,9 @@ fn verified(records: &RecordReader, known: Head, questions: &Questions, stop: &S
             return Outcome::Damaged(broken.into());
         }
         if seq.is_multiple_of(RECORDS_AT_ONCE) {
-            let mut rests = 0;
-            while rests == 0 || (rests < RESTS && questions.are_asked()) {
-                std::thread::sleep(REST);
-                if stop.is_asked() {
-                    return Outcome::Stopped;
-                }
-                rests += 1;
+            rest(questions, stop, std::thread::sleep);
+            if stop.is_asked() {
+                return Outcome::Stopped;
             }
         }
     }
@@ -98,8 +94,19 @@ fn verified(records: &RecordReader, known: Head, questions: &Questions, stop: &S
     }
 }
 
+/// Leaves the machine to others: for longer while history is asked for.
+fn rest(questions: &Questions, stop: &Stop, sleep: impl Fn(Duration)) {
+    sleep(REST);
+    let mut rests = 1;
+    while rests < RESTS && questions.are_asked() && !stop.is_asked() {
+        sleep(REST);
+        rests += 1;
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::path::Path;
 
     use tagstone_replay::content::Layout;
@@ -158,5 +165,24 @@ mod tests {
         });
         stop.ask();
         assert_eq!(verified(&reader, known, &questions, &stop), Outcome::Stopped);
+    }
+
+    #[test]
+    fn it_rests_longer_while_history_is_asked_for_unless_it_is_to_stop() {
+        let (questions, stop, rests) = (Questions::default(), Stop::default(), Cell::new(0));
+        let rests_while = |asked: bool, stop: &Stop| {
+            rests.set(0);
+            rest(&questions, stop, |_| {
+                rests.set(rests.get() + 1);
+                if asked {
+                    questions.note();
+                }
+            });
+            rests.get()
+        };
+        assert_eq!(rests_while(false, &stop), 1);
+        assert_eq!(rests_while(true, &stop), RESTS);
+        stop.ask();
+        assert_eq!(rests_while(true, &stop), 1);
     }
 }

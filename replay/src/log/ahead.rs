@@ -10,7 +10,7 @@ use super::chain::{Broken, BrokenWhy, Chain};
 use super::{StoreError, StoredRecord};
 
 /// Records that are verified at once: what they look up fits into the nearest caches of a processor, that of addresses too, and they
-/// themselves into 1 MiB. With 64 a replay takes a seventh longer.
+/// themselves into 1 MiB. With four times as many a replay takes longer.
 const AT_ONCE: usize = 16;
 
 /// How many times so many are handed from thread to thread together, and how often that may have happened before the first of

@@ -1,6 +1,7 @@
 //! How numbers and places become bytes: seven bits a byte, the low ones first, the high bit says that more follow (LEB128).
 
 use super::IndexError;
+use super::error::READING;
 use crate::audit::Place;
 
 /// Places in a record that have a code without a second number.
@@ -70,5 +71,5 @@ pub(super) fn take_place(bytes: &mut &[u8], before: Place) -> Result<Option<Plac
 }
 
 pub(super) fn damaged(why: &str) -> IndexError {
-    IndexError::new("reading", why)
+    IndexError::new(READING, why)
 }

@@ -236,12 +236,20 @@ impl AuditIndex {
                 adding.merging = Some(merging);
                 return Ok(());
             }
-            self.take_merged(merging)?;
+            match self.take_merged(merging) {
+                Ok(()) => {}
+                Err(error) if error.is_of_reading() => return Err(error),
+                // The runs that should have become one are as good. It is tried again when there is another.
+                Err(_) => {
+                    adding.is_settled = true;
+                    return Ok(());
+                }
+            }
         }
         let runs = self.parts().runs;
         let bytes: Vec<_> = runs.iter().map(|run| run.file.bytes).collect();
         if let Some(next) = merge::next_of(&bytes, limits.least, limits.most) {
-            adding.merging = Some(Merging::begin(directory.clone(), runs[next].to_vec())?);
+            adding.merging = Merging::begin(directory.clone(), runs[next].to_vec()).ok();
         }
         adding.is_settled = adding.merging.is_none();
         Ok(())

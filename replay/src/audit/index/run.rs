@@ -21,6 +21,7 @@ use tagstone_schema::{Head, RecordHash, Seq, Timestamp};
 use super::IndexError;
 use super::block::unsealed;
 use super::codes::{damaged, take};
+use super::error::READING;
 use super::run_file::{Piece, RunFile};
 use super::tag_filter::TagFilter;
 use super::turns::{FirstTurn, TagKey, Turns};
@@ -103,9 +104,9 @@ impl Run {
         if offset.checked_add(length) != Some(tail) {
             return Err(damaged("the footer is not where it should be"));
         }
-        let footer = file.read(offset, usize::try_from(length).map_err(IndexError::of("reading"))?)?;
+        let footer = file.read(offset, usize::try_from(length).map_err(IndexError::of(READING))?)?;
         let footer = unsealed(footer.bytes(), offset)?;
-        let footer = codec().with_limit(file.bytes).deserialize(footer).map_err(IndexError::of("reading"))?;
+        let footer = codec().with_limit(file.bytes).deserialize(footer).map_err(IndexError::of(READING))?;
         Ok(Self { file, footer: Arc::new(footer), is_damaged: AtomicBool::new(false) })
     }
 
@@ -158,7 +159,7 @@ impl Run {
                     return codec()
                         .with_limit(bounded(bytes.len()))
                         .deserialize(bytes)
-                        .map_err(IndexError::of("reading"));
+                        .map_err(IndexError::of(READING));
                 }
             }
             Ok(Derived::default())
@@ -184,7 +185,7 @@ impl Run {
 
     fn read(&self, span: Span) -> Result<Piece, IndexError> {
         // The footer is checked, so this is no more than the file holds.
-        self.file.read(span.offset, usize::try_from(span.length).map_err(IndexError::of("reading"))?)
+        self.file.read(span.offset, usize::try_from(span.length).map_err(IndexError::of(READING))?)
     }
 
     /// Remembers that a part is damaged, if it is.
@@ -201,7 +202,7 @@ fn derived_in(mut bytes: &[u8]) -> impl Iterator<Item = Result<(Seq, &[u8]), Ind
     std::iter::from_fn(move || {
         (!bytes.is_empty()).then(|| {
             let (seq, length) = (take(&mut bytes)?, take(&mut bytes)?);
-            let length = usize::try_from(length).map_err(IndexError::of("reading"))?;
+            let length = usize::try_from(length).map_err(IndexError::of(READING))?;
             let (entry, rest) = bytes.split_at_checked(length).ok_or_else(|| damaged("an entry is cut off"))?;
             bytes = rest;
             Ok((seq, entry))

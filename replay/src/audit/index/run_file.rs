@@ -14,6 +14,7 @@ use rustix::fs::{Advice, fadvise};
 use super::IndexError;
 use super::block::unsealed;
 use super::codes::damaged;
+use super::error::READING;
 use super::run::Span;
 
 /// An open file.
@@ -49,7 +50,7 @@ impl RunFile {
     /// Reads what lies there. It must be no more than the file may hold.
     pub(super) fn read(&self, offset: u64, length: usize) -> Result<Piece, IndexError> {
         let mut bytes = vec![0; length];
-        self.file.read_exact_at(&mut bytes, offset).map_err(IndexError::of("reading"))?;
+        self.file.read_exact_at(&mut bytes, offset).map_err(IndexError::of(READING))?;
         Ok(Piece { offset, bytes })
     }
 

@@ -17,6 +17,7 @@ use tagstone_schema::{Digest, MediaType, RepositoryName, Seq, Tag, Timestamp};
 use super::IndexError;
 use super::block::{BLOCK_BYTES, seal, start};
 use super::codes::{damaged, put, put_place, take, take_place};
+use super::error::READING;
 use super::run::About;
 use crate::audit::{Place, TagChange, TagEntry};
 
@@ -204,13 +205,13 @@ impl<'a> Turns<'a> {
     }
 
     fn take_media_type(&mut self, number: u64) -> Result<MediaType, IndexError> {
-        let number = usize::try_from(number).map_err(IndexError::of("reading"))?;
+        let number = usize::try_from(number).map_err(IndexError::of(READING))?;
         if let Some(at) = number.checked_sub(1) {
             return self.media_types.get(at).cloned().ok_or_else(|| damaged("a media type is missing"));
         }
-        let length = usize::try_from(take(&mut self.bytes)?).map_err(IndexError::of("reading"))?;
-        let text = std::str::from_utf8(self.take_bytes(length)?).map_err(IndexError::of("reading"))?;
-        let media_type: MediaType = text.parse().map_err(IndexError::of("reading"))?;
+        let length = usize::try_from(take(&mut self.bytes)?).map_err(IndexError::of(READING))?;
+        let text = std::str::from_utf8(self.take_bytes(length)?).map_err(IndexError::of(READING))?;
+        let media_type: MediaType = text.parse().map_err(IndexError::of(READING))?;
         self.media_types.push(media_type.clone());
         Ok(media_type)
     }

@@ -37,7 +37,7 @@ const VACANT: u32 = u32::MAX;
 pub(super) struct Bucket {
     hashes: [u32; SLOTS],
     places: [u32; SLOTS],
-    /// More slots. While the index grows, about a tenth of the buckets need them.
+    /// More slots. While the index grows, up to a tenth of the buckets need them.
     more: Option<Box<Bucket>>,
 }
 

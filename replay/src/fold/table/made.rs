@@ -140,4 +140,21 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn buckets_behind_buckets_come_and_go() {
+        const COUNT: usize = 250;
+        let hash = |place: usize| place as u64 % 7;
+        let mut index = Index::default();
+        (0..COUNT).for_each(|place| index.add(hash(place), place));
+        let removed: Vec<_> = (0..COUNT).map(|step| step * 37 % COUNT).collect();
+        for (step, place) in removed.iter().enumerate() {
+            index.remove(hash(*place), *place);
+            for (at, place) in removed.iter().enumerate() {
+                let found = index.find(hash(*place), |other| other == *place);
+                assert_eq!(found, (at > step).then_some(*place), "{place} after {step}");
+            }
+        }
+        assert_eq!((index.len(), index.shape()), (0, (1, 0)));
+    }
 }

@@ -5,7 +5,7 @@
 //! entries themselves lie in the order in which they came ([`Entries`]): a push adds several, and they are side by side. A
 //! change copies a bucket or a page of entries, and the way to it.
 //!
-//! While nobody else looks, as in a replay, entries and buckets lie side by side ([`Keeping::Alone`]): then a
+//! While nobody else looks, as in a replay or a start without a snapshot, entries and buckets lie side by side ([`Keeping::Alone`]): then a
 //! change is a change in place, without a tree of pages above it and counts of who shares each.
 //!
 //! Clients choose digests (a `subject` need not exist), so the hashes are keyed by a random seed. Nothing may depend on
