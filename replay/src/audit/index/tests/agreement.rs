@@ -125,28 +125,16 @@ fn runs_are_merged_and_their_files_removed() {
 fn runs_that_earlier_starts_have_left_are_merged_beside_whoever_adds() {
     let known = Known::long(2);
     let directory = tempfile::tempdir().unwrap();
-    let (many, all) = (known.records.len() / 2, known.records.len());
-    for until in 1..=many {
-        let index = AuditIndex::open_with(directory.path(), Limits { most: 0, ..SMALL }).unwrap();
-        known.add_to(&index, until).unwrap();
-        index.close().unwrap();
-    }
-    assert_eq!(files(directory.path()).len(), many);
-
+    let index = unmerged(&known, directory.path());
+    let many = files(directory.path()).len();
     // Nothing makes a run of what is in memory meanwhile.
-    let index = AuditIndex::open_with(directory.path(), Limits { postings: usize::MAX, ..SMALL }).unwrap();
-    for until in many + 1..=all {
-        known.add_to(&index, until).unwrap();
-        while index.adding().merging.as_ref().is_some_and(|merging| !merging.is_over()) {
-            std::thread::yield_now();
-        }
-    }
+    add_rest(&known, &index).unwrap();
     let runs = index.parts().runs.len();
     assert!(runs < 15 && many > 50, "{runs} of {many} runs");
-    known.compare(&index.view(), all).unwrap();
+    known.compare(&index.view(), known.records.len()).unwrap();
     index.close().unwrap();
     let index = AuditIndex::open_with(directory.path(), SMALL).unwrap();
-    known.compare(&index.view(), all).unwrap();
+    known.compare(&index.view(), known.records.len()).unwrap();
 }
 
 #[test]

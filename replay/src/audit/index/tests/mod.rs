@@ -192,3 +192,23 @@ fn settle(index: &AuditIndex) {
         index.merge(&mut adding).unwrap();
     }
 }
+
+/// An index of half of the records, in as many runs as there are records, which is opened by one that merges.
+fn unmerged(known: &Known, directory: &Path) -> AuditIndex {
+    let many = Limits { postings: 1, most: 0, ..SMALL };
+    let index = AuditIndex::open_with(directory, many).unwrap();
+    known.add_to(&index, known.records.len() / 2).unwrap();
+    drop(index);
+    AuditIndex::open_with(directory, Limits { postings: usize::MAX, ..SMALL }).unwrap()
+}
+
+/// Adds the rest of the records, and waits for the merge behind each.
+fn add_rest(known: &Known, index: &AuditIndex) -> Result<(), IndexError> {
+    (known.records.len() / 2 + 1..=known.records.len()).try_for_each(|until| {
+        known.add_to(index, until)?;
+        while index.adding().merging.as_ref().is_some_and(|merging| !merging.is_over()) {
+            std::thread::yield_now();
+        }
+        Ok(())
+    })
+}
