@@ -2,15 +2,12 @@
 //!
 //! A sound log is never read this way. It serves to find records where what kept them is damaged.
 
-use bincode::Options;
-use serde::{Deserialize, Serialize};
-
-use crate::limits;
-use crate::record::{DecodeError, FORMAT_VERSION, Record, RecordHash, Seq, codec};
+use crate::record::{DecodeError, FORMAT_VERSION, Record, RecordHash, Seq};
 use crate::time::Timestamp;
+use crate::{limits, reading};
 
 /// The first fields of a record, which have one length in every record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Start {
     /// Version of the format.
     pub format: u16,
@@ -28,7 +25,7 @@ impl Start {
 
     /// The start that these bytes begin with, if they can be a record of a known format.
     pub fn of(bytes: &[u8]) -> Option<Self> {
-        let start: Self = codec().deserialize(bytes.get(..Self::BYTES)?).ok()?;
+        let start: Self = reading::whole(bytes.get(..Self::BYTES)?).ok()?;
         ((1..=FORMAT_VERSION).contains(&start.format) && start.seq > 0).then_some(start)
     }
 }
@@ -36,12 +33,7 @@ impl Start {
 /// The record that the bytes begin with, and its length. The bytes may come from anywhere: whatever they are, this returns.
 pub fn first_record(bytes: &[u8]) -> Result<(Record, usize), DecodeError> {
     let bytes = &bytes[..bytes.len().min(limits::RECORD_BYTES)];
-    let mut rest = bytes;
-    let record = codec()
-        .allow_trailing_bytes()
-        .deserialize_from(&mut rest)
-        .map_err(|error| DecodeError::Malformed(error.to_string()))?;
-    Ok((record, bytes.len() - rest.len()))
+    reading::first(bytes).map_err(|error| DecodeError::Malformed(error.to_string()))
 }
 
 #[cfg(test)]

@@ -11,9 +11,10 @@ pub mod limits;
 pub mod media_type;
 pub mod name;
 pub mod policy;
-mod recent;
+mod reading;
 pub mod record;
 pub mod references;
+mod text;
 pub mod time;
 
 pub use actor::{Actor, ActorKind, Origin};

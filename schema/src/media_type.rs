@@ -8,8 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::digest::excerpt;
-use crate::limits;
-use crate::recent::{self, Recent};
+use crate::{limits, text};
 
 /// OCI image index.
 pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -101,8 +100,7 @@ impl Serialize for MediaType {
 
 impl<'de> Deserialize<'de> for MediaType {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        thread_local!(static RECENT: Recent<MediaType> = const { Recent::new() });
-        recent::read_again(deserializer, "a media type", &RECENT)
+        text::parsed(deserializer)
     }
 }
 

@@ -9,8 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::SmolStr;
 
 use crate::digest::excerpt;
-use crate::limits;
-use crate::recent::{self, Recent};
+use crate::{limits, text};
 
 /// Why a text is not a name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,7 +41,7 @@ pub enum NameError {
 }
 
 macro_rules! name_type {
-    ($(#[$doc:meta])* $name:ident($text:ty), $check:path, $read:path) => {
+    ($(#[$doc:meta])* $name:ident($text:ty), $check:path) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name($text);
@@ -89,7 +88,7 @@ macro_rules! name_type {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                $read(deserializer, stringify!($name))
+                text::parsed(deserializer)
             }
         }
     };
@@ -98,27 +97,19 @@ macro_rules! name_type {
 name_type! {
     /// The name of a repository, such as `acme/search-indexer`: at most 255 characters of lower-case components
     /// separated by `/`.
-    RepositoryName(Arc<str>), check_repository, read_repository
+    RepositoryName(Arc<str>), check_repository
 }
 
 name_type! {
     /// A namespace: a proper path prefix of repository names, such as `acme`. It has the same form as a
     /// repository name.
-    Namespace(Arc<str>), check_repository, recent::read_new
+    Namespace(Arc<str>), check_repository
 }
 
 name_type! {
     /// A tag: `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`. One of up to 23 characters, as most have, lies where the value does:
     /// there are millions, and to compare two of them must not lead elsewhere.
-    Tag(SmolStr), check_tag, recent::read_new
-}
-
-fn read_repository<'de, D: Deserializer<'de>>(
-    deserializer: D,
-    expected: &'static str,
-) -> Result<RepositoryName, D::Error> {
-    thread_local!(static RECENT: Recent<RepositoryName> = const { Recent::new() });
-    recent::read_again(deserializer, expected, &RECENT)
+    Tag(SmolStr), check_tag
 }
 
 /// The first component of the reserved, read-only repositories that show the past (`as-of/<point>/<name>`).
@@ -157,11 +148,15 @@ fn check_repository(text: &str) -> Result<(), NameError> {
     }
 }
 
+/// How many bytes at the beginning belong together.
+fn run(text: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
+    text.iter().position(|byte| !belongs(*byte)).unwrap_or(text.len())
+}
+
 /// Components joined by `/`, each `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`: words, and between any two something that separates.
 fn is_repository(mut text: &[u8]) -> bool {
-    let run = |text: &[u8], belongs: fn(u8) -> bool| text.iter().take_while(|byte| belongs(**byte)).count();
     loop {
-        let word = run(text, |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9'));
+        let word = run(text, |byte| IN_WORDS[usize::from(byte)]);
         if word == 0 {
             return false;
         }
@@ -181,16 +176,18 @@ fn check_tag(text: &str) -> Result<(), NameError> {
     if well_formed { Ok(()) } else { Err(NameError::Tag { given: excerpt(text) }) }
 }
 
-/// The bytes that a tag may have: one look instead of four comparisons.
-const IN_TAGS: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0_u8;
-    while byte < 128 {
-        table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
-        byte += 1;
+/// The bytes that the words of a repository name may have, and those that a tag may have: one look instead of several comparisons.
+const IN_WORDS: [bool; 256] = table_of(b"abcdefghijklmnopqrstuvwxyz0123456789");
+const IN_TAGS: [bool; 256] = table_of(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-");
+
+const fn table_of(bytes: &[u8]) -> [bool; 256] {
+    let (mut table, mut at) = ([false; 256], 0);
+    while at < bytes.len() {
+        table[bytes[at] as usize] = true;
+        at += 1;
     }
     table
-};
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! Records: one commit each, their bytes, and the chain that joins them.
 //!
 //! The stored bytes are what is hashed; nothing is ever encoded again to be verified. The format is specified byte by
-//! byte in `docs/format.md`.
+//! byte in `docs/format.md`; `reading` reads it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,8 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::actor::{Actor, Origin};
 use crate::digest::{hex, unhex};
 use crate::event::Event;
-use crate::limits;
 use crate::time::Timestamp;
+use crate::{limits, reading};
 
 /// The version of the format that this program writes. It reads this one and all before it.
 pub const FORMAT_VERSION: u16 = 1;
@@ -177,7 +177,7 @@ impl Record {
         if format == 0 || format > FORMAT_VERSION {
             return Err(DecodeError::UnknownFormat { found: format, newest: FORMAT_VERSION });
         }
-        codec().deserialize(bytes).map_err(|error| DecodeError::Malformed(error.to_string()))
+        reading::whole(bytes).map_err(|error| DecodeError::Malformed(error.to_string()))
     }
 
     /// How large the record is when encoded, in bytes.

@@ -36,6 +36,19 @@ impl References {
         self.0.is_empty()
     }
 
+    /// The references whose raw hashes lie end to end, or what is wrong with them.
+    pub(crate) fn of_packed(sha256: &[u8], sha512: &[u8]) -> Result<Self, &'static str> {
+        let ((sha256, []), (sha512, [])) = (sha256.as_chunks(), sha512.as_chunks()) else {
+            return Err("packed references end inside a digest");
+        };
+        if !(sha256.is_sorted_by(|a, b| a < b) && sha512.is_sorted_by(|a, b| a < b)) {
+            return Err("packed references are not in canonical order");
+        }
+        // How many there are is known before the first, so they are written once, to where they stay.
+        let digests = sha256.iter().copied().map(Digest::sha256).chain(sha512.iter().copied().map(Digest::sha512));
+        Ok(Self(digests.collect()))
+    }
+
     fn packed(&self, algorithm: Algorithm) -> Vec<u8> {
         let of_it = || self.iter().filter(|digest| digest.algorithm() == algorithm);
         let mut packed = Vec::with_capacity(of_it().count() * algorithm.raw_len());
@@ -108,14 +121,6 @@ impl<'de> Deserialize<'de> for References {
             return Ok(Vec::<Digest>::deserialize(deserializer)?.into_iter().collect());
         }
         let (sha256, sha512) = <(Packed, Packed)>::deserialize(deserializer)?;
-        let ((sha256, []), (sha512, [])) = (sha256.0.as_chunks(), sha512.0.as_chunks()) else {
-            return Err(de::Error::custom("packed references end inside a digest"));
-        };
-        if !(sha256.is_sorted_by(|a, b| a < b) && sha512.is_sorted_by(|a, b| a < b)) {
-            return Err(de::Error::custom("packed references are not in canonical order"));
-        }
-        // How many there are is known before the first, so they are written once, to where they stay.
-        let digests = sha256.iter().copied().map(Digest::sha256).chain(sha512.iter().copied().map(Digest::sha512));
-        Ok(Self(digests.collect()))
+        Self::of_packed(&sha256.0, &sha512.0).map_err(de::Error::custom)
     }
 }
