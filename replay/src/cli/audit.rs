@@ -108,8 +108,8 @@ impl Audit {
     fn view<'a>(&self, replayed: &'a Replay, report: &'a Report, finding: Finding) -> AuditView<'a> {
         let log = LogView {
             ok: finding == Finding::Holds,
-            head: (&replayed.state_head).into(),
-            time: replayed.state_head.time.to_string(),
+            head: (&replayed.head).into(),
+            time: replayed.head.time.to_string(),
             fingerprint: replayed.state.fingerprint(),
             records: replayed.records,
             events: replayed.events,

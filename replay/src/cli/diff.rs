@@ -11,10 +11,9 @@ use tagstone_replay::source::{Point, StateAt, Step, Witness};
 use tagstone_schema::Head;
 
 use super::asking::{ask, at_point};
-use super::diff_text;
 use super::invocation::Invocation;
 use super::output::{self, Format};
-use super::{Finding, Unable};
+use super::{Finding, Unable, clock, diff_text};
 
 /// Show what changed between two points: repositories, tags, manifests, blobs, policies, tokens, spent names.
 ///
@@ -84,7 +83,8 @@ impl Witness for Both {
 
 impl Diff {
     pub(super) fn run(&self, asked: &Invocation) -> Result<Finding, Unable> {
-        let mut both = Both { from: StateAt::new(self.from), to: StateAt::new(self.to) };
+        let now = clock::now();
+        let mut both = Both { from: StateAt::new(self.from, now), to: StateAt::new(self.to, now) };
         let (replayed, finding) = ask(asked, &self.source, &mut both)?;
         let Some((from, before)) = at_point(both.from.found(&replayed), finding)? else { return Ok(finding) };
         let Some((to, after)) = at_point(both.to.found(&replayed), finding)? else { return Ok(finding) };

@@ -120,7 +120,8 @@ impl Export {
             OpenSource::Export(export) => export.log(),
             OpenSource::Directory(_) | OpenSource::Registry(_) => None,
         };
-        Ok(Part { first, last: self.to_seq.unwrap_or(Seq::MAX), log, writing: Writing::Waiting(file) })
+        let last = self.to_seq.unwrap_or(Seq::MAX);
+        Ok(Part { first, last, is_judged: begin.seq == 0, log, writing: Writing::Waiting(file) })
     }
 
     /// Refuses to write less than was asked for, where the source is too short.
@@ -163,6 +164,8 @@ fn text(out: &mut dyn Write, report: &Report<'_>) -> io::Result<()> {
 struct Part {
     first: Seq,
     last: Seq,
+    /// Whether the source begins with record 1, so that an illegal event shows.
+    is_judged: bool,
     log: Option<Id>,
     writing: Writing,
 }
@@ -204,8 +207,13 @@ impl Part {
 
     fn written(&self, writing: Writing, step: &Step<'_>) -> io::Result<Writing> {
         let seq = step.head.seq.saturating_add(1);
+        let is_believed = !self.is_judged || step.state.is_some();
         let (before, writer) = match writing {
-            Writing::Waiting(file) if seq == self.first => {
+            // The record that waits is illegal, or one before it was.
+            Writing::Begun { before, writer, .. } if !is_believed => {
+                return Ok(Writing::Begun { before, next: None, writer });
+            }
+            Writing::Waiting(file) if is_believed && seq == self.first => {
                 let header = Header { log: self.log, before: step.head };
                 (step.head, Box::new(Writer::new(BufWriter::with_capacity(1 << 20, file), &header)?))
             }

@@ -37,7 +37,7 @@ impl History {
                 Some(_) => "tag",
                 None => "repository",
             };
-            return unknown(&format!("there never was a {what} {}", self.subject), &replayed.state_head, finding);
+            return unknown(&format!("there never was a {what} {}", self.subject), &replayed.head, finding);
         }
         teller.listing.end()?;
         Ok(finding)

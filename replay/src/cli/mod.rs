@@ -6,6 +6,7 @@
 mod asking;
 mod audit;
 mod audit_text;
+mod clock;
 mod diff;
 mod diff_text;
 mod events;

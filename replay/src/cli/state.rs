@@ -9,7 +9,7 @@ use super::invocation::Invocation;
 use super::output::{self, Format};
 use super::progress::Progress;
 use super::state_view::{FingerprintView, StateView, lines};
-use super::{Finding, Unable, state_text};
+use super::{Finding, Unable, clock, state_text};
 
 /// Show what a registry held: repositories, tags, manifests, blobs, policies, tokens.
 ///
@@ -33,7 +33,7 @@ impl ShowState {
     pub(super) fn run(&self, asked: &Invocation) -> Result<Finding, Unable> {
         let source = asked.open(&self.source)?;
         let mut progress = Progress::over("records");
-        let mut at = self.at.map(StateAt::new);
+        let mut at = self.at.map(|at| StateAt::new(at, clock::now()));
         let replayed = replay(&source, &mut |step| {
             progress.step();
             if let Some(at) = &mut at {
@@ -44,7 +44,7 @@ impl ShowState {
         let mut replayed = replayed?;
         let finding = said_problems(&replayed);
         // The state of a replay is nobody else's: a clone would copy all of it.
-        let at_the_end = (replayed.state_head, std::mem::take(&mut replayed.state));
+        let at_the_end = (replayed.head, std::mem::take(&mut replayed.state));
         let (head, state) = match at.map_or_else(|| Ok(at_the_end), |at| at.found(&replayed)) {
             Ok(found) => found,
             // A point that a sound log would have had is missing because the log is damaged: a finding, no wrong usage.

@@ -6,12 +6,12 @@ use clap::Args;
 use tagstone_replay::audit::{Deed, Found};
 use tagstone_replay::fold::{Reason, WhyReason};
 use tagstone_replay::question::{Protected, ProtectedBy, Reasons, TagSubject, WhyAnswer};
-use tagstone_replay::source::Point;
+use tagstone_replay::source::{Point, StateAt};
 
 use super::asking::{ask, at_point, unknown};
 use super::invocation::Invocation;
 use super::output::{self, Format};
-use super::{Finding, Unable, wording};
+use super::{Finding, Unable, clock, wording};
 
 /// Tell why a tag is protected, or its name spent, and the events that made it so.
 ///
@@ -32,7 +32,8 @@ pub(super) struct ShowWhy {
 
 impl ShowWhy {
     pub(super) fn run(&self, asked: &Invocation) -> Result<Finding, Unable> {
-        let mut reasons = Reasons::of(self.subject.clone(), self.at);
+        let at = self.at.map(|at| StateAt::new(at, clock::now()));
+        let mut reasons = Reasons::of(self.subject.clone(), at);
         let (replayed, finding) = ask(asked, &self.source, &mut reasons)?;
         let Some((head, answer)) = at_point(reasons.answer(&replayed), finding)? else { return Ok(finding) };
         let Some(answer) = answer else {
@@ -41,7 +42,7 @@ impl ShowWhy {
                 "there is no repository {repository}, and {} is not spent, behind record {}",
                 self.subject, head.seq
             );
-            return unknown(&what, &replayed.state_head, finding);
+            return unknown(&what, &replayed.head, finding);
         };
         output::write(|out| match asked.format {
             Format::Json => output::json(out, &answer),

@@ -4,6 +4,8 @@ use std::panic::resume_unwind;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
+use tagstone_schema::fragment::Start;
+use tagstone_schema::record::ChainError;
 use tagstone_schema::{Head, Record, RecordHash};
 
 use super::chain::{Broken, BrokenWhy, Chain};
@@ -25,6 +27,9 @@ const BYTES_TOGETHER: usize = 512 * 1024;
 pub struct Ahead<I> {
     stored: I,
     chain: Chain,
+    /// A verified record that is not handed out before the next ones are: they tell whether it was altered.
+    held: Option<Sound>,
+    end: Option<Head>,
     broken: Option<Broken>,
 }
 
@@ -44,7 +49,12 @@ pub struct Sound {
 impl<I: Iterator<Item = Result<StoredRecord, StoreError>>> Ahead<I> {
     /// The stored records behind `known`.
     pub fn of(stored: I, known: Head) -> Self {
-        Self { stored, chain: Chain::after(known), broken: None }
+        Self { stored, chain: Chain::after(known), held: None, end: None, broken: None }
+    }
+
+    /// The log is known to end with this record.
+    pub fn with_end(self, end: Option<Head>) -> Self {
+        Self { end, ..self }
     }
 
     /// The last verified record.
@@ -119,6 +129,32 @@ impl<I: Iterator<Item = Result<StoredRecord, StoreError>>> Ahead<I> {
         let record = self.chain.next_hashed(&stored, hash)?;
         Ok(Sound { before, head: self.chain.head(), record, bytes: stored.bytes })
     }
+
+    /// A record with this hash does not name the one before it. Which of the two was altered? Where the record behind it, or what
+    /// stands outside of the log, names the hash that it has, it is the one before, which is believed no longer.
+    fn blamed(
+        &mut self,
+        broken: Broken,
+        hash: RecordHash,
+        behind: Option<StoredRecord>,
+        sound: &mut Vec<Sound>,
+    ) -> Broken {
+        let BrokenWhy::Chain(ChainError::Prev { expected, found, .. }) = broken.why else { return broken };
+        let is_confirmed = match behind {
+            Some(behind) => Start::of(&behind.bytes).is_some_and(|start| {
+                start.seq == behind.seq && start.seq == broken.seq.saturating_add(1) && start.prev == hash
+            }),
+            None => self.end.is_some_and(|end| end.seq == broken.seq && end.hash == hash),
+        };
+        match sound.pop_if(|_| is_confirmed) {
+            Some(altered) => {
+                self.chain = Chain::after(altered.before);
+                let why = BrokenWhy::Altered { by: broken.seq, named: found, found: expected };
+                Broken { seq: altered.head.seq, why }
+            }
+            None => broken,
+        }
+    }
 }
 
 impl<I: Iterator<Item = Result<StoredRecord, StoreError>>> Iterator for Ahead<I> {
@@ -130,13 +166,18 @@ impl<I: Iterator<Item = Result<StoredRecord, StoreError>>> Iterator for Ahead<I>
             return None;
         }
         let (stored, unreadable) = self.read();
+        let is_end = stored.len() < AT_ONCE;
         let hashes = RecordHash::of_each(&stored.iter().map(|stored| &stored.bytes[..]).collect::<Vec<_>>());
-        let mut sound = Vec::with_capacity(stored.len());
-        for (stored, hash) in stored.into_iter().zip(hashes) {
+        let mut sound = Vec::with_capacity(stored.len() + 1);
+        sound.extend(self.held.take());
+        let mut hashed = stored.into_iter().zip(hashes);
+        while let Some((stored, hash)) = hashed.next() {
             match self.verified(stored, hash) {
                 Ok(verified) => sound.push(verified),
                 Err(broken) => {
-                    self.broken = Some(broken);
+                    let behind = hashed.next().map(|(behind, _)| behind);
+                    let behind = behind.or_else(|| self.stored.next().and_then(Result::ok));
+                    self.broken = Some(self.blamed(broken, hash, behind, &mut sound));
                     break;
                 }
             }
@@ -144,6 +185,9 @@ impl<I: Iterator<Item = Result<StoredRecord, StoreError>>> Iterator for Ahead<I>
         let seq = self.chain.head().seq.saturating_add(1);
         // What is not sound stands before what could not be read.
         self.broken = self.broken.take().or_else(|| unreadable.map(|why| Broken { seq, why }));
+        if !is_end && self.broken.is_none() {
+            self.held = sound.pop();
+        }
         (!sound.is_empty()).then_some(sound)
     }
 }
@@ -177,7 +221,7 @@ mod tests {
     ) -> (Seq, Result<(), Seq>) {
         let mut head = Head::default();
         let told = ahead.each(|sound| {
-            assert!(sound.len() <= AT_ONCE);
+            assert!(sound.len() <= AT_ONCE + 1);
             for next in sound {
                 if next.record.seq == enough {
                     return Err(enough);
@@ -226,6 +270,47 @@ mod tests {
             assert_eq!(seen(&mut ahead, 0), (place as Seq, Ok(())));
             assert_eq!(ahead.broken().map(|broken| broken.seq), Some(place as Seq + 1));
         }
+    }
+
+    #[test]
+    fn of_two_records_that_do_not_fit_the_one_is_blamed_that_those_behind_do_not_confirm() {
+        // What is altered, how many records there are, whether the end is known, and what is blamed.
+        for (place, count, is_end_known, blamed) in [
+            (1, 3, false, 1),
+            (7, 60, false, 7),
+            (15, 60, false, 15),
+            (16, 60, false, 16),
+            (17, 60, false, 17),
+            (32, 60, true, 32),
+            (58, 60, false, 58),
+            // The last one is confirmed by nothing but what is known of the end.
+            (59, 60, false, 60),
+            (59, 60, true, 59),
+            (16, 17, true, 16),
+            (60, 60, true, 0),
+        ] {
+            let mut altered = stored(count, 0);
+            let end = altered.last().unwrap().as_ref().unwrap();
+            let end = Head { seq: count, hash: RecordHash::of(&end.bytes), ..Head::default() };
+            *altered[place - 1].as_mut().unwrap().bytes.last_mut().unwrap() ^= 1;
+            let mut ahead = Ahead::of(altered.into_iter(), Head::default()).with_end(is_end_known.then_some(end));
+            let sound = if blamed == 0 { count } else { blamed - 1 };
+            assert_eq!(seen(&mut ahead, 0), (sound, Ok(())), "{place} of {count}");
+            assert_eq!(ahead.head().seq, sound, "{place} of {count}");
+            let broken = ahead.broken();
+            assert_eq!(broken.as_ref().map_or(0, |broken| broken.seq), blamed, "{place} of {count}");
+            let is_altered = |broken: &Broken| matches!(broken.why, BrokenWhy::Altered { by, .. } if by == blamed + 1);
+            assert_eq!(broken.is_some_and(|broken| is_altered(&broken)), blamed == place as Seq, "{place} of {count}");
+        }
+    }
+
+    #[test]
+    fn a_record_that_was_known_before_is_not_blamed() {
+        let mut later = stored(60, 0).split_off(20);
+        let known = Head { seq: 20, hash: RecordHash([7; 32]), ..Head::default() };
+        let mut ahead = Ahead::of(later.drain(..), known);
+        assert!(ahead.next().is_none());
+        assert_eq!((ahead.head(), ahead.broken().map(|broken| broken.seq)), (known, Some(21)));
     }
 
     #[test]

@@ -30,6 +30,18 @@ pub enum BrokenWhy {
     /// It does not follow the record before it.
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// It is not what it was when the records behind it were written.
+    #[error(
+        "it was altered: it has the hash {found}, but record {by} names {named}, and what follows confirms record {by}"
+    )]
+    Altered {
+        /// The record behind it.
+        by: Seq,
+        /// The hash that this one names.
+        named: RecordHash,
+        /// The hash of what stands there.
+        found: RecordHash,
+    },
     /// The store could not read it.
     #[error("{0}")]
     Unreadable(String),

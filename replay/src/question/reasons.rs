@@ -46,11 +46,11 @@ pub struct WhyAnswer {
 
 impl Reasons {
     /// Asks at a point, or at the end.
-    pub fn of(subject: TagSubject, at: Option<Point>) -> Self {
+    pub fn of(subject: TagSubject, at: Option<StateAt>) -> Self {
         Self {
             subject,
-            at,
-            state: at.map(StateAt::new),
+            at: at.as_ref().map(StateAt::point),
+            state: at,
             protections: Protections::default(),
             stood: VecDeque::new(),
             last_move: None,
@@ -65,7 +65,7 @@ impl Reasons {
     pub fn answer(self, replayed: &Replay) -> Result<(Head, Option<WhyAnswer>), PointError> {
         let (head, state) = match self.state {
             Some(at) => at.found(replayed)?,
-            None => (replayed.state_head, replayed.state.clone()),
+            None => (replayed.head, replayed.state.clone()),
         };
         // The clock of the log is that of its records.
         let now = match self.at {

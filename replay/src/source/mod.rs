@@ -85,3 +85,13 @@ pub enum DurableEnd {
     /// It should be known, but is not, for this reason.
     Lost(String),
 }
+
+impl DurableEnd {
+    /// The last record that is known to have been made durable.
+    pub fn head(&self) -> Option<Head> {
+        match self {
+            Self::Known(head) | Self::Exact { head, .. } => Some(*head),
+            Self::Lost(_) => None,
+        }
+    }
+}

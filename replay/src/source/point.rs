@@ -72,13 +72,19 @@ pub enum PointError {
 /// Keeps the state at a point while a replay passes it.
 pub struct StateAt {
     point: Point,
+    now: Timestamp,
     found: Option<(Head, State)>,
 }
 
 impl StateAt {
-    /// Will keep the state at `point`.
-    pub fn new(point: Point) -> Self {
-        Self { point, found: None }
+    /// Will keep the state at `point`, which is asked for at this time.
+    pub fn new(point: Point, now: Timestamp) -> Self {
+        Self { point, now, found: None }
+    }
+
+    /// The point.
+    pub fn point(&self) -> Point {
+        self.point
     }
 
     /// Looks at one place of the log. All are to be shown, in order.
@@ -86,8 +92,8 @@ impl StateAt {
         let is_here = match (self.point, step.next) {
             (Point::Seq(seq), _) => seq == step.head.seq,
             (Point::Time(time), Some(next)) => step.head.time <= time && time < next.time,
-            // Nobody knows what would have been behind the last record.
-            (Point::Time(time), None) => step.head.time == time,
+            // Nothing has happened since, and nobody knows what will. Where the clock was put back, the last record is ahead of it.
+            (Point::Time(time), None) => step.head.time <= time && time <= self.now.max(step.head.time),
         };
         if is_here && step.head.seq > 0 {
             self.found = step.state.map(|state| (step.head, state.clone()));
@@ -96,8 +102,13 @@ impl StateAt {
 
     /// The state at the point, with the record that it stands behind.
     pub fn found(self, replay: &Replay) -> Result<(Head, State), PointError> {
-        let (point, end) = (self.point, replay.head);
-        match (self.found, replay.begin) {
+        let (point, end) = (self.point, replay.chain_head);
+        // What came after the sound part of a damaged log is lost.
+        let is_lost = |head: &Head| match point {
+            Point::Time(time) => head.seq == end.seq && head.time < time && replay.is_damaged(),
+            Point::Seq(_) => false,
+        };
+        match (self.found.filter(|(head, _)| !is_lost(head)), replay.begin) {
             (Some(found), _) => Ok(found),
             (None, None) => Err(PointError::Empty(point)),
             (None, Some(begin)) => {
@@ -106,7 +117,7 @@ impl StateAt {
                     Point::Time(time) => begin <= time && time <= end.time,
                 };
                 Err(if inside {
-                    PointError::Illegal { point, end: replay.state_head }
+                    PointError::Illegal { point, end: replay.head }
                 } else {
                     PointError::Outside { point, begin, end }
                 })

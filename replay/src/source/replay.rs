@@ -13,18 +13,18 @@ use crate::log::chain::{Broken, Chain};
 /// What came of replaying a source.
 #[derive(Debug, Default)]
 pub struct Replay {
-    /// The last record whose bytes and place in the chain are sound.
+    /// The last record that is believed: it and all before it are sound and, in a whole log, legal.
     pub head: Head,
+    /// The last record whose bytes and place in the chain are sound. It is `head`, unless an event was illegal.
+    pub chain_head: Head,
     /// The time of the first record.
     pub begin: Option<Timestamp>,
-    /// How many records are sound.
+    /// How many records are believed.
     pub records: u64,
     /// How many events they hold.
     pub events: u64,
-    /// The state after the last record before which nothing was illegal.
+    /// The state behind `head`.
     pub state: State,
-    /// The record that `state` stands behind. It is `head`, unless an event was illegal.
-    pub state_head: Head,
     /// What is wrong, in the order in which it was found.
     pub problems: Vec<Problem>,
     /// The record that the first one follows, where the source is only a part of a log. There is no state then.
@@ -54,6 +54,13 @@ pub enum Concerns {
     Snapshot,
     /// The bytes of a blob or a manifest that the log promises.
     Content,
+}
+
+impl Replay {
+    /// Whether something is wrong with the log itself, and not only with what lies beside it.
+    pub fn is_damaged(&self) -> bool {
+        self.problems.iter().any(|problem| problem.concerns == Concerns::Log)
+    }
 }
 
 impl Problem {
@@ -118,9 +125,9 @@ pub fn replay(source: &dyn Source, watch: &mut dyn FnMut(Step<'_>)) -> Result<Re
 /// An error is no finding: a witness was told of a part of the log then, and nobody can tell which.
 pub fn replay_before(source: &dyn Source, witness: &mut impl Witness) -> Result<Replay, Unread> {
     let begin = source.begins_behind();
-    let mut seen = Replay { head: begin, state: State::alone(), ..Replay::default() };
+    let mut seen = Replay { head: begin, chain_head: begin, state: State::alone(), ..Replay::default() };
     let mut fold = if begin.seq == 0 { Fold::Legal } else { Fold::Blind };
-    let mut ahead = Ahead::of(source.records(begin.seq.saturating_add(1)), begin);
+    let mut ahead = Ahead::of(source.records(begin.seq.saturating_add(1)), begin).with_end(source.durable_end().head());
     let Ok(()) = ahead.each(|verified| {
         if let Fold::Legal = fold {
             seen.state.foresee(verified.iter().map(|sound| &sound.record));
@@ -130,19 +137,22 @@ pub fn replay_before(source: &dyn Source, witness: &mut impl Witness) -> Result<
             let (state, next) = (fold.believed(&seen.state), Some(&sound.record));
             witness.passes(&Step { head: sound.before, state, next, bytes: &sound.bytes });
             seen.begin.get_or_insert(sound.record.time);
-            seen.records += 1;
-            seen.events += sound.record.events.len() as u64;
-            if let Fold::Legal = fold {
-                match applied(&mut seen.state, sound.record, witness) {
-                    Ok(()) => seen.state_head = sound.head,
-                    Err(error) => fold = Fold::Illegal(error),
-                }
+            let events = sound.record.events.len() as u64;
+            if let Fold::Legal = fold
+                && let Err(error) = applied(&mut seen.state, sound.record, witness)
+            {
+                fold = Fold::Illegal(error);
+            }
+            if !matches!(fold, Fold::Illegal(_)) {
+                seen.head = sound.head;
+                seen.records += 1;
+                seen.events += events;
             }
         }
         Ok::<(), Infallible>(())
     });
-    seen.head = ahead.head();
-    check_against_end(&seen.head, source.durable_end(), &mut seen.problems);
+    seen.chain_head = ahead.head();
+    check_against_end(&seen.chain_head, source.durable_end(), &mut seen.problems);
     let broken = ahead.broken();
     if let Fold::Illegal(error) = &fold {
         note_illegal(source, error, &mut seen);
@@ -161,10 +171,10 @@ pub fn replay_before(source: &dyn Source, witness: &mut impl Witness) -> Result<
         seen.problems.push(Problem::of_log(1, what));
     }
     if let Some(what) = source.damage() {
-        seen.problems.push(Problem::of_log(seen.head.seq.saturating_add(1), what));
+        seen.problems.push(Problem::of_log(seen.chain_head.seq.saturating_add(1), what));
     }
     note_end(source.durable_end(), broken, &mut seen);
-    witness.passes(&Step { head: seen.head, state: fold.believed(&seen.state), next: None, bytes: &[] });
+    witness.passes(&Step { head: seen.chain_head, state: fold.believed(&seen.state), next: None, bytes: &[] });
     source.unread().map_or(Ok(seen), |why| Err(Unread(why)))
 }
 
@@ -218,27 +228,27 @@ fn note_illegal(source: &dyn Source, error: &IllegalEvent, seen: &mut Replay) {
 }
 
 fn note_end(end: &DurableEnd, broken: Option<Broken>, seen: &mut Replay) {
-    let first_unsound = seen.head.seq.saturating_add(1);
+    let first_unsound = seen.chain_head.seq.saturating_add(1);
     match (end, broken) {
-        (DurableEnd::Known(anchor), Some(broken)) if seen.head.seq >= anchor.seq => {
+        (DurableEnd::Known(anchor), Some(broken)) if seen.chain_head.seq >= anchor.seq => {
             seen.notes.push(format!(
                 "behind the anchor, {broken}. It was never acknowledged; a start of the registry cuts it off"
             ));
         }
         (_, Some(broken)) => {
-            let what = format!("{}. Nothing behind record {} is believed", broken.why, seen.head.seq);
+            let what = format!("{}. Nothing behind record {} is believed", broken.why, seen.chain_head.seq);
             seen.problems.push(Problem::of_log(broken.seq, what));
         }
-        (DurableEnd::Known(anchor), None) if seen.head.seq < anchor.seq => {
+        (DurableEnd::Known(anchor), None) if seen.chain_head.seq < anchor.seq => {
             let what = format!(
                 "the log ends at record {}, but records up to {} were made durable: records {first_unsound} to {} are missing",
-                seen.head.seq, anchor.seq, anchor.seq
+                seen.chain_head.seq, anchor.seq, anchor.seq
             );
             seen.problems.push(Problem::of_log(first_unsound, what));
         }
-        (DurableEnd::Exact { head, said_by }, None) if seen.head.seq != head.seq => {
+        (DurableEnd::Exact { head, said_by }, None) if seen.chain_head.seq != head.seq => {
             let what =
-                format!("the log ends at record {}, but {said_by} names {} as the last", seen.head.seq, head.seq);
+                format!("the log ends at record {}, but {said_by} names {} as the last", seen.chain_head.seq, head.seq);
             seen.problems.push(Problem::of_log(first_unsound, what));
         }
         _ => {}

@@ -130,9 +130,7 @@ fn the_state_at_a_point_is_that_of_the_records_up_to_it() {
         let expected = folded(&records[..seq]).fingerprint().to_string();
         let time = records[seq - 1].head().time;
         let mut points = vec![seq.to_string(), time.to_string()];
-        if seq < records.len() {
-            points.push(tagstone_schema::Timestamp(time.0 + SECOND / 2).to_string());
-        }
+        points.push(tagstone_schema::Timestamp(time.0 + SECOND / 2).to_string());
         for point in points {
             let run = state(directory.path(), &["--at", &point]);
             assert_eq!(run.code, 0, "{run:?}");
@@ -140,8 +138,8 @@ fn the_state_at_a_point_is_that_of_the_records_up_to_it() {
             assert_eq!(run.json()["head"]["seq"], seq, "at {point}");
         }
     }
-    let [before, after] = [-1, 9 * SECOND].map(|offset| tagstone_schema::Timestamp(BEGIN + offset).to_string());
-    for point in ["0", "10", "18446744073709551615", &before, &after] {
+    let before = tagstone_schema::Timestamp(BEGIN - 1).to_string();
+    for point in ["0", "10", "18446744073709551615", &before, "2999-01-01T00:00:00Z"] {
         let run = state(directory.path(), &["--at", point]);
         assert_eq!((run.code, run.out.as_str()), (2, ""), "{run:?}");
         let range = "from record 1 at 2026-01-01T00:00:00.000000Z to record 9 at 2026-01-01T00:00:08.000000Z";

@@ -54,6 +54,8 @@ fn what_may_have_been_in_the_lost_part_is_a_finding_and_no_wrong_usage() {
         ),
         ("why", &["lib:stable"], "there is no repository lib"),
         ("why", &["acme/app:v1", "--at", "12"], "outside of the log"),
+        ("why", &["acme/app:v1", "--at", "2026-06-01T00:00:00Z"], "outside of the log"),
+        ("state", &["--at", "2026-06-01T00:00:00Z"], "outside of the log"),
         ("diff", &["--from", "3", "--to", "12"], "outside of the log"),
     ] {
         let run = ask_of(directory.path(), command, arguments);
