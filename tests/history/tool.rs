@@ -108,8 +108,10 @@ impl Source<'_> {
     }
 
     fn why(&self, random: &mut StdRng) {
-        let (snapshot, ((repository, tag), _)) = (self.snapshot(random), self.tag(random));
-        let Some(expected) = why(&snapshot.standing, repository, tag, snapshot.head.time) else { return };
+        let (snapshot, ((repository, tag), stays)) = (self.snapshot(random), self.tag(random));
+        let was_there = stays.iter().any(|stay| stay.since.seq <= snapshot.head.seq);
+        let expected = why(&snapshot.standing, (repository, tag), was_there, snapshot.head.time);
+        let Some(expected) = expected else { return };
         let by_time = random.random_bool(0.5);
         let point = if by_time { snapshot.head.text() } else { snapshot.head.seq.to_string() };
         let name = format!("{repository}:{tag}");

@@ -90,16 +90,18 @@ fn a_name_that_is_gone_tells_what_it_can_be() {
 }
 
 #[test]
-fn a_spent_name_outlives_its_repository() {
+fn a_tag_that_was_there_is_known_when_its_repository_is_gone() {
     run(async {
         let registry = Registry::start().await;
         let one = push_named(&registry, REPO, "v1", "one").await;
+        one.push(&registry, REPO, "gone").await;
         let policy = protect(&registry, "v.*").await;
         retire(&registry, policy).await;
         registry
             .check_all([
                 case(delete(format!("/api/v1/repository/{REPO}")), ok(204)),
                 case(get(why("free")), refused(404, "not_found", REPO)),
+                case(get(why("gone")), ok(200).json(json!({"protected": false, "spent": false, "reasons": []}))),
                 case(get(format!("/api/v1/repository/{REPO}/tag/.bad/why")), refused(400, "invalid_request", "`.bad`")),
                 case(get("/api/v1/repository/nobody/here/tag/v1/why"), refused(404, "not_found", "nobody/here")),
             ])

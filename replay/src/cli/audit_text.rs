@@ -82,7 +82,7 @@ fn refusals(out: &mut dyn Write, view: &AuditView<'_>) -> io::Result<()> {
     let (refusals, beyond) = (&view.report.refusals, view.report.refusals_beyond);
     heading(out, "Refused attempts", refusals.len())?;
     if !refusals.is_empty() {
-        let mut table = table(&["actor", "on", "reason", "count", "first", "last", "from"]);
+        let mut table = table(&["actor", "tried", "on", "digest", "reason", "count", "first", "last", "from"]);
         for group in refusals {
             let on = match &group.tag {
                 Some(tag) => format!("{}:{tag}", group.repository),
@@ -90,7 +90,9 @@ fn refusals(out: &mut dyn Write, view: &AuditView<'_>) -> io::Result<()> {
             };
             table.add_row([
                 wording::actor(&group.actor),
+                group.tried.map_or_else(|| "-".to_owned(), |tried| tried.to_string()),
                 on,
+                group.digest.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
                 wording::printable(&group.reason),
                 group.count.to_string(),
                 group.first.to_string(),

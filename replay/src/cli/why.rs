@@ -16,8 +16,8 @@ use super::{Finding, Unable, clock, wording};
 /// Tell why a tag is protected, or its name spent, and the events that made it so.
 ///
 /// It is answered as the registry answers, at the time of the point: the clock of a log is that of its records. Also for
-/// tags that are gone, and for names that nobody has pushed yet. Where there is neither the repository nor a spent name it
-/// is an error of usage (exit code 2).
+/// tags that are gone, be it with their repository, and for names that nobody has pushed yet. Where there is no such
+/// repository, and never was such a tag in it, it is an error of usage (exit code 2).
 #[derive(Debug, Args)]
 pub(super) struct ShowWhy {
     /// The data directory of a stopped registry, an exported file, or the URL of a running registry.
@@ -39,7 +39,7 @@ impl ShowWhy {
         let Some(answer) = answer else {
             let TagSubject { repository, .. } = &self.subject;
             let what = format!(
-                "there is no repository {repository}, and {} is not spent, behind record {}",
+                "there is no repository {repository}, and there never was a tag {}, behind record {}",
                 self.subject, head.seq
             );
             return unknown(&what, &replayed.head, finding);

@@ -18,7 +18,7 @@ pub use difference::{
 };
 pub use protections::{EndedBy, Protected, ProtectedBy};
 pub use reasons::{Reasons, WhyAnswer};
-pub use report::{ActorSummary, At, Bounds, BrokenSeal, Outcome, RefusedGroup, Report, Reporter, SpentName};
+pub use report::{ActorSummary, At, Bounds, BrokenSeal, Outcome, RefusedGroup, Report, Reporter, SpentName, Tried};
 pub use subject::{Subject, SubjectError, TagSubject};
 pub use whereabouts::{Held, HeldAs, Removed, Stay, Whereabouts};
 

@@ -61,7 +61,8 @@ impl Reasons {
         }
     }
 
-    /// The answer, once the log was replayed. None if at that point neither the repository nor the name was known.
+    /// The answer, once the log was replayed. None if by that point there was neither the repository, nor the tag ever, and the name is not
+    /// spent.
     pub fn answer(self, replayed: &Replay) -> Result<(Head, Option<WhyAnswer>), PointError> {
         let (head, state) = match self.state {
             Some(at) => at.found(replayed)?,
@@ -72,7 +73,11 @@ impl Reasons {
             Some(Point::Time(time)) => time,
             Some(Point::Seq(_)) | None => head.time,
         };
-        let Some(why) = state.why(&self.subject.repository, &self.subject.tag, now) else { return Ok((head, None)) };
+        let TagSubject { repository, tag } = &self.subject;
+        let was_there = self.last_move.is_some();
+        let known =
+            state.why(repository, tag, now).or_else(|| was_there.then(|| state.why_of_any(repository, tag, now)));
+        let Some(why) = known else { return Ok((head, None)) };
         let mut events = Vec::new();
         if why.digest.is_some() {
             events.extend(self.last_move);

@@ -55,18 +55,22 @@ fn erased(repository: &str, tag: &str, was: &str, reason: &str) -> Event {
 }
 
 fn refused() -> Event {
-    let attempt = |who: &str, tag: &str, count| RefusedAttempt {
+    let attempt = |who: &str, tag: &str, to: Option<&str>, count| RefusedAttempt {
         first: time(7),
         last: time(8),
         actor: user(who),
         address: "10.0.0.66".to_owned(),
         repository: APP.parse().unwrap(),
         tag: Some(tag.parse().unwrap()),
-        digest: Some(digest("two")),
+        digest: to.map(digest),
         reason: "TAG_IMMUTABLE".to_owned(),
         count,
     };
-    let entries = vec![attempt("mallory", "v1", 3), attempt("mallory", "v1", 2), attempt("bob", "v2", 1)];
+    let entries = vec![
+        attempt("mallory", "v1", Some("two"), 3),
+        attempt("mallory", "v1", Some("two"), 2),
+        attempt("bob", "v2", None, 1),
+    ];
     Event::AttemptsRefused { since: time(7), until: time(8), entries, others: 4 }
 }
 

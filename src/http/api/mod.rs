@@ -142,7 +142,7 @@ pub(super) async fn answer(exchange: &Exchange<'_>, route: ApiRoute<'_>, payload
             _ => wrong_method("POST"),
         },
         ApiRoute::TagWhy { name, tag } => match *exchange.request.method() {
-            Method::GET | Method::HEAD => why::get(exchange, name, tag),
+            Method::GET | Method::HEAD => why::get(exchange, name, tag).await,
             _ => wrong_method("GET, HEAD"),
         },
         ApiRoute::TagsDeletion { name } => match *exchange.request.method() {

@@ -1,7 +1,8 @@
 //! Why a tag is protected or its name spent.
 
 use actix_web::HttpResponse;
-use tagstone_schema::Tag;
+use tagstone_replay::audit::TagHistory;
+use tagstone_schema::{RepositoryName, Seq, Tag};
 use utoipa::ToSchema;
 
 use super::ApiAnswer;
@@ -64,20 +65,36 @@ enum ReasonKind {
     operation_id = "get_tag_why",
     tag = "tags",
     summary = "Why a tag is immutable, or its name spent",
-    description = "Also for tags that are gone, and for names that nobody has pushed: there `protected` says that the \
-                   first push would be protected from then on. A spent name is known also when its repository is gone.",
+    description = "Also for tags that are gone, be it with their repository, and for names that nobody has pushed: there \
+                   `protected` says that the first push would be protected from then on.",
     responses(
         (status = 200, description = "What is to be said of the name", body = WhyForm),
-        (status = 404, description = "`not_found`: there is no such repository, and the name is not spent"),
+        (status = 404, description = "`not_found`: there is no such repository, and there never was such a tag in it"),
     ),
 )]
-pub(super) fn get(exchange: &Exchange<'_>, name: &str, tag: &str) -> ApiAnswer {
+pub(super) async fn get(exchange: &Exchange<'_>, name: &str, tag: &str) -> ApiAnswer {
     let (repository, tag): (_, Tag) = (readable(name)?, tag.parse().map_err(ApiRefusal::from)?);
-    let why = exchange.site.published.load().state.why(&repository, &tag, exchange.now());
-    match why {
-        Some(why) => Ok(HttpResponse::Ok().json(why)),
-        None => Err(Rejection::RepositoryUnknown { repository }.into()),
-    }
+    let snapshot = exchange.site.published.snapshot();
+    let why = match snapshot.state.why(&repository, &tag, exchange.now()) {
+        Some(why) => why,
+        None if was_there(exchange, &repository, &tag, snapshot.head.seq).await? => {
+            snapshot.state.why_of_any(&repository, &tag, exchange.now())
+        }
+        None => return Err(Rejection::RepositoryUnknown { repository }.into()),
+    };
+    Ok(HttpResponse::Ok().json(why))
+}
+
+/// Whether there ever was such a tag: its repository is gone.
+async fn was_there(
+    exchange: &Exchange<'_>,
+    repository: &RepositoryName,
+    tag: &Tag,
+    up_to: Seq,
+) -> Result<bool, ApiRefusal> {
+    let (repository, tag) = (repository.clone(), tag.clone());
+    let wanted = TagHistory { repository, tag, up_to, before: None, since: None, digest: None, limit: 1 };
+    Ok(!exchange.site.history.of_tag(wanted).await?.entries.is_empty())
 }
 
 #[cfg(test)]

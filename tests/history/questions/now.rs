@@ -34,7 +34,7 @@ pub(crate) async fn of_now(door: &Door<'_>, account: &Account, random: &mut StdR
         let (repository, tag) = known[random.random_range(0..known.len())];
         let path = format!("/api/v1/repository/{repository}/tag/{tag}/why");
         let (status, told) = door.json(&path).await;
-        match why(&account.standing, repository, tag, account.now) {
+        match why(&account.standing, (repository, tag), true, account.now) {
             Some(expected) => assert_within(&path, &sorted(told), &expected),
             None => assert_eq!(status, 404, "{path}: {told}"),
         }

@@ -6,7 +6,7 @@ use super::state::scope;
 use crate::account::{At, Standing};
 
 /// What there is to be said of a name at an instant; none of a name that nobody knows.
-pub(crate) fn why(standing: &Standing, repository: &str, tag: &str, now: i64) -> Option<Value> {
+pub(crate) fn why(standing: &Standing, (repository, tag): (&str, &str), was_there: bool, now: i64) -> Option<Value> {
     let shelf = standing.shelves.get(repository);
     let found = shelf.and_then(|shelf| shelf.tags.get(tag));
     let expired = found.filter(|_| !standing.is_live(repository, tag, now));
@@ -29,7 +29,7 @@ pub(crate) fn why(standing: &Standing, repository: &str, tag: &str, now: i64) ->
     let written = written.map(|(only, removed)| (only.clone(), removed.text(), Some(removed.seq)));
     let unwritten = expired.and_then(|tag| Some((tag.sealed.clone()?, crate::account::instant(tag.expires?), None)));
     let spent = unwritten.or(written);
-    if shelf.is_none() && spent.is_none() {
+    if shelf.is_none() && spent.is_none() && !was_there {
         return None;
     }
     let only = spent.as_ref().map(|(only, ..)| only.clone());

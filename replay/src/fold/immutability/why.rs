@@ -42,23 +42,25 @@ pub enum WhyReason {
 
 impl State {
     /// Answers for a name as it is to be shown now. None if neither the repository nor the name is known: what was never
-    /// protected is forgotten with its repository.
+    /// protected is forgotten with its repository, and whoever knows that it was there asks [`State::why_of_any`].
     pub fn why(&self, repository: &RepositoryName, tag: &Tag, now: Timestamp) -> Option<Why> {
+        let is_known = self.live(repository, now).is_some() || self.spent_at(repository, tag.as_str(), now).is_some();
+        is_known.then(|| self.why_of_any(repository, tag, now))
+    }
+
+    /// Answers for any name, also where there is no such repository.
+    pub fn why_of_any(&self, repository: &RepositoryName, tag: &Tag, now: Timestamp) -> Why {
         let live = self.live(repository, now);
-        let spent = self.spent_at(repository, tag.as_str(), now);
-        if live.is_none() && spent.is_none() {
-            return None;
-        }
         let standing = live.as_ref().and_then(|live| live.tag(tag.as_str())).map(|(_, standing)| standing);
         let reasons = self.protection(repository).reasons(tag, standing);
         let mut reasons: Vec<_> = reasons.into_iter().map(WhyReason::Protected).collect();
         let protected = !reasons.is_empty();
-        let only_digest = spent.map(|SpentAt { only, since, seq }| {
+        let only_digest = self.spent_at(repository, tag.as_str(), now).map(|SpentAt { only, since, seq }| {
             reasons.push(WhyReason::Spent { since, seq });
             only
         });
         let digest = standing.map(|standing| standing.digest().clone());
-        Some(Why { protected, spent: only_digest.is_some(), digest, reasons, only_digest })
+        Why { protected, spent: only_digest.is_some(), digest, reasons, only_digest }
     }
 }
 

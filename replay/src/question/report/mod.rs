@@ -23,7 +23,7 @@ use tagstone_schema::{Digest, RepositoryName, Tag, Timestamp};
 
 pub use reporter::Reporter;
 pub use seals::{At, BrokenSeal};
-pub use summary::{ActorSummary, RefusedGroup};
+pub use summary::{ActorSummary, RefusedGroup, Tried};
 
 use crate::audit::{Found, TagTurn};
 

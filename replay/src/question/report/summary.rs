@@ -1,10 +1,11 @@
 //! Sums: who did how much, and what was tried and refused.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Serialize, Serializer};
 use tagstone_schema::event::RefusedAttempt;
-use tagstone_schema::{Actor, Record, RepositoryName, Tag, Timestamp};
+use tagstone_schema::{Actor, Digest, Record, RepositoryName, Tag, Timestamp};
 
 use crate::audit::Kind;
 
@@ -37,9 +38,15 @@ pub struct RefusedGroup {
     pub actor: Actor,
     /// In which repository.
     pub repository: RepositoryName,
+    /// What it was that was tried, as far as the attempt tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tried: Option<Tried>,
     /// On which tag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tag: Option<Tag>,
+    /// Where the tag was to point, or what was to be deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
     /// The reason code of the refusal.
     pub reason: String,
     /// How often.
@@ -52,6 +59,37 @@ pub struct RefusedGroup {
     pub last: Timestamp,
     /// From where; the first few addresses.
     pub addresses: BTreeSet<String>,
+}
+
+/// What was tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tried {
+    /// To point a tag somewhere else, or to bring a spent name back.
+    Push,
+    /// To end a tag, at once or later, or to delete a manifest, a blob or a repository.
+    Deletion,
+}
+
+impl Tried {
+    /// Rules of immutability stand in the way of pushes, which name a tag and a digest, and of deletions, which name one of them at
+    /// most. What access was denied to is not told by the attempt.
+    fn by(attempt: &RefusedAttempt) -> Option<Self> {
+        match (attempt.reason.as_str(), &attempt.tag, &attempt.digest) {
+            ("TAG_SPENT", ..) | ("TAG_IMMUTABLE", Some(_), Some(_)) => Some(Self::Push),
+            ("TAG_IMMUTABLE" | "IN_USE", ..) => Some(Self::Deletion),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Tried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Push => "push",
+            Self::Deletion => "deletion",
+        })
+    }
 }
 
 fn as_text<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
@@ -144,17 +182,19 @@ impl ActorSums {
 }
 
 /// What was refused, while it is summed.
-pub(super) type RefusedSums = Sums<(Actor, RepositoryName, Option<Tag>, String), RefusedGroup>;
+pub(super) type RefusedSums = Sums<(Actor, RepositoryName, Option<Tag>, Option<Digest>, String), RefusedGroup>;
 
 impl RefusedSums {
     /// An attempt that was refused, possibly often.
     pub(super) fn note(&mut self, attempt: &RefusedAttempt) {
-        let RefusedAttempt { first, last, actor, address, repository, tag, digest: _, reason, count } = attempt;
-        let key = (actor.clone(), repository.clone(), tag.clone(), reason.clone());
+        let RefusedAttempt { first, last, actor, address, repository, tag, digest, reason, count } = attempt;
+        let key = (actor.clone(), repository.clone(), tag.clone(), digest.clone(), reason.clone());
         let new = || RefusedGroup {
             actor: actor.clone(),
             repository: repository.clone(),
+            tried: Tried::by(attempt),
             tag: tag.clone(),
+            digest: digest.clone(),
             reason: reason.clone(),
             count: 0,
             first: *first,
@@ -165,5 +205,39 @@ impl RefusedSums {
         sum.count = sum.count.saturating_add(*count);
         (sum.first, sum.last) = (sum.first.min(*first), sum.last.max(*last));
         note_address(&mut sum.addresses, address);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_tried_is_told_by_what_was_named() {
+        let (tag, digest) = (|| Some("v1".parse().unwrap()), || Some(Digest::sha256([1; 32])));
+        for (reason, tag, digest, tried) in [
+            ("TAG_IMMUTABLE", tag(), digest(), Some(Tried::Push)),
+            ("TAG_IMMUTABLE", tag(), None, Some(Tried::Deletion)),
+            ("TAG_IMMUTABLE", None, digest(), Some(Tried::Deletion)),
+            ("TAG_IMMUTABLE", None, None, Some(Tried::Deletion)),
+            ("TAG_SPENT", tag(), digest(), Some(Tried::Push)),
+            ("TAG_SPENT", tag(), None, Some(Tried::Push)),
+            ("IN_USE", None, digest(), Some(Tried::Deletion)),
+            ("ACCESS_DENIED", tag(), digest(), None),
+            ("ACCESS_DENIED", None, digest(), None),
+        ] {
+            let attempt = RefusedAttempt {
+                first: Timestamp(1),
+                last: Timestamp(2),
+                actor: Actor::anonymous(),
+                address: "192.0.2.1".to_owned(),
+                repository: "acme/app".parse().unwrap(),
+                tag,
+                digest,
+                reason: reason.to_owned(),
+                count: 1,
+            };
+            assert_eq!(Tried::by(&attempt), tried, "{attempt:?}");
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! `why`
 
 use serde_json::{Value, json};
+use tagstone_schema::Event;
 
-use super::{ask, deed, event, json_of, lines_of, told};
-use crate::directory::digest;
+use super::{ask, ask_of, deed, event, json_of, lines_of, told};
+use crate::directory::{append, digest, records, sound};
 use crate::incident::{at, id};
 
 fn versions(seq: u64) -> Value {
@@ -120,7 +121,7 @@ time record actor from what
 #[test]
 fn what_is_unknown_is_wrong_usage() {
     for (arguments, said) in [
-        (&["other:v1"][..], "there is no repository other, and other:v1 is not spent, behind record 19"),
+        (&["other:v1"][..], "there is no repository other, and there never was a tag other:v1, behind record 19"),
         (&["lib:stable", "--at", "6"], "there is no repository lib"),
         (&["acme/app"], "REPOSITORY:TAG"),
         (&["acme/app:v1", "--at", "20"], "outside of the log"),
@@ -129,5 +130,20 @@ fn what_is_unknown_is_wrong_usage() {
         let run = ask("why", arguments);
         assert_eq!((run.code, run.out.as_str()), (2, ""), "{arguments:?}: {run:?}");
         assert!(run.err.contains(said), "{arguments:?}: {run:?}");
+    }
+}
+
+#[test]
+fn a_tag_that_is_gone_with_its_repository_is_answered() {
+    let (directory, standing) = sound();
+    let deleted = Event::RepositoryDeleted { repository: "acme/app".parse().unwrap() };
+    append(directory.path(), &records(standing.last().unwrap().head(), [vec![deleted]]));
+    let run = ask_of(directory.path(), "why", &["acme/app:latest", "--format", "json"]);
+    let told = run.json();
+    assert_eq!((run.code, &told["protected"], &told["spent"]), (0, &json!(false), &json!(false)), "{run:?}");
+    assert_eq!((&told["reasons"], &told["events"], told.get("digest")), (&json!([]), &json!([]), None), "{run:?}");
+    for never in ["acme/app:never", "acme/other:latest"] {
+        let run = ask_of(directory.path(), "why", &[never]);
+        assert_eq!((run.code, run.out.as_str()), (2, ""), "{never}: {run:?}");
     }
 }
