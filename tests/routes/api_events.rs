@@ -332,7 +332,7 @@ fn what_cannot_be_asked() {
             ("from_seq=0", "give an integer from 1"),
             ("to_seq=-1", "give an integer from 1"),
             ("to_seq=99999999999999999999", "give an integer from 1"),
-            ("from_seq=3&to_seq=2", "`from_seq` is not before `to_seq`"),
+            ("from_seq=3&to_seq=2", "`from_seq` lies behind `to_seq`"),
             ("n=0", "give an integer from 1"),
             ("n=x", "give an integer from 1"),
             ("order=up", "`desc`"),

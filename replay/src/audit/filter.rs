@@ -60,13 +60,8 @@ pub enum FilterError {
         why: String,
     },
     /// Nothing can lie between the bounds.
-    #[error("nothing can be found: `{from}` is not before `{to}`")]
-    Empty {
-        /// The lower bound.
-        from: &'static str,
-        /// The upper bound.
-        to: &'static str,
-    },
+    #[error("nothing can be found: {0}")]
+    Empty(&'static str),
 }
 
 impl Filter {
@@ -95,10 +90,10 @@ impl Filter {
     /// Checks that something can be found: filters that exclude each other are a mistake.
     pub fn check(&self) -> Result<(), FilterError> {
         if self.since.zip(self.until).is_some_and(|(since, until)| since >= until) {
-            return Err(FilterError::Empty { from: "since", to: "until" });
+            return Err(FilterError::Empty("`since` is not before `until`"));
         }
         if self.from_seq.zip(self.to_seq).is_some_and(|(from, to)| from > to) {
-            return Err(FilterError::Empty { from: "from_seq", to: "to_seq" });
+            return Err(FilterError::Empty("`from_seq` lies behind `to_seq`"));
         }
         Ok(())
     }

@@ -19,13 +19,15 @@ pub struct ExportFile {
 }
 
 impl ExportFile {
-    /// Opens an export, and reads its header and its trailer. A damaged or missing trailer is no error here.
+    /// Opens an export, and reads its header and its trailer. That one of them is damaged or missing is no error here: where it is the
+    /// header, the first record cannot be read.
     pub fn open(path: &Path) -> Result<Self, SourceError> {
         let refused = |error| SourceError::Export { path: path.to_owned(), error };
         let failed = |source| SourceError::Absent { path: path.to_owned(), source };
         let file = File::open(path).map_err(failed)?;
         let header = match Reader::new(&file) {
             Ok(reader) => *reader.header(),
+            Err(ExportError::Header | ExportError::Cut { .. }) => Header::default(),
             Err(error) => return Err(refused(error)),
         };
         let durable_end = match trailer_of(&file).map_err(failed)? {
