@@ -63,10 +63,10 @@ struct Filters {
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
     /// In this record or a later one.
-    #[arg(long, value_name = "SEQ")]
+    #[arg(long, alias = "from_seq", value_name = "SEQ")]
     from_seq: Option<String>,
     /// In this record or an earlier one.
-    #[arg(long, value_name = "SEQ")]
+    #[arg(long, alias = "to_seq", value_name = "SEQ")]
     to_seq: Option<String>,
 }
 

@@ -22,7 +22,7 @@ pub(super) struct ListQuery {
 impl ListQuery {
     /// Reads the parameters of a request that came when the log had this head.
     pub(super) fn of(query: &Query<'_>, most: usize, head: Seq) -> Result<Self, ApiRefusal> {
-        let filter = filter(query, &["order", "n", "next"])?;
+        let filter = filter(query, &["order", "n", "next"], &[])?;
         filter.check()?;
         let order = match query.one("order")?.as_deref() {
             None | Some("desc") => Order::Descending,
@@ -44,8 +44,8 @@ impl ListQuery {
     }
 }
 
-/// Reads the filters of a request; these other parameters are for somebody else to read.
-pub(super) fn filter(query: &Query<'_>, others: &[&str]) -> Result<Filter, ApiRefusal> {
+/// Reads the filters of a request; these other parameters are for somebody else to read, and these filters are not for this one.
+pub(super) fn filter(query: &Query<'_>, others: &[&str], without: &[&str]) -> Result<Filter, ApiRefusal> {
     let mut filter = Filter::default();
     for pair in query.pairs() {
         let (name, value) = pair?;
@@ -54,7 +54,8 @@ pub(super) fn filter(query: &Query<'_>, others: &[&str]) -> Result<Filter, ApiRe
         }
         filter.add(name, &value).map_err(|error| match error {
             FilterError::Unknown(name) => {
-                let known: Vec<_> = Filter::NAMES.iter().chain(others).copied().collect();
+                let known = Filter::NAMES.iter().filter(|name| !without.contains(name)).chain(others);
+                let known: Vec<_> = known.copied().collect();
                 ApiRefusal::invalid_request(format!("there is no parameter `{name}`; there are {}", known.join(", ")))
             }
             error => error.into(),
