@@ -8,8 +8,7 @@ use std::io;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tagstone_replay::log::RecordReader;
-use tagstone_replay::log::chain::{Broken, BrokenWhy, Chain};
+use tagstone_replay::log::{Ahead, RecordReader};
 use tagstone_schema::Head;
 
 use crate::history::Questions;
@@ -17,7 +16,7 @@ use crate::registry::{LogDamage, Stop};
 
 /// Records that are verified before the machine is left to others for a moment: few, since whoever asks
 /// meanwhile waits for the disk until they are read.
-const RECORDS_AT_ONCE: u64 = 200;
+const RECORDS_AT_ONCE: usize = 200;
 
 /// How long it then is: verification takes about a tenth of a core.
 const REST: Duration = Duration::from_millis(4);
@@ -69,28 +68,25 @@ impl Verifying {
 }
 
 fn verified(records: &RecordReader, known: Head, questions: &Questions, stop: &Stop) -> Outcome {
-    let mut chain = Chain::default();
-    let mut stored = records.read(1);
-    while chain.head().seq < known.seq {
-        let seq = chain.head().seq + 1;
-        let next = match stored.next() {
-            Some(Ok(stored)) => chain.next(&stored).map(drop),
-            Some(Err(error)) => Err(Broken { seq, why: BrokenWhy::Unreadable(error.to_string()) }),
-            None => Err(Broken { seq, why: BrokenWhy::Unreadable("it is missing".to_owned()) }),
-        };
-        if let Err(broken) = next {
-            return Outcome::Damaged(broken.into());
-        }
-        if seq.is_multiple_of(RECORDS_AT_ONCE) {
+    let left = usize::try_from(known.seq).unwrap_or(usize::MAX);
+    let mut ahead = Ahead::of(records.read(1).take(left), Head::default()).with_end(Some(known));
+    let mut since_rest = 0;
+    for sound in ahead.by_ref() {
+        since_rest += sound.len();
+        if since_rest >= RECORDS_AT_ONCE {
+            since_rest = 0;
             rest(questions, stop, std::thread::sleep);
             if stop.is_asked() {
                 return Outcome::Stopped;
             }
         }
     }
-    match chain.head() == known {
-        true => Outcome::Sound,
-        false => Outcome::Damaged(LogDamage::Astray { found: chain.head(), known }),
+    let found = ahead.head();
+    match ahead.broken() {
+        Some(broken) => Outcome::Damaged(broken.into()),
+        None if found == known => Outcome::Sound,
+        None if found.seq < known.seq => Outcome::Damaged(LogDamage::Short { found: found.seq, expected: known.seq }),
+        None => Outcome::Damaged(LogDamage::Astray { found, known }),
     }
 }
 
@@ -143,16 +139,24 @@ mod tests {
             Outcome::Damaged(damage) => damage.to_string(),
             other => panic!("{other:?}"),
         };
-        assert!(broken(heads[5]).starts_with("record 4 is not sound"), "{}", broken(heads[5]));
+        // The fourth record does not name the third, and the fifth names the fourth.
+        assert!(broken(heads[5]).starts_with("record 3 is not sound: it was altered"), "{}", broken(heads[5]));
+        assert!(broken(heads[4]).starts_with("record 3 is not sound: it was altered"), "{}", broken(heads[4]));
         assert!(broken(Head { hash: RecordHash([9; 32]), ..heads[2] }).contains("do not lead to"));
+        drop((log, reader));
+        let directory = tempfile::tempdir().unwrap();
+        let (log, heads) = self::log(directory.path(), 5, 0);
         let beyond = Head { seq: 9, ..heads[3] };
-        assert!(broken(beyond).starts_with("record 4"));
+        match verified(&log.reader(), beyond, &questions, &stop) {
+            Outcome::Damaged(damage) => assert_eq!(damage, LogDamage::Short { found: 5, expected: 9 }),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
     fn it_goes_on_although_history_is_asked_for_all_the_time_and_can_be_stopped() {
         let directory = tempfile::tempdir().unwrap();
-        let (log, heads) = log(directory.path(), RECORDS_AT_ONCE + 1, 0);
+        let (log, heads) = log(directory.path(), RECORDS_AT_ONCE as u64 + 1, 0);
         let (reader, questions, stop) = (log.reader(), Questions::default(), Stop::default());
         let known = *heads.last().unwrap();
         std::thread::scope(|scope| {
