@@ -144,7 +144,7 @@ impl Follower {
         let records = self.records.clone();
         // What is written behind the newest state is not published yet.
         let left = usize::try_from(until.saturating_sub(from.seq)).unwrap_or(usize::MAX);
-        let mut ahead = Ahead::of(records.read(from.seq + 1).take(left), from);
+        let mut ahead = Ahead::of(records.read(from.seq + 1).take(left), from).with_end(Some(newest.head));
         for verified in ahead.by_ref() {
             if is_alone {
                 state.foresee(verified.iter().map(|sound| &sound.record));

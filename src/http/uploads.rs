@@ -25,6 +25,7 @@ const UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
 /// POST `/v2/<name>/blobs/uploads/`
 pub(super) async fn start(exchange: &Exchange<'_>, payload: Payload, name: &str) -> Answer {
     let repository = writable(name)?;
+    exchange.site.writer.check()?;
     let query = exchange.query();
     if let Some(mount) = query.one("mount")? {
         let digest: Digest = mount.parse()?;
@@ -128,6 +129,7 @@ pub(super) async fn status(exchange: &Exchange<'_>, name: &str, id: &str) -> Ans
 /// PATCH `<location>`: a chunk, or a stream without a range.
 pub(super) async fn append(exchange: &Exchange<'_>, payload: Payload, name: &str, id: &str) -> Answer {
     let repository = writable(name)?;
+    exchange.site.writer.check()?;
     let (session, claim) = claim(exchange, &repository, upload_id(id)?).await?;
     check_chunk(exchange, &repository, &session)?;
     // The session is free before the answer is sent: clients send the next request at once.
@@ -146,6 +148,7 @@ pub(super) async fn finish(exchange: &Exchange<'_>, payload: Payload, name: &str
         Refusal::bad_request(Code::DigestInvalid, message)
     })?;
     let digest: Digest = digest.parse()?;
+    exchange.site.writer.check()?;
     let (session, claim) = claim(exchange, &repository, upload_id(id)?).await?;
     check_chunk(exchange, &repository, &session)?;
     if claim.offset() == 0 && is_small(exchange) {

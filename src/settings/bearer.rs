@@ -57,7 +57,9 @@ impl Form for Address {
     fn read(&self, given: &Given) -> Option<String> {
         let text = Name.read(given)?;
         let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-        (text.is_empty() || rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))).then_some(text)
+        let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
+        // Everybody who asks is told it.
+        (text.is_empty() || host.is_some_and(|host| !host.is_empty() && !host.contains('@'))).then_some(text)
     }
 
     fn write(&self, value: &String) -> String {
@@ -65,7 +67,7 @@ impl Form for Address {
     }
 
     fn takes(&self) -> String {
-        "a URL that begins with https:// or http://".to_owned()
+        "a URL that begins with https:// or http:// and has no user name or password in it, since every client is told it".to_owned()
     }
 }
 

@@ -94,3 +94,20 @@ fn an_immutability_policy_that_leaves_nothing_to_prune_is_accepted_with_a_warnin
         assert!(created.get("conflicts").is_none(), "{created}");
     });
 }
+
+#[test]
+fn whoever_activates_a_draft_that_leaves_nothing_to_prune_is_warned_once() {
+    run(async {
+        let registry = without_policies().await;
+        let body = json!({"method": "creation_date", "value": "7d", "tagPattern": "v[1-5]"});
+        let idle = create(&registry, &prune(SCOPE), body).await;
+        let all = policies(SCOPE);
+        let body = json!({"tagPattern": "v[1-9]", "active": false}).to_string();
+        let draft = registry.check(post(&*all).body(body), ok(201)).await.json();
+        let draft = format!("{all}{}", draft["uuid"].as_str().unwrap());
+        let told = registry.check(post(format!("{draft}/activate")), ok(200)).await.json();
+        assert!(told["warning"].as_str().is_some_and(|warning| warning.contains(&idle)), "{told}");
+        assert_eq!((&told["active"], told.get("conflicts")), (&json!(true), None), "{told}");
+        assert_eq!(registry.check(get(draft), ok(200)).await.json().get("warning"), None);
+    });
+}

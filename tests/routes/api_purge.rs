@@ -312,7 +312,7 @@ fn what_was_deleted_already_can_be_purged_by_its_digest() {
             let dry = json!({"reference": multi.digest, "reason": "a leak", "dry_run": true});
             let said = registry.check(purge_in(REPO, &dry), ok(200)).await.json();
             let mut reply = registry.check(purge(&multi.digest), ok(200)).await.json();
-            reply.as_object_mut().unwrap().remove("seq");
+            assert!(reply["seq"].take().is_u64());
             assert_eq!(said, reply);
             let mut expected = vec![removed_manifest(&multi), removed_manifest(&leaked)];
             expected.sort_by_key(|entry| entry["digest"].to_string());

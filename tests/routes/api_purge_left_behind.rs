@@ -37,7 +37,7 @@ fn an_index_that_was_deleted_takes_along_what_only_it_used_and_its_referrers() {
         let dry = json!({"reference": whole.digest, "reason": "a leak", "dry_run": true});
         let said = registry.check(purge_in(REPO, &dry), ok(200)).await.json();
         let mut reply = registry.check(purge(&whole.digest), ok(200)).await.json();
-        reply.as_object_mut().unwrap().remove("seq");
+        assert!(reply["seq"].take().is_u64());
         assert_eq!(said, reply);
         for gone in [&whole, &alone, &signature, &of_child, &by_tag] {
             assert!(has_gone(&reply, gone), "{} is not in {reply}", gone.digest);

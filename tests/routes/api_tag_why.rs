@@ -108,5 +108,9 @@ fn a_tag_that_was_there_is_known_when_its_repository_is_gone() {
             .await;
         let told = registry.check(get(why("v1")), ok(200)).await.json();
         assert_eq!((&told["spent"], &told["only_digest"]), (&json!(true), &json!(one.digest)));
+        // It would be protected if it came back.
+        protect(&registry, "g.*").await;
+        let told = registry.check(get(why("gone")), ok(200)).await.json();
+        assert_eq!((&told["protected"], &told["spent"]), (&json!(true), &json!(false)));
     });
 }

@@ -1,9 +1,11 @@
 //! The audit as a page for people.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use tagstone_replay::audit::{Deed, Found};
 use tagstone_replay::question::{BrokenSeal, SpentName};
+use tagstone_schema::Digest;
 
 use super::audit::AuditView;
 use super::output::table;
@@ -82,7 +84,7 @@ fn refusals(out: &mut dyn Write, view: &AuditView<'_>) -> io::Result<()> {
     let (refusals, beyond) = (&view.report.refusals, view.report.refusals_beyond);
     heading(out, "Refused attempts", refusals.len())?;
     if !refusals.is_empty() {
-        let mut table = table(&["actor", "tried", "on", "digest", "reason", "count", "first", "last", "from"]);
+        let mut table = table(&["actor", "tried", "on", "digests", "reason", "count", "first", "last", "from"]);
         for group in refusals {
             let on = match &group.tag {
                 Some(tag) => format!("{}:{tag}", group.repository),
@@ -92,7 +94,7 @@ fn refusals(out: &mut dyn Write, view: &AuditView<'_>) -> io::Result<()> {
                 wording::actor(&group.actor),
                 group.tried.map_or_else(|| "-".to_owned(), |tried| tried.to_string()),
                 on,
-                group.digest.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
+                digests(&group.digests),
                 wording::printable(&group.reason),
                 group.count.to_string(),
                 group.first.to_string(),
@@ -131,6 +133,15 @@ fn actors(out: &mut dyn Write, view: &AuditView<'_>) -> io::Result<()> {
         writeln!(out, "and {} records and attempts of more actors than are shown", beyond)?;
     }
     Ok(())
+}
+
+/// The first one in full, and how many there are besides.
+fn digests(all: &BTreeSet<Digest>) -> String {
+    match (all.first(), all.len()) {
+        (None, _) => "-".to_owned(),
+        (Some(only), 1) => only.to_string(),
+        (Some(first), many) => format!("{first} and {} more", many - 1),
+    }
 }
 
 fn addresses<'a>(addresses: impl Iterator<Item = &'a String>) -> String {

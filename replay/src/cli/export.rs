@@ -209,16 +209,13 @@ impl Part {
         let seq = step.head.seq.saturating_add(1);
         let is_believed = !self.is_judged || step.state.is_some();
         let (before, writer) = match writing {
-            // The record that waits is illegal, or one before it was.
-            Writing::Begun { before, writer, .. } if !is_believed => {
-                return Ok(Writing::Begun { before, next: None, writer });
-            }
-            Writing::Waiting(file) if is_believed && seq == self.first => {
+            Writing::Waiting(file) if seq == self.first => {
                 let header = Header { log: self.log, before: step.head };
                 (step.head, Box::new(Writer::new(BufWriter::with_capacity(1 << 20, file), &header)?))
             }
             Writing::Begun { before, next, mut writer } => {
-                next.map_or(Ok(()), |bytes| writer.push(step.head, &bytes))?;
+                // The record that waits may be illegal, or one before it.
+                next.filter(|_| is_believed).map_or(Ok(()), |bytes| writer.push(step.head, &bytes))?;
                 (before, writer)
             }
             still => return Ok(still),

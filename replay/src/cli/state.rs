@@ -2,9 +2,10 @@
 
 use clap::Args;
 use tagstone_replay::fold::State;
-use tagstone_replay::source::{Point, PointError, Replay, StateAt, replay};
+use tagstone_replay::source::{Point, Replay, StateAt, replay};
 use tagstone_schema::{Head, RepositoryName, Timestamp};
 
+use super::asking::{at_point, unknown};
 use super::invocation::Invocation;
 use super::output::{self, Format};
 use super::progress::Progress;
@@ -45,21 +46,16 @@ impl ShowState {
         let finding = said_problems(&replayed);
         // The state of a replay is nobody else's: a clone would copy all of it.
         let at_the_end = (replayed.head, std::mem::take(&mut replayed.state));
-        let (head, state) = match at.map_or_else(|| Ok(at_the_end), |at| at.found(&replayed)) {
-            Ok(found) => found,
-            // A point that a sound log would have had is missing because the log is damaged: a finding, no wrong usage.
-            Err(error) if finding == Finding::Violated => {
-                eprintln!("tagstone-replay: {error}");
-                return Ok(Finding::Violated);
-            }
-            Err(error @ (PointError::Empty(_) | PointError::Outside { .. } | PointError::Illegal { .. })) => {
-                return Err(error.into());
-            }
-        };
+        let found = at.map_or_else(|| Ok(at_the_end), |at| at.found(&replayed));
+        let Some((head, state)) = at_point(found, finding)? else { return Ok(finding) };
         if let Some(name) = &self.repository
             && state.repository(name.as_str()).is_none()
         {
-            return Err(Unable(format!("there is no repository {name} behind record {}", head.seq)));
+            return unknown(
+                &format!("there is no repository {name} behind record {}", head.seq),
+                &replayed.head,
+                finding,
+            );
         }
         self.report(asked.format, &head, &state)?;
         output::leave(state);

@@ -125,7 +125,10 @@ impl Verify {
         })?;
         replayed.notes.extend(unread);
         replayed.problems.extend(kept.and_then(|kept| kept.problem()));
-        if let Some((Position { seq, hash }, found, false)) = expected {
+        if let Some((Position { seq, hash }, mut found, false)) = expected {
+            if replayed.chain_head.seq < seq && replayed.is_damaged() {
+                found = "nothing sound stands there".to_owned();
+            }
             let what = format!("record {seq} was expected to have the hash {hash}, but {found}");
             replayed.problems.push(Problem::of_log(seq, what));
         }

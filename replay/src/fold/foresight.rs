@@ -1,13 +1,10 @@
 //! Looking ahead: what records will look up is brought into the processor's cache before they are applied.
 //!
 //! A fold of a long log waits for memory most of its time: what a push looks up lies anywhere in gigabytes, and each thing
-//! is asked for only when the one before has come. Looked up for many records at once, and without doing anything with what
-//! is found, the processor waits for many of them at the same time.
+//! is asked for only when the one before has come. Asked for beforehand, for a few records at once and one step at a time, many
+//! of them are on their way together.
 //!
 //! **Invariant**: nothing follows from it but time.
-
-use std::hint::black_box;
-use std::sync::Arc;
 
 use tagstone_schema::{Digest, Event, Record, RepositoryName, Tag};
 
@@ -16,17 +13,21 @@ use super::contents::ahead::Sought as SoughtContent;
 use super::repository::kept::Kept;
 use super::state::State;
 use super::table::ahead::{Sought, values};
+use super::table::ask_for;
 use super::tag::TagState;
 
 impl State {
-    /// Looks at what the records will look up. They should be few: more than the nearest caches hold is lost again.
+    /// Asks for what the records will look up. They should be few: more than the nearest caches hold is lost again.
     pub fn foresee<'a>(&mut self, records: impl Iterator<Item = &'a Record> + Clone) {
         let Self { repositories, contents, .. } = self;
         let names = records.clone().filter_map(|record| record.events.iter().find_map(repository_of));
         let names: Vec<_> = names.map(|name| Sought::new(repositories, name)).collect();
-        let (touched, found) = values(&names);
-        // What is kept of a repository takes several lines of a cache.
-        black_box((touched, found.iter().map(|(_, kept)| kept.manifests ^ kept.tags.len()).fold(0, usize::max)));
+        for (_, kept) in values(&names) {
+            // What is kept of a repository takes several lines of a cache.
+            ask_for(&kept.name);
+            ask_for(&kept.manifests);
+            ask_for(&kept.tags);
+        }
 
         let mut ahead = Ahead { contents, repositories: Vec::new(), digests: Vec::new(), tags: Vec::new() };
         let mut last: Option<(&RepositoryName, Option<&Kept>)> = None;
@@ -74,20 +75,15 @@ impl<'a> Ahead<'a> {
         }
     }
 
-    /// Looks at all of it.
+    /// Asks for all of it.
     fn look(&mut self) {
         // What is added lies behind the last.
-        let members = self.repositories.iter().filter_map(|repository| repository.members.last());
-        black_box(members.fold(0, |all, member| all ^ member));
-        let ends = self.tags.iter().map(Sought::touch_end);
-        let ends = ends.map(|(touched, last)| touched as usize + last.map_or(0, |tag| tag.as_str().len()));
-        black_box(ends.fold(0, |all, end| all ^ end));
-        let (touched, tags) = values(&self.tags);
-        let ends = tags.iter().map(|(tag, state)| tag.as_str().len() + usize::from(state.marks.is_some()));
-        black_box((touched, ends.fold(0, usize::max)));
+        self.repositories.iter().filter_map(|repository| repository.members.last()).for_each(ask_for);
+        self.tags.iter().for_each(Sought::ask_end);
+        let tags = values(&self.tags);
         self.contents.look_for(&self.digests);
         // What is shared is counted beside it, and that changes.
-        black_box(tags.iter().map(|(_, state)| Arc::strong_count(&state.manifest)).sum::<usize>());
+        tags.iter().for_each(|(_, state)| ask_for(&*state.manifest));
     }
 }
 

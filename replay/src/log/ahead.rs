@@ -52,7 +52,7 @@ impl<I: Iterator<Item = Result<StoredRecord, StoreError>>> Ahead<I> {
         Self { stored, chain: Chain::after(known), held: None, end: None, broken: None }
     }
 
-    /// The log is known to end with this record.
+    /// This record is known to have been there, from outside of the log.
     pub fn with_end(self, end: Option<Head>) -> Self {
         Self { end, ..self }
     }
@@ -130,8 +130,8 @@ impl<I: Iterator<Item = Result<StoredRecord, StoreError>>> Ahead<I> {
         Ok(Sound { before, head: self.chain.head(), record, bytes: stored.bytes })
     }
 
-    /// A record with this hash does not name the one before it. Which of the two was altered? Where the record behind it, or what
-    /// stands outside of the log, names the hash that it has, it is the one before, which is believed no longer.
+    /// A record with this hash does not name the one before it, the last of `sound`. Which of the two was altered? Where what stands
+    /// outside of the log says so, or the record behind names this one, it is the one before, which is believed no longer.
     fn blamed(
         &mut self,
         broken: Broken,
@@ -140,13 +140,19 @@ impl<I: Iterator<Item = Result<StoredRecord, StoreError>>> Ahead<I> {
         sound: &mut Vec<Sound>,
     ) -> Broken {
         let BrokenWhy::Chain(ChainError::Prev { expected, found, .. }) = broken.why else { return broken };
-        let is_confirmed = match behind {
-            Some(behind) => Start::of(&behind.bytes).is_some_and(|start| {
-                start.seq == behind.seq && start.seq == broken.seq.saturating_add(1) && start.prev == hash
+        let is_altered = match self.end {
+            // What stands outside of the log decides, where it is about one of the two.
+            Some(end) if end.seq.saturating_add(1) == broken.seq && [expected, found].contains(&end.hash) => {
+                end.hash == found
+            }
+            Some(end) if end.seq == broken.seq => end.hash == hash,
+            _ => behind.is_some_and(|behind| {
+                Start::of(&behind.bytes).is_some_and(|start| {
+                    start.seq == behind.seq && start.seq == broken.seq.saturating_add(1) && start.prev == hash
+                })
             }),
-            None => self.end.is_some_and(|end| end.seq == broken.seq && end.hash == hash),
         };
-        match sound.pop_if(|_| is_confirmed) {
+        match sound.pop_if(|_| is_altered) {
             Some(altered) => {
                 self.chain = Chain::after(altered.before);
                 let why = BrokenWhy::Altered { by: broken.seq, named: found, found: expected };
@@ -301,6 +307,30 @@ mod tests {
             assert_eq!(broken.as_ref().map_or(0, |broken| broken.seq), blamed, "{place} of {count}");
             let is_altered = |broken: &Broken| matches!(broken.why, BrokenWhy::Altered { by, .. } if by == blamed + 1);
             assert_eq!(broken.is_some_and(|broken| is_altered(&broken)), blamed == place as Seq, "{place} of {count}");
+        }
+    }
+
+    #[test]
+    fn what_is_known_from_outside_decides_which_of_two_records_is_blamed() {
+        // Record 20 was altered, or all behind it is of another log; those behind confirm each other.
+        for (end, is_altered, blamed) in
+            [(19, false, 20), (20, false, 21), (20, true, 20), (21, false, 21), (21, true, 20), (40, true, 20)]
+        {
+            let mut records = stored(60, 0);
+            let head_of = |records: &[Result<StoredRecord, StoreError>]| {
+                let stored = records[end - 1].as_ref().unwrap();
+                Head { seq: stored.seq, hash: RecordHash::of(&stored.bytes), ..Head::default() }
+            };
+            let genuine = head_of(&records);
+            *records[19].as_mut().unwrap().bytes.last_mut().unwrap() ^= 1;
+            let known = match (is_altered, end) {
+                (true, _) => genuine,
+                (false, 21) => Head { hash: RecordHash([9; 32]), ..genuine },
+                (false, _) => head_of(&records),
+            };
+            let mut ahead = Ahead::of(records.into_iter(), Head::default()).with_end(Some(known));
+            assert_eq!(seen(&mut ahead, 0), (blamed - 1, Ok(())), "{end} {is_altered}");
+            assert_eq!((ahead.head().seq, ahead.broken().map(|broken| broken.seq)), (blamed - 1, Some(blamed)));
         }
     }
 

@@ -145,7 +145,7 @@ impl EmbeddedLog {
             0 => 0,
             _ => records.next().and_then(Result::ok).map_or(0, |stored| stored.bytes.len()),
         };
-        let mut ahead = Ahead::of(records, known);
+        let mut ahead = Ahead::of(records, known).with_end(Some(anchor));
         ahead.each(|verified| {
             visit.foresee(&verified);
             for sound in &verified {
@@ -255,5 +255,7 @@ pub(super) fn made_durable(layout: &Layout, tree: &RecordTree) -> Result<File, O
     Ok(file)
 }
 
+#[cfg(test)]
+mod altered_tests;
 #[cfg(test)]
 mod tests;

@@ -2,8 +2,9 @@
 
 use tagstone_schema::{Head, Position};
 
+use super::ahead::Ahead;
 use super::anchor::{self, Anchor};
-use super::chain::Chain;
+use super::chain::{Broken, BrokenWhy};
 use super::embedded::made_durable;
 use super::open_error::OpenError;
 use super::tree::{Options, RecordTree};
@@ -26,16 +27,15 @@ pub fn recover(layout: &Layout, accept: Option<Position>) -> Result<Recovered, O
     let anchor = anchor::read(&layout.anchor()).ok();
     let mut holds_anchor = anchor == Some(Head::default());
     let tree = RecordTree::open(&layout.log(), Options::default())?;
-    let mut chain = Chain::default();
-    for stored in tree.read(1) {
-        // What cannot be read cannot be cut off either: with the anchor below it, no start would come to anything.
-        let stored = stored.map_err(|error| OpenError::Unusable { path: layout.log(), why: error.to_string() })?;
-        if chain.next(&stored).is_err() {
-            break;
-        }
-        holds_anchor |= anchor == Some(chain.head());
+    let mut ahead = Ahead::of(tree.read(1), Head::default()).with_end(anchor);
+    for sound in ahead.by_ref().flatten() {
+        holds_anchor |= anchor == Some(sound.head);
     }
-    let head = chain.head();
+    let head = ahead.head();
+    // What cannot be read cannot be cut off either: with the anchor below it, no start would come to anything.
+    if let Some(Broken { why: BrokenWhy::Unreadable(why), .. }) = ahead.broken() {
+        return Err(OpenError::Unusable { path: layout.log(), why });
+    }
     if accept == Some(Position { seq: head.seq, hash: head.hash }) {
         // What was read may be in the page cache only: an anchor that is durable before it names what a loss of power
         // then takes away.

@@ -87,7 +87,7 @@ pub enum DurableEnd {
 }
 
 impl DurableEnd {
-    /// The last record that is known to have been made durable.
+    /// The last record that was made durable, as far as is known or said.
     pub fn head(&self) -> Option<Head> {
         match self {
             Self::Known(head) | Self::Exact { head, .. } => Some(*head),

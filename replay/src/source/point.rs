@@ -103,9 +103,9 @@ impl StateAt {
     /// The state at the point, with the record that it stands behind.
     pub fn found(self, replay: &Replay) -> Result<(Head, State), PointError> {
         let (point, end) = (self.point, replay.chain_head);
-        // What came after the sound part of a damaged log is lost.
+        // What came after the part of a damaged log that is believed is lost.
         let is_lost = |head: &Head| match point {
-            Point::Time(time) => head.seq == end.seq && head.time < time && replay.is_damaged(),
+            Point::Time(time) => head.seq == replay.head.seq && head.time < time && replay.is_damaged(),
             Point::Seq(_) => false,
         };
         match (self.found.filter(|(head, _)| !is_lost(head)), replay.begin) {
@@ -122,6 +122,27 @@ impl StateAt {
                     PointError::Outside { point, begin, end }
                 })
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_behind_the_last_record_is_known_up_to_the_present() {
+        let head = Head { seq: 3, time: Timestamp(30), ..Head::default() };
+        let (state, replay) =
+            (State::default(), Replay { head, chain_head: head, begin: Some(Timestamp(10)), ..Replay::default() });
+        // The point, the present, and whether there is a state.
+        for (time, now, is_known) in
+            [(29, 40, false), (30, 40, true), (40, 40, true), (41, 40, false), (30, 20, true), (31, 20, false)]
+        {
+            let mut at = StateAt::new(Point::Time(Timestamp(time)), Timestamp(now));
+            at.look(&Step { head, state: Some(&state), next: None, bytes: &[] });
+            let found = at.found(&replay).map(|(head, _)| head.seq).ok();
+            assert_eq!(found, is_known.then_some(3), "{time} at {now}");
         }
     }
 }

@@ -147,9 +147,14 @@ fn an_illegal_event_is_named_by_record_and_index() {
         assert_eq!((shown.code, &shown.json()["head"]["seq"]), (1, &9.into()), "{shown:?}");
         let before = state(directory.path(), &["--at", "9"]);
         assert_eq!((before.code, &before.json()["head"]["seq"]), (1, &9.into()), "{before:?}");
-        let behind = state(directory.path(), &["--at", "10"]);
-        assert_eq!((behind.code, behind.out.as_str()), (1, ""), "{behind:?}");
-        assert!(behind.err.contains("an illegal event behind record 9"), "{behind:?}");
+        for point in ["10", "2026-01-01T00:00:08.5Z", "2026-01-01T00:00:09Z"] {
+            let behind = state(directory.path(), &["--at", point]);
+            assert_eq!((behind.code, behind.out.as_str()), (1, ""), "{behind:?}");
+            assert!(behind.err.contains("an illegal event behind record 9"), "{behind:?}");
+        }
+
+        let expected = verify(directory.path(), &["--expect", &all[10].head().to_string()]);
+        assert_eq!(expected.bad_seqs(), [10], "its place in the chain is what it is: {expected:?}");
 
         // What is written of it ends before the illegal record, and is a whole log.
         let file = directory.path().join("sound.export");

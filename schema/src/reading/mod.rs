@@ -34,7 +34,7 @@ pub(crate) trait Stored: Sized {
     fn read(from: &mut Reader<'_>) -> Result<Self, Malformed>;
 }
 
-/// Bytes, and how far they are read. Whatever they are, reading returns, and takes no more memory than a few times their length.
+/// Bytes, and how far they are read. Whatever they are, reading returns, and takes no more memory than some dozen times their length.
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
     length: usize,

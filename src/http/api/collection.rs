@@ -95,6 +95,7 @@ struct RunningCollection {
 pub(super) async fn post(exchange: &Exchange<'_>, payload: Payload) -> ApiAnswer {
     let order: CollectionOrder = json::read(exchange, payload).await?;
     let way = if order.dry_run == Some(true) { Way::Dry } else { Way::Delete };
+    exchange.site.writer.check()?;
     let order = CollectOrder { way, actor: exchange.actor(), origin: exchange.origin() };
     let collector = exchange.site.collector.clone();
     // A client that goes away does not end it.

@@ -41,8 +41,7 @@ pub(super) struct PurgeReport {
     kept: Vec<KeptContent>,
     /// Bytes of all that is gone, manifests too.
     bytes_freed: u64,
-    /// The last record of the purge; missing for a dry run.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The last record of the purge; null for a dry run.
     seq: Option<u64>,
 }
 

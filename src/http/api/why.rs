@@ -70,15 +70,18 @@ enum ReasonKind {
     responses(
         (status = 200, description = "What is to be said of the name", body = WhyForm),
         (status = 404, description = "`not_found`: there is no such repository, and there never was such a tag in it"),
+        (status = 503, description = "`unavailable`: there is no such repository, and the index of the history, which knows \
+                                      whether there was, is behind or has failed"),
     ),
 )]
 pub(super) async fn get(exchange: &Exchange<'_>, name: &str, tag: &str) -> ApiAnswer {
     let (repository, tag): (_, Tag) = (readable(name)?, tag.parse().map_err(ApiRefusal::from)?);
     let snapshot = exchange.site.published.snapshot();
-    let why = match snapshot.state.why(&repository, &tag, exchange.now()) {
+    let now = exchange.now();
+    let why = match snapshot.state.why(&repository, &tag, now) {
         Some(why) => why,
         None if was_there(exchange, &repository, &tag, snapshot.head.seq).await? => {
-            snapshot.state.why_of_any(&repository, &tag, exchange.now())
+            snapshot.state.why_of_any(&repository, &tag, now)
         }
         None => return Err(Rejection::RepositoryUnknown { repository }.into()),
     };

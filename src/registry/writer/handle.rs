@@ -95,6 +95,11 @@ impl WriterHandle {
         self.writing.ended().is_some()
     }
 
+    /// Nothing, or why writes are refused until a restart: for those that are not written themselves, but lead to one.
+    pub fn check(&self) -> Result<(), WriteError> {
+        self.writing.ended().cloned().map_or(Ok(()), |why| Err(WriteError::Poisoned(why)))
+    }
+
     /// The writer has gone without an answer.
     fn unanswered(&self) -> WriteError {
         WriteError::Poisoned(self.writing.ended().cloned().unwrap_or(ReadOnly::WriteFailed))

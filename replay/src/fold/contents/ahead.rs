@@ -1,11 +1,10 @@
 //! Looking for many digests before anyone wants them.
 
-use std::hint::black_box;
-
 use tagstone_schema::Digest;
 
-use super::content::{Content, Parents};
+use super::content::Parents;
 use super::{Contents, placed};
+use crate::fold::table::ask_for;
 
 /// A digest that will be looked up.
 pub(in crate::fold) struct Sought {
@@ -21,31 +20,36 @@ impl Contents {
         self.near.seek(word).then(|| Sought { hash: self.hash(digest), word })
     }
 
-    /// Looks at all that lies on the way to what is sought, and at what it leads to, and notes where it is: each step does as little
-    /// as it can for one after the other, so that the processor waits for many places in memory at once.
+    /// Asks for all that lies on the way to what is sought, and for what it leads to, and notes where it is: one step for each of
+    /// them before the next step for any, so that all of a step are on their way at once.
     pub(in crate::fold) fn look_for(&mut self, sought: &[Sought]) {
         let Self { index, entries, near, .. } = self;
-        black_box(sought.iter().fold(0, |all, sought| all ^ index.touch(sought.hash)));
-        black_box(sought.iter().fold(0, |all, sought| all ^ index.touch_more(sought.hash)));
-        let mut places = Vec::with_capacity(sought.len());
-        places.extend(sought.iter().filter_map(|sought| Some((sought.word, index.likely(sought.hash)?))));
-        let mut found: Vec<&Content> = Vec::with_capacity(places.len());
-        for (word, place) in places {
-            let Some(entry) = entries.get(place) else { continue };
-            // An entry may lie in two lines of the cache, of which one has the digest.
+        sought.iter().for_each(|sought| index.ask(sought.hash));
+        sought.iter().for_each(|sought| index.ask_more(sought.hash));
+        let mut asked = Vec::with_capacity(sought.len());
+        for sought in sought {
+            let Some(place) = index.likely(sought.hash) else { continue };
+            if let Some(entry) = entries.get(place) {
+                // It may lie in two lines of the cache.
+                ask_for(&entry.digest);
+                ask_for(&entry.known);
+                asked.push((sought.word, place, entry));
+            }
+        }
+        let mut manifests = Vec::with_capacity(asked.len());
+        for (word, place, entry) in asked {
             if entry.digest.first_word() == word {
                 near.note(word, placed(place));
             }
-            found.extend(entry.known.only());
+            let Some(content) = entry.known.only() else { continue };
+            if let Parents::Many(parents) = &content.parents {
+                ask_for(&**parents);
+            }
+            if let Some(held) = &content.manifest {
+                ask_for(&**held);
+                manifests.push(held);
+            }
         }
-        let parents = found.iter().map(|content| match &content.parents {
-            Parents::Many(parents) => parents.len(),
-            Parents::None { .. } | Parents::One(_) | Parents::Counted(_) => 0,
-        });
-        black_box(parents.sum::<usize>());
-        let held = || found.iter().filter_map(|content| content.manifest.as_ref());
-        black_box(held().filter(|held| held.tags.is_empty()).count());
-        let tags = held().filter_map(|held| held.tags.iter().next()).filter(|tag| tag.as_str().is_empty());
-        black_box(tags.count());
+        manifests.iter().filter_map(|held| held.tags.iter().next()).for_each(ask_for);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, Hash};
 
-use super::Table;
+use super::{Table, ask_for};
 
 /// A key that will be looked up in a table.
 pub(in crate::fold) struct Sought<'a, K, V> {
@@ -21,21 +21,27 @@ impl<'a, K: Clone + Eq + Hash, V: Clone> Sought<'a, K, V> {
         places.filter_map(|place| table.entries.get(place)).map(|(key, _)| Self::new(table, key))
     }
 
-    /// Looks at what is changed when an entry is added, and gives the last key, behind which it will lie.
-    pub(in crate::fold) fn touch_end(&self) -> (u32, Option<&'a K>) {
-        (self.table.index.touch_growth(), self.table.entries.last().map(|(key, _)| key))
+    /// Asks for what is changed when an entry is added: it will lie behind the last one.
+    pub(in crate::fold) fn ask_end(&self) {
+        self.table.index.ask_growth();
+        if let Some((_, last)) = self.table.entries.last() {
+            ask_for(last);
+        }
     }
 }
 
-/// Looks at all that lies on the way to the values of keys, and gives the values that are likely theirs.
-///
-/// Each step does as little as it can for one key after the other: so the processor waits for many places in memory at once.
-pub(in crate::fold) fn values<'a, K: Clone, V: Clone>(sought: &[Sought<'a, K, V>]) -> (u32, Vec<&'a (K, V)>) {
-    let buckets = sought.iter().fold(0, |all, sought| all ^ sought.table.index.touch(sought.hash));
-    let more = sought.iter().fold(buckets, |all, sought| all ^ sought.table.index.touch_more(sought.hash));
-    let mut places = Vec::with_capacity(sought.len());
-    places.extend(sought.iter().filter_map(|sought| Some((sought.table, sought.table.index.likely(sought.hash)?))));
-    let mut found = Vec::with_capacity(places.len());
-    found.extend(places.iter().filter_map(|(table, place)| table.entries.get(*place)));
-    (more, found)
+/// Asks for all that lies on the way to the values of keys, and gives the entries that are likely theirs, which are on their way too.
+pub(in crate::fold) fn values<'a, K: Clone, V: Clone>(sought: &[Sought<'a, K, V>]) -> Vec<&'a (K, V)> {
+    sought.iter().for_each(|sought| sought.table.index.ask(sought.hash));
+    sought.iter().for_each(|sought| sought.table.index.ask_more(sought.hash));
+    let mut found = Vec::with_capacity(sought.len());
+    for sought in sought {
+        let place = sought.table.index.likely(sought.hash);
+        if let Some(entry) = place.and_then(|place| sought.table.entries.get(place)) {
+            ask_for(&entry.0);
+            ask_for(&entry.1);
+            found.push(entry);
+        }
+    }
+    found
 }

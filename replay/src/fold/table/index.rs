@@ -7,6 +7,7 @@ use std::fmt;
 
 use wide::{CmpEq, i32x4};
 
+use super::ask_for;
 use super::entries::Entries;
 
 /// Slots of a bucket on average, at which the index grows, and at which it shrinks.
@@ -71,16 +72,20 @@ impl Index {
         self.len
     }
 
-    /// Looks at the bucket of a hash, so that it is in the processor's cache when it is wanted. The number means nothing.
+    /// Asks for the bucket of a hash, so that it is in the processor's cache when it is wanted.
     #[inline]
-    pub(in crate::fold) fn touch(&self, hash: u64) -> u32 {
-        self.bucket(hash).map_or(0, |bucket| bucket.hashes[0])
+    pub(in crate::fold) fn ask(&self, hash: u64) {
+        if let Some(bucket) = self.bucket(hash) {
+            ask_for(bucket);
+        }
     }
 
-    /// Looks at what is behind the bucket of a hash, if something is. The number means nothing.
+    /// Asks for what is behind the bucket of a hash, if something is.
     #[inline]
-    pub(in crate::fold) fn touch_more(&self, hash: u64) -> u32 {
-        self.bucket(hash).and_then(|bucket| bucket.more.as_ref()).map_or(0, |more| more.hashes[0])
+    pub(in crate::fold) fn ask_more(&self, hash: u64) {
+        if let Some(more) = self.bucket(hash).and_then(|bucket| bucket.more.as_deref()) {
+            ask_for(more);
+        }
     }
 
     #[inline]
@@ -88,12 +93,14 @@ impl Index {
         self.shape.bucket_of(lower(hash)).and_then(|at| self.buckets.get(at))
     }
 
-    /// Looks at what the next entry will change beside its own bucket, if it makes the index grow. The number means nothing.
+    /// Asks for what the next entry will change beside its own bucket, if it makes the index grow.
     #[inline]
-    pub(in crate::fold) fn touch_growth(&self) -> u32 {
-        let grows = self.len >= self.shape.buckets * FULL;
-        let split = grows.then(|| self.buckets.get(split_into(self.shape.buckets))).flatten();
-        split.map_or(0, |split| split.hashes[0])
+    pub(in crate::fold) fn ask_growth(&self) {
+        if self.len >= self.shape.buckets * FULL
+            && let Some(split) = self.buckets.get(split_into(self.shape.buckets))
+        {
+            ask_for(split);
+        }
     }
 
     /// The place of an entry that may have this hash.

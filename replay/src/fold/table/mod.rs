@@ -26,6 +26,12 @@ use foldhash::fast::RandomState;
 use self::entries::Entries;
 use self::index::{Index, lower};
 
+/// Asks the processor for the line of its cache in which a value begins, and goes on without it.
+#[inline]
+pub(super) fn ask_for<T>(value: &T) {
+    prefetch_index::prefetch_index(std::slice::from_ref(value), 0);
+}
+
 /// Whether there are clones of what is kept.
 #[derive(Debug, Default)]
 pub(super) enum Keeping {

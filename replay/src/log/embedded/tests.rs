@@ -13,7 +13,7 @@ use crate::fold::State;
 use crate::log::{Recovered, recover};
 
 /// A record behind `head` that holds a text of `length` bytes.
-fn record(head: &Head, length: usize) -> EncodedRecord {
+pub(super) fn record(head: &Head, length: usize) -> EncodedRecord {
     let mut events = vec![Event::ServerStarted { version: "v".repeat(length) }];
     if head.seq == 0 {
         events.insert(0, Event::LogStarted { log: Id([1; 16]) });
@@ -31,14 +31,14 @@ fn largest(head: &Head) -> EncodedRecord {
     largest
 }
 
-fn append(log: &mut EmbeddedLog, make: impl Fn(&Head) -> EncodedRecord) -> EncodedRecord {
+pub(super) fn append(log: &mut EmbeddedLog, make: impl Fn(&Head) -> EncodedRecord) -> EncodedRecord {
     let head = log.head();
     let record = make(&head);
     log.append(&head, std::slice::from_ref(&record)).unwrap();
     record
 }
 
-fn try_open(root: &Path) -> Result<Opened, OpenError> {
+pub(super) fn try_open(root: &Path) -> Result<Opened, OpenError> {
     loop {
         let mut state = State::default();
         match EmbeddedLog::open(&Layout::new(root), Options::default(), &mut |record| state.apply(record)) {
@@ -49,7 +49,7 @@ fn try_open(root: &Path) -> Result<Opened, OpenError> {
     }
 }
 
-fn open(root: &Path) -> EmbeddedLog {
+pub(super) fn open(root: &Path) -> EmbeddedLog {
     try_open(root).unwrap().log
 }
 

@@ -44,9 +44,9 @@ pub struct RefusedGroup {
     /// On which tag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tag: Option<Tag>,
-    /// Where the tag was to point, or what was to be deleted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub digest: Option<Digest>,
+    /// Where the tag was to point, or what was to be deleted; the first few digests.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub digests: BTreeSet<Digest>,
     /// The reason code of the refusal.
     pub reason: String,
     /// How often.
@@ -62,7 +62,7 @@ pub struct RefusedGroup {
 }
 
 /// What was tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tried {
     /// To point a tag somewhere else, or to bring a spent name back.
@@ -132,6 +132,7 @@ impl<K: Ord, T> Sums<K, T> {
 }
 
 const MOST_ADDRESSES: usize = 16;
+const MOST_DIGESTS: usize = 16;
 
 fn note_address(addresses: &mut BTreeSet<String>, address: &str) {
     if !address.is_empty() && addresses.len() < MOST_ADDRESSES && !addresses.contains(address) {
@@ -182,19 +183,19 @@ impl ActorSums {
 }
 
 /// What was refused, while it is summed.
-pub(super) type RefusedSums = Sums<(Actor, RepositoryName, Option<Tag>, Option<Digest>, String), RefusedGroup>;
+pub(super) type RefusedSums = Sums<(Actor, RepositoryName, Option<Tried>, Option<Tag>, String), RefusedGroup>;
 
 impl RefusedSums {
     /// An attempt that was refused, possibly often.
     pub(super) fn note(&mut self, attempt: &RefusedAttempt) {
         let RefusedAttempt { first, last, actor, address, repository, tag, digest, reason, count } = attempt;
-        let key = (actor.clone(), repository.clone(), tag.clone(), digest.clone(), reason.clone());
+        let key = (actor.clone(), repository.clone(), Tried::by(attempt), tag.clone(), reason.clone());
         let new = || RefusedGroup {
             actor: actor.clone(),
             repository: repository.clone(),
             tried: Tried::by(attempt),
             tag: tag.clone(),
-            digest: digest.clone(),
+            digests: BTreeSet::new(),
             reason: reason.clone(),
             count: 0,
             first: *first,
@@ -205,6 +206,11 @@ impl RefusedSums {
         sum.count = sum.count.saturating_add(*count);
         (sum.first, sum.last) = (sum.first.min(*first), sum.last.max(*last));
         note_address(&mut sum.addresses, address);
+        if let Some(digest) = digest
+            && sum.digests.len() < MOST_DIGESTS
+        {
+            sum.digests.insert(digest.clone());
+        }
     }
 }
 

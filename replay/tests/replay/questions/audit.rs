@@ -89,7 +89,7 @@ fn refusals() -> Value {
         })
     };
     let mut pushed = group("mallory", "push", "v1", 5);
-    pushed["digest"] = json!(digest("two"));
+    pushed["digests"] = json!([digest("two")]);
     json!([group("bob", "deletion", "v2", 1), pushed])
 }
 
@@ -294,7 +294,7 @@ time record actor from what
 ";
     assert!(page.starts_with(expected), "{page}");
     for part in [
-        "\nRefused attempts: 2\nactor | tried | on | digest | reason | count | first | last | from\nbob | deletion | acme/app:v2 | - | TAG_IMMUTABLE | 1 |",
+        "\nRefused attempts: 2\nactor | tried | on | digests | reason | count | first | last | from\nbob | deletion | acme/app:v2 | - | TAG_IMMUTABLE | 1 |",
         "\nand 4 more, of which only the number is known\n",
         "\nmallory | 3 | 1 tag_moved, 1 tag_unlocked, 1 policy_retired | 5 |",
         "\n2026-01-01T00:00:17.000000Z 18.0 root 10.0.0.1 policy 08080808-0808-0808-0808-080808080808 drafted everywhere: tags matching `release` are immutable\n",

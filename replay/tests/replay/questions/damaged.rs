@@ -56,6 +56,7 @@ fn what_may_have_been_in_the_lost_part_is_a_finding_and_no_wrong_usage() {
         ("why", &["acme/app:v1", "--at", "12"], "outside of the log"),
         ("why", &["acme/app:v1", "--at", "2026-06-01T00:00:00Z"], "outside of the log"),
         ("state", &["--at", "2026-06-01T00:00:00Z"], "outside of the log"),
+        ("state", &["--repository", "lib"], "there is no repository lib behind record 4 in the sound part of the log"),
         ("diff", &["--from", "3", "--to", "12"], "outside of the log"),
     ] {
         let run = ask_of(directory.path(), command, arguments);

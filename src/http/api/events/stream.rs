@@ -93,8 +93,9 @@ pub(in crate::http::api) async fn get(exchange: &Exchange<'_>) -> ApiAnswer {
 
 /// The filters of a stream. One that would end it has no place here.
 fn filters(exchange: &Exchange<'_>) -> Result<(Filter, Option<Seq>), ApiRefusal> {
-    let mut filter = filter(&exchange.query(), &[], &["until", "to_seq"])?;
-    for (name, is_given) in [("until", filter.until.is_some()), ("to_seq", filter.to_seq.is_some())] {
+    let ends = ["until", "to_seq"];
+    let mut filter = filter(&exchange.query(), &[], &ends)?;
+    for (name, is_given) in ends.into_iter().zip([filter.until.is_some(), filter.to_seq.is_some()]) {
         if is_given {
             return Err(ApiRefusal::invalid_request(format!(
                 "a stream has no end, so there is no `{name}` for it; /api/v1/events?order=asc&{name}=... has one"

@@ -7,6 +7,7 @@ use tagstone_schema::policy::Rule;
 use utoipa::ToSchema;
 
 use super::immutability::ImmutabilityPolicy;
+use super::judged::Judged;
 use super::prune::PrunePolicy;
 
 /// A policy of either kind.
@@ -18,8 +19,8 @@ pub(super) enum PolicyForm {
 }
 
 impl PolicyForm {
-    pub(super) fn new(id: Id, policy: &Policy, conflicts: Vec<String>) -> Self {
-        let life = Life::new(id, policy, conflicts);
+    pub(super) fn new(id: Id, policy: &Policy, judged: Judged) -> Self {
+        let life = Life::new(id, policy, judged);
         match &policy.rule {
             Rule::Immutability { pattern, include_referrer_tags } => {
                 Self::Immutability(ImmutabilityPolicy::new(life, pattern, *include_referrer_tags))
@@ -56,10 +57,14 @@ pub(super) struct Life {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     conflicts: Vec<String>,
+    /// What somebody should know of it that was just activated, such as a prune policy that it leaves nothing to prune; absent if
+    /// there is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<String>,
 }
 
 impl Life {
-    fn new(id: Id, policy: &Policy, conflicts: Vec<String>) -> Self {
+    fn new(id: Id, policy: &Policy, judged: Judged) -> Self {
         let Policy { created, activated, in_force, retired, .. } = policy;
         Self {
             uuid: id.to_string(),
@@ -68,7 +73,8 @@ impl Life {
             activated: activated.map(|at| at.time.to_string()),
             retired: retired.map(|at| at.time.to_string()),
             seq: retired.or(*in_force).unwrap_or(*created).seq,
-            conflicts,
+            warning: judged.warning(),
+            conflicts: judged.conflicts,
         }
     }
 }

@@ -19,6 +19,13 @@ pub(super) struct Judged {
     pub(super) warnings: Vec<String>,
 }
 
+impl Judged {
+    /// The warnings in one text; none if there are none.
+    pub(super) fn warning(&self) -> Option<String> {
+        (!self.warnings.is_empty()).then(|| self.warnings.join("; "))
+    }
+}
+
 impl From<Judgement> for Judged {
     fn from(judgement: Judgement) -> Self {
         match judgement {

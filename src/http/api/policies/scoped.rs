@@ -83,7 +83,7 @@ impl Scoped {
         let mut judged = conflicts_of_drafts(exchange, &snapshot, &ids).await?;
         let form = |id: &Id| {
             let conflicts = judged.remove(id).unwrap_or_default().conflicts;
-            Some(PolicyForm::new(*id, snapshot.state.policy(id)?, conflicts))
+            Some(PolicyForm::new(*id, snapshot.state.policy(id)?, Judged { conflicts, ..Judged::default() }))
         };
         let policies = ids.iter().filter_map(form).collect();
         Ok(HttpResponse::Ok().json(PolicyList { policies, next }))
@@ -94,7 +94,8 @@ impl Scoped {
         let snapshot = exchange.site.published.snapshot();
         let (id, policy) = self.find(&snapshot.state, id)?;
         let judged = conflicts_of_drafts(exchange, &snapshot, &[id]).await?.remove(&id).unwrap_or_default();
-        Ok(HttpResponse::Ok().json(PolicyForm::new(id, policy, judged.conflicts)))
+        let judged = Judged { warnings: Vec::new(), ..judged };
+        Ok(HttpResponse::Ok().json(PolicyForm::new(id, policy, judged)))
     }
 
     /// Adds one.
@@ -109,9 +110,9 @@ impl Scoped {
         // The policy stands, whatever becomes of the rest.
         let snapshot = exchange.site.published.snapshot();
         let all = judged(exchange, &snapshot, vec![id]).await;
-        let Judged { conflicts, warnings } = all.ok().and_then(|mut all| all.remove(&id)).unwrap_or_default();
-        let conflicts = if draft { conflicts } else { Vec::new() };
-        let warning = (!warnings.is_empty()).then(|| warnings.join("; "));
+        let judged = all.ok().and_then(|mut all| all.remove(&id)).unwrap_or_default();
+        let warning = judged.warning();
+        let conflicts = if draft { judged.conflicts } else { Vec::new() };
         Ok(HttpResponse::Created().json(PolicyCreated { uuid: id.to_string(), warning, conflicts }))
     }
 
@@ -132,7 +133,12 @@ impl Scoped {
     pub(super) async fn activate(&self, exchange: &Exchange<'_>, id: &str) -> ApiAnswer {
         let id = self.known(exchange, id)?;
         exchange.commit(Command::ActivatePolicy { policy: id }).await?;
-        self.get(exchange, &id.to_string()).await
+        // The policy holds, whatever becomes of the rest.
+        let snapshot = exchange.site.published.snapshot();
+        let all = judged(exchange, &snapshot, vec![id]).await;
+        let judged = all.ok().and_then(|mut all| all.remove(&id)).unwrap_or_default();
+        let (_, policy) = self.find(&snapshot.state, &id.to_string())?;
+        Ok(HttpResponse::Ok().json(PolicyForm::new(id, policy, Judged { conflicts: Vec::new(), ..judged })))
     }
 
     /// The id of one of them. That a policy is one of them never changes, so it can be said before anything is committed.
