@@ -16,8 +16,7 @@ use crate::source::{Point, PointError, Replay, StateAt, Step, Witness};
 /// Asks why one tag is as it is, at one point of the log.
 pub struct Reasons {
     subject: TagSubject,
-    at: Option<Point>,
-    state: Option<StateAt>,
+    at: Option<StateAt>,
     protections: Protections,
     stood: VecDeque<Option<Moment>>,
     last_move: Option<Found>,
@@ -49,8 +48,7 @@ impl Reasons {
     pub fn of(subject: TagSubject, at: Option<StateAt>) -> Self {
         Self {
             subject,
-            at: at.as_ref().map(StateAt::point),
-            state: at,
+            at,
             protections: Protections::default(),
             stood: VecDeque::new(),
             last_move: None,
@@ -64,12 +62,13 @@ impl Reasons {
     /// The answer, once the log was replayed. None if by that point there was neither the repository, nor the tag ever, and the name is not
     /// spent.
     pub fn answer(self, replayed: &Replay) -> Result<(Head, Option<WhyAnswer>), PointError> {
-        let (head, state) = match self.state {
+        let point = self.point();
+        let (head, state) = match self.at {
             Some(at) => at.found(replayed)?,
             None => (replayed.head, replayed.state.clone()),
         };
         // The clock of the log is that of its records.
-        let now = match self.at {
+        let now = match point {
             Some(Point::Time(time)) => time,
             Some(Point::Seq(_)) | None => head.time,
         };
@@ -144,9 +143,13 @@ impl Reasons {
         self.protections.forget(repository, tag);
     }
 
+    fn point(&self) -> Option<Point> {
+        self.at.as_ref().map(StateAt::point)
+    }
+
     /// Whether a record is not behind the point that is asked about.
     fn concerns(&self, seq: u64, time: Timestamp) -> bool {
-        match self.at {
+        match self.point() {
             None => true,
             Some(Point::Seq(last)) => seq <= last,
             Some(Point::Time(last)) => time <= last,
@@ -156,8 +159,8 @@ impl Reasons {
 
 impl Witness for Reasons {
     fn passes(&mut self, step: &Step<'_>) {
-        if let Some(state) = &mut self.state {
-            state.look(step);
+        if let Some(at) = &mut self.at {
+            at.look(step);
         }
     }
 

@@ -33,6 +33,13 @@ pub struct Replay {
     pub notes: Vec<String>,
 }
 
+impl Replay {
+    /// Whether something is wrong with the log itself, and not only with what lies beside it.
+    pub fn is_damaged(&self) -> bool {
+        self.problems.iter().any(|problem| problem.concerns == Concerns::Log)
+    }
+}
+
 /// Something that is wrong with a log, or with what lies beside it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Problem {
@@ -54,13 +61,6 @@ pub enum Concerns {
     Snapshot,
     /// The bytes of a blob or a manifest that the log promises.
     Content,
-}
-
-impl Replay {
-    /// Whether something is wrong with the log itself, and not only with what lies beside it.
-    pub fn is_damaged(&self) -> bool {
-        self.problems.iter().any(|problem| problem.concerns == Concerns::Log)
-    }
 }
 
 impl Problem {
