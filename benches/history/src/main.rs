@@ -1,6 +1,7 @@
 //! Measures what a long history costs: how fast it is replayed and verified, how long a start over it takes, what a question to
 //! it costs, and what its state takes in memory. `benches/README.md` says what each row means.
 
+mod apart;
 mod figure;
 mod folding;
 mod indexing;
@@ -62,6 +63,9 @@ enum Role {
     /// would be used again.
     #[command(hide = true)]
     State { tags: u64, manifests: u64, rounds: usize, dir: PathBuf },
+    /// Tells how fast the records in a file are replayed.
+    #[command(hide = true)]
+    Replay { records: PathBuf },
 }
 
 /// How large everything is.
@@ -118,6 +122,7 @@ fn main() -> ExitCode {
         Some(Role::State { tags, manifests, rounds, dir }) => {
             state_cost::tell(*tags, *manifests, *rounds, dir).map(|()| true)
         }
+        Some(Role::Replay { records }) => folding::tell_replay(records).map(|()| true),
         None => measure(&arguments),
     };
     ending::exit_code(done)

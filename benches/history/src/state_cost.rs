@@ -1,21 +1,17 @@
 //! What a state costs: memory for each live tag, and a snapshot of it.
 
+use crate::apart::{self, told};
 use crate::figure::{Aim, Row};
 use crate::thread_time::resident;
 use crate::{Bench, REPOSITORIES};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tagstone_compare::number::grouped;
-use tagstone_compare::process::Process;
 use tagstone_core_benches::History;
 use tagstone_replay::fold::{State, snapshot};
 use tagstone_schema::{Head, Record};
-
-/// A state of millions of tags takes seconds to be made.
-const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Tags on each manifest, where they share them.
 const SHARED: u64 = 4;
@@ -48,13 +44,10 @@ pub(crate) fn rows(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
 }
 
 fn cost(bench: &Bench<'_>, tags: u64, manifests: u64) -> Result<Cost> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.arg("state").args([tags.to_string(), manifests.to_string(), bench.scale.rounds.to_string()]);
-    command.arg(bench.dir).stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut process = Process::start("the maker of a state", &mut command)?;
-    let line = process.first_line(PATIENCE)?;
-    process.finish(PATIENCE)?;
-    serde_json::from_str(&line).with_context(|| format!("it said {line:?}"))
+    let dir = bench.dir.as_os_str().to_owned();
+    let [tags, manifests, rounds] =
+        [tags, manifests, bench.scale.rounds as u64].map(|number| number.to_string().into());
+    told("state", [tags, manifests, rounds, dir])
 }
 
 /// Makes a state and prints what it costs. Memory is told by the system, so what the allocator wastes counts.
@@ -91,6 +84,5 @@ pub(crate) fn tell(tags: u64, manifests: u64, rounds: usize, dir: &Path) -> Resu
         read_seconds,
     };
     std::fs::remove_file(&path)?;
-    println!("{}", serde_json::to_string(&cost)?);
-    Ok(())
+    apart::tell(&cost)
 }
