@@ -116,6 +116,11 @@ name_type! {
 pub const AS_OF: &str = "as-of";
 
 impl RepositoryName {
+    /// Whether both are the same name: quick where one is a copy of the other.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self == other
+    }
+
     /// Whether the name lies in the reserved namespace [`AS_OF`], to which nothing can be pushed.
     pub fn is_reserved(&self) -> bool {
         lies_in_the_past(&self.0)
@@ -205,6 +210,13 @@ mod tests {
         ] {
             assert!(bad.parse::<RepositoryName>().is_err(), "{bad:?} must not be a repository name");
         }
+    }
+
+    #[test]
+    fn a_name_is_another_one_if_the_texts_are_the_same() {
+        let [name, again, other]: [RepositoryName; 3] =
+            ["acme/app", "acme/app", "acme/api"].map(|name| name.parse().unwrap());
+        assert!(name.is(&name.clone()) && name.is(&again) && !name.is(&other));
     }
 
     #[test]

@@ -22,23 +22,32 @@ impl State {
         let Self { repositories, contents, .. } = self;
         let names = records.clone().filter_map(|record| record.events.iter().find_map(repository_of));
         let names: Vec<_> = names.map(|name| Sought::new(repositories, name)).collect();
-        for (_, kept) in values(&names) {
+        let likely = values(&names);
+        for (_, kept) in likely.iter().flatten() {
             // What is kept of a repository takes several lines of a cache.
             ask_for(&kept.name);
             ask_for(&kept.manifests);
             ask_for(&kept.tags);
         }
 
-        let mut ahead = Ahead { contents, repositories: Vec::new(), digests: Vec::new(), tags: Vec::new() };
-        let mut last: Option<(&RepositoryName, Option<&Kept>)> = None;
-        for event in records.flat_map(|record| &record.events) {
-            let Some(name) = repository_of(event) else { continue };
-            if last.is_none_or(|(last, _)| !std::ptr::eq(last.as_str(), name.as_str())) {
-                let kept = repositories.get(name).map(|kept| &**kept);
-                ahead.repositories.extend(kept);
-                last = Some((name, kept));
+        // About as many as a push has.
+        let events = records.clone().map(|record| record.events.len()).sum::<usize>();
+        let mut ahead = Ahead {
+            contents,
+            repositories: Vec::with_capacity(names.len()),
+            digests: Vec::with_capacity(events * 2),
+            tags: Vec::with_capacity(events),
+        };
+        let mut likely = likely.into_iter();
+        for record in records {
+            let Some(name) = record.events.iter().find_map(repository_of) else { continue };
+            // Nearly all records are about one repository.
+            let found = likely.next().flatten().filter(|(found, _)| found.is(name));
+            let kept = found.map(|(_, kept)| &**kept);
+            ahead.repositories.extend(kept);
+            for event in &record.events {
+                ahead.add(kept.filter(|_| repository_of(event).is_some_and(|of| of.is(name))), event);
             }
-            ahead.add(last.and_then(|(_, repository)| repository), event);
         }
         ahead.look();
     }
@@ -83,7 +92,7 @@ impl<'a> Ahead<'a> {
         let tags = values(&self.tags);
         self.contents.look_for(&self.digests);
         // What is shared is counted beside it, and that changes.
-        tags.iter().for_each(|(_, state)| ask_for(&*state.manifest));
+        tags.iter().flatten().for_each(|(_, state)| ask_for(&*state.manifest));
     }
 }
 

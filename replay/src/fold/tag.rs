@@ -140,6 +140,14 @@ impl TagSet {
         match self {
             Self::Empty => return,
             Self::One(only) if only == tag => return *self = Self::Empty,
+            // `latest` leaves a tag behind that stays alone.
+            Self::Few(tags)
+                if let [one, other] = &**tags
+                    && (one == tag || other == tag) =>
+            {
+                let left = if one == tag { other } else { one };
+                return *self = Self::One(left.clone());
+            }
             Self::Many(tags) => {
                 tags.remove(tag);
                 // At half of what is few, so that two tags that come and go in turn do not rebuild everything.

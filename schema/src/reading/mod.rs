@@ -43,7 +43,8 @@ pub(crate) struct Reader<'a> {
 
 /// Texts that come again in one record after the other.
 struct Texts {
-    repositories: Recent<RepositoryName, 1024>,
+    /// Room for thousands: one that takes the place of another one is read anew each time.
+    repositories: Recent<RepositoryName, 4096>,
     media_types: Recent<MediaType, 16>,
     actors: Recent<SmolStr, 64>,
     addresses: Recent<SmolStr, 64>,

@@ -14,8 +14,12 @@ const FEW: usize = 3;
 /// Places of different digests, in the order of the digests. A place takes a tenth of a digest, and leads to it without a search.
 #[derive(Clone)]
 pub(in crate::fold) enum Places {
-    Few { count: u8, places: [Place; FEW] },
-    Many(Box<[Place]>),
+    Few {
+        count: u8,
+        places: [Place; FEW],
+    },
+    /// Boxed twice, since every manifest would have room for the length otherwise.
+    Many(Box<Box<[Place]>>),
 }
 
 impl Default for Places {
@@ -54,7 +58,7 @@ impl FromIterator<Place> for Places {
         }
         match all.next() {
             None => Self::Few { count, places },
-            Some(next) => Self::Many(places.into_iter().chain([next]).chain(all).collect()),
+            Some(next) => Self::Many(Box::new(places.into_iter().chain([next]).chain(all).collect())),
         }
     }
 }
@@ -102,6 +106,6 @@ mod tests {
             assert!(places.iter().eq((0..count).map(|place| place * 7)), "{places:?}");
             assert_eq!(places.len(), usize::try_from(count).unwrap());
         }
-        assert!(size_of::<Places>() <= 24);
+        assert!(size_of::<Places>() <= 16);
     }
 }

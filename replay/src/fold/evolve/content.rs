@@ -32,7 +32,8 @@ impl Found<'_> {
 impl State {
     /// Where a repository is: most often it is the one of the event before.
     pub(super) fn found<'a>(&mut self, repository: &'a RepositoryName) -> Result<Found<'a>, Illegality> {
-        let found = self.repositories.place_near(repository, self.latest).map(|place| Found { repository, place });
+        let place = self.repositories.place_near(repository, self.latest, RepositoryName::is);
+        let found = place.map(|place| Found { repository, place });
         self.latest = found.map_or(self.latest, |found| found.place);
         found.ok_or_else(|| Illegality::RepositoryUnknown { repository: repository.clone() })
     }
@@ -57,7 +58,7 @@ impl State {
 
     /// Makes the repository where it does not exist: the first thing put into a repository creates it.
     fn made(&mut self, repository: &RepositoryName) -> Result<Changing<'_>, Illegality> {
-        let place = self.repositories.place_near(repository, self.latest);
+        let place = self.repositories.place_near(repository, self.latest, RepositoryName::is);
         if place.is_none() {
             if repository.is_reserved() {
                 return Err(Illegality::RepositoryReserved { repository: repository.clone() });

@@ -30,18 +30,19 @@ impl<'a, K: Clone + Eq + Hash, V: Clone> Sought<'a, K, V> {
     }
 }
 
-/// Asks for all that lies on the way to the values of keys, and gives the entries that are likely theirs, which are on their way too.
-pub(in crate::fold) fn values<'a, K: Clone, V: Clone>(sought: &[Sought<'a, K, V>]) -> Vec<&'a (K, V)> {
+/// Asks for all that lies on the way to the values of keys, and gives for each the entry that is likely its, which is on its way
+/// too.
+pub(in crate::fold) fn values<'a, K: Clone, V: Clone>(sought: &[Sought<'a, K, V>]) -> Vec<Option<&'a (K, V)>> {
     sought.iter().for_each(|sought| sought.table.index.ask(sought.hash));
     sought.iter().for_each(|sought| sought.table.index.ask_more(sought.hash));
-    let mut found = Vec::with_capacity(sought.len());
-    for sought in sought {
+    let found = sought.iter().map(|sought| {
         let place = sought.table.index.likely(sought.hash);
-        if let Some(entry) = place.and_then(|place| sought.table.entries.get(place)) {
+        let entry = place.and_then(|place| sought.table.entries.get(place));
+        if let Some(entry) = entry {
             ask_for(&entry.0);
             ask_for(&entry.1);
-            found.push(entry);
         }
-    }
-    found
+        entry
+    });
+    found.collect()
 }

@@ -178,12 +178,9 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
 
     /// Where the entry of a key is, which is often where the one before it was: asked there first, the key is not hashed. It is
     /// there until an entry is removed.
-    pub(super) fn place_near<Q: Eq + Hash + ?Sized>(&self, key: &Q, near: usize) -> Option<usize>
-    where
-        K: Borrow<Q>,
-    {
+    pub(super) fn place_near(&self, key: &K, near: usize, is_same: impl Fn(&K, &K) -> bool) -> Option<usize> {
         match self.entries.get(near) {
-            Some((other, _)) if other.borrow() == key => Some(near),
+            Some((other, _)) if is_same(other, key) => Some(near),
             _ => self.place(self.hashing.hash_one(key), key),
         }
     }
