@@ -1,4 +1,4 @@
-//! What is measured in a process of its own: the memory of one that has worked before lies in pieces.
+//! What is measured in a process of its own: memory that was used before is used again, and not as if it were new.
 
 use anyhow::{Context, Result};
 use serde::Serialize;
