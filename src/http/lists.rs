@@ -60,7 +60,7 @@ pub(super) async fn table(exchange: &Exchange<'_>, name: &str) -> Answer {
     let live = live(&state, &asked)?;
     let (entries, more) = page.take(live.tags_after(page.last.as_deref()));
     let mut tags = Map::new();
-    for (tag, standing) in &entries {
+    for &(tag, standing) in &entries {
         let manifest = standing.manifest();
         let mut entry = json!({
             "mediaType": manifest.media_type(),

@@ -1,7 +1,5 @@
 //! Listing referrers (distribution-spec, "Listing referrers").
 
-use std::sync::Arc;
-
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
@@ -38,7 +36,7 @@ pub(super) async fn list(exchange: &Exchange<'_>, name: &str, digest: &str) -> A
         .transpose()
         .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, Code::DigestInvalid, format!("`last`: {error}")))?;
 
-    let of_type = |manifest: &&Arc<Manifest>| {
+    let of_type = |manifest: &&Manifest| {
         wanted.as_deref().is_none_or(|wanted| manifest.artifact_type().is_some_and(|own| own.as_str() == wanted))
     };
     let (entries, more) = {

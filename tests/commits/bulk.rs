@@ -30,7 +30,7 @@ fn look(state: &State) -> Found {
     let tags = || state.repository("a").into_iter().flat_map(|found| found.tags_after(None));
     Found {
         tags: tags().count(),
-        protected: tags().filter(|(tag, state)| protection.protects(tag, state)).count(),
+        protected: tags().filter(|(tag, state)| protection.protects(tag, *state)).count(),
         spent: state.spent_names().count(),
     }
 }

@@ -256,7 +256,7 @@ fn an_activation_over_thousands_of_tags_under_traffic_is_one_record() {
         let repository = name("a");
         let protection = seen.state.protection(&repository);
         let tags = seen.state.repository("a").unwrap().tags_after(None);
-        assert_eq!(tags.filter(|(tag, state)| protection.protects(tag, state)).count(), MANY);
+        assert_eq!(tags.filter(|(tag, state)| protection.protects(tag, *state)).count(), MANY);
         (seq(&activation), clients.into_iter().flat_map(|client| client.join().unwrap()).collect::<Vec<_>>())
     });
     let moved = answers.iter().filter(|answer| matches!(answer, Answer::Committed(_))).count();

@@ -1,7 +1,5 @@
 //! A record as it is added to the index.
 
-use std::sync::Arc;
-
 use tagstone_schema::Record;
 
 use super::{Derived, Unfolded};
@@ -14,7 +12,7 @@ pub struct Folded {
     /// The record.
     pub unfolded: Unfolded,
     /// For each event that turned a tag, in order, the manifest.
-    pub(super) manifests: Vec<Arc<Manifest>>,
+    pub(super) manifests: Vec<Manifest>,
 }
 
 impl Folded {
@@ -47,7 +45,7 @@ mod tests {
                 let one = Folded::apply(&mut shared, record.clone()).unwrap();
                 let other = Folded::apply(&mut alone, record).unwrap();
                 prop_assert_eq!(one.unfolded.derived, other.unfolded.derived);
-                let digests = |folded: &[Arc<Manifest>]| folded.iter().map(|of| of.digest.clone()).collect::<Vec<_>>();
+                let digests = |folded: &[Manifest]| folded.iter().map(|of| of.digest.clone()).collect::<Vec<_>>();
                 prop_assert_eq!(digests(&one.manifests), digests(&other.manifests));
             }
         }

@@ -181,7 +181,7 @@ fn repository<'a>(name: &'a RepositoryName, live: &Live<'a>) -> RepositoryView<'
     }
 }
 
-fn tag<'a>(protection: &Protection<'_>, name: &'a Tag, state: &'a TagState) -> TagView<'a> {
+fn tag<'a>(protection: &Protection<'_>, name: &'a Tag, state: TagState<'a>) -> TagView<'a> {
     TagView {
         name,
         digest: state.digest(),

@@ -3,8 +3,6 @@
 //! Events say what cannot be derived; effects say all of it. The tags that end with their manifest or their repository
 //! are named by no event, and are told here one by one.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 use tagstone_schema::event::DeletionCause;
 use tagstone_schema::policy::Scope;
@@ -25,7 +23,7 @@ pub enum Effect<'a> {
         /// Where it pointed before; none for a tag that was not there.
         from: Option<Stood<'a>>,
         /// Where it points now.
-        to: &'a Arc<Manifest>,
+        to: &'a Manifest,
     },
     /// A tag ended, by an event that names it or by one that does not.
     TagEnded {
@@ -58,14 +56,14 @@ pub enum Effect<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Stood<'a> {
     /// The manifest.
-    pub manifest: &'a Arc<Manifest>,
+    pub manifest: &'a Manifest,
     /// When it began to point there.
     pub since: Moment,
 }
 
 impl Effect<'_> {
     /// The manifest that a tag began to point at, or with which it ended.
-    pub fn manifest(&self) -> Option<&Arc<Manifest>> {
+    pub fn manifest(&self) -> Option<&Manifest> {
         match self {
             Self::TagMoved { to, .. } => Some(to),
             Self::TagEnded { was, .. } => Some(was.manifest),

@@ -7,7 +7,6 @@ use equivalent::{Comparable, Equivalent};
 use tagstone_schema::{RepositoryName, Tag, Timestamp};
 
 use super::state::State;
-use super::tag::TagState;
 
 /// An entry of the index: when, and which tag.
 type Expiring = (Timestamp, RepositoryName, Tag);
@@ -36,8 +35,8 @@ impl State {
     }
 
     /// Keeps the index true when a tag ends.
-    pub(super) fn forget_expiry(&mut self, repository: &RepositoryName, tag: &Tag, ended: &TagState) {
-        if let Some(at) = ended.expires() {
+    pub(super) fn forget_expiry(&mut self, repository: &RepositoryName, tag: &Tag, expires: Option<Timestamp>) {
+        if let Some(at) = expires {
             self.expiring.remove(&(at, repository.clone(), tag.clone()));
         }
     }

@@ -14,7 +14,7 @@ use super::repository::kept::Kept;
 use super::state::State;
 use super::table::ahead::{Sought, values};
 use super::table::ask_for;
-use super::tag::TagState;
+use super::tag::KeptTag;
 
 impl State {
     /// Asks for what the records will look up. They should be few: more than the nearest caches hold is lost again.
@@ -58,7 +58,7 @@ struct Ahead<'a> {
     contents: &'a mut Contents,
     repositories: Vec<&'a Kept>,
     digests: Vec<SoughtContent>,
-    tags: Vec<Sought<'a, Tag, TagState>>,
+    tags: Vec<Sought<'a, Tag, KeptTag>>,
 }
 
 impl<'a> Ahead<'a> {
@@ -71,12 +71,9 @@ impl<'a> Ahead<'a> {
                 content(digest);
                 references.iter().for_each(content);
             }
-            Event::TagMoved { tag, from, .. } => {
-                from.iter().for_each(content);
-                self.tags.extend(tags.and_then(|tags| tags.sought(tag)));
-            }
+            // Each tag leads to the manifest that it leaves.
+            Event::TagMoved { tag, .. } => self.tags.extend(tags.and_then(|tags| tags.sought(tag))),
             Event::TagsDeleted { tags: ended, .. } => {
-                ended.iter().for_each(|ended| content(&ended.was));
                 self.tags.extend(tags.iter().flat_map(|tags| tags.sought_last(ended.len())));
                 self.tags.extend(tags.iter().flat_map(|tags| ended.iter().filter_map(|ended| tags.sought(&ended.tag))));
             }
@@ -91,8 +88,7 @@ impl<'a> Ahead<'a> {
         self.tags.iter().for_each(Sought::ask_end);
         let tags = values(&self.tags);
         self.contents.look_for(&self.digests);
-        // What is shared is counted beside it, and that changes.
-        tags.iter().flatten().for_each(|(_, state)| ask_for(&*state.manifest));
+        tags.iter().flatten().for_each(|(_, kept)| self.contents.manifests.ask(kept.manifest));
     }
 }
 

@@ -54,18 +54,18 @@ impl State {
 
 impl<'a> Live<'a> {
     /// A tag that has not expired.
-    pub fn tag(&self, tag: &str) -> Option<(&'a Tag, &'a TagState)> {
-        self.repository.tag_entry(tag).filter(|(tag, state)| !self.protection.has_expired(tag, state, self.now))
+    pub fn tag(&self, tag: &str) -> Option<(&'a Tag, TagState<'a>)> {
+        self.repository.tag_entry(tag).filter(|(tag, state)| !self.protection.has_expired(tag, *state, self.now))
     }
 
     /// The tags behind `last` in byte order that have not expired; `last` need not exist.
-    pub fn tags_after(&self, last: Option<&str>) -> impl Iterator<Item = (&'a Tag, &'a TagState)> {
+    pub fn tags_after(&self, last: Option<&str>) -> impl Iterator<Item = (&'a Tag, TagState<'a>)> {
         let tags = self.repository.tags_after(last);
-        tags.filter(|(tag, state)| !self.protection.has_expired(tag, state, self.now))
+        tags.filter(|(tag, state)| !self.protection.has_expired(tag, *state, self.now))
     }
 
     /// Whether a tag is there although its time has come, because it is protected.
-    pub fn outlives_expiry(&self, state: &TagState) -> bool {
+    pub fn outlives_expiry(&self, state: TagState<'_>) -> bool {
         state.expires().is_some_and(|at| at <= self.now)
     }
 }

@@ -8,9 +8,8 @@ use tagstone_schema::{Digest, MediaType};
 use super::contents::places::Places;
 use super::state::Moment;
 
-/// A manifest of a repository. It never changes, so tags and repository share one. What it names is asked of its repository
-/// ([`super::Repository::references`]).
-#[derive(Debug)]
+/// A manifest of a repository. It never changes. What it names is asked of its repository ([`super::Repository::references`]).
+#[derive(Clone, Debug)]
 pub struct Manifest {
     /// Its digest.
     pub digest: Digest,

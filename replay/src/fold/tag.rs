@@ -1,18 +1,17 @@
 //! Tags: where each points, and the tags on one manifest.
 
-use std::sync::Arc;
-
 use imbl::OrdSet;
 use tagstone_schema::{Digest, Tag, Timestamp};
 
+use super::contents::manifests::{ManifestNumber, Manifests};
 use super::effect::Stood;
 use super::manifest::Manifest;
 use super::state::Moment;
 
-/// A live tag. A registry holds millions of them, so what few tags have is boxed.
+/// A live tag, as it is kept. A registry holds millions of them, so what few tags have is boxed.
 #[derive(Clone, Debug)]
-pub struct TagState {
-    pub(super) manifest: Arc<Manifest>,
+pub(super) struct KeptTag {
+    pub(super) manifest: ManifestNumber,
     pub(super) since: Moment,
     pub(super) marks: Option<Box<Marks>>,
 }
@@ -27,46 +26,70 @@ pub(super) struct Marks {
     pub(super) protected_before: Option<Digest>,
 }
 
-impl TagState {
-    /// The manifest it points to.
-    pub fn manifest(&self) -> &Arc<Manifest> {
-        &self.manifest
-    }
-
-    /// The digest it points to.
-    pub fn digest(&self) -> &Digest {
-        &self.manifest.digest
-    }
-
-    /// When it began to point there.
-    pub fn since(&self) -> Moment {
-        self.since
-    }
-
-    /// Where it points, and since when.
-    pub(super) fn stood(&self) -> Stood<'_> {
-        Stood { manifest: &self.manifest, since: self.since }
-    }
-
-    /// When it was locked by hand, if it is.
-    pub fn locked(&self) -> Option<Moment> {
-        self.marks.as_ref()?.locked
-    }
-
-    /// When it expires, if it does.
-    pub fn expires(&self) -> Option<Timestamp> {
-        self.marks.as_ref()?.expires
-    }
-
-    /// The digest that it was last protected at, where that is over and had to be kept.
-    pub fn protected_before(&self) -> Option<&Digest> {
-        self.marks.as_ref()?.protected_before.as_ref()
-    }
-
+impl KeptTag {
     pub(super) fn mark(&mut self, change: impl FnOnce(&mut Marks)) {
         let mut marks = self.marks.take().map(|marks| *marks).unwrap_or_default();
         change(&mut marks);
         self.marks = (marks != Marks::default()).then(|| Box::new(marks));
+    }
+
+    /// When it was locked by hand, if it is.
+    pub(super) fn locked(&self) -> Option<Moment> {
+        self.marks.as_ref()?.locked
+    }
+
+    /// When it expires, if it does.
+    pub(super) fn expires(&self) -> Option<Timestamp> {
+        self.marks.as_ref()?.expires
+    }
+
+    /// The tag, to be asked.
+    pub(super) fn asked<'a>(&'a self, manifests: &'a Manifests) -> TagState<'a> {
+        TagState { kept: self, manifests }
+    }
+}
+
+/// A live tag, to be asked.
+#[derive(Clone, Copy, Debug)]
+pub struct TagState<'a> {
+    pub(super) kept: &'a KeptTag,
+    manifests: &'a Manifests,
+}
+
+impl<'a> TagState<'a> {
+    /// The manifest it points to.
+    pub fn manifest(self) -> &'a Manifest {
+        &self.manifests[self.kept.manifest].manifest
+    }
+
+    /// The digest it points to.
+    pub fn digest(self) -> &'a Digest {
+        &self.manifest().digest
+    }
+
+    /// When it began to point there.
+    pub fn since(self) -> Moment {
+        self.kept.since
+    }
+
+    /// Where it points, and since when.
+    pub(super) fn stood(self) -> Stood<'a> {
+        Stood { manifest: self.manifest(), since: self.since() }
+    }
+
+    /// When it was locked by hand, if it is.
+    pub fn locked(self) -> Option<Moment> {
+        self.kept.locked()
+    }
+
+    /// When it expires, if it does.
+    pub fn expires(self) -> Option<Timestamp> {
+        self.kept.expires()
+    }
+
+    /// The digest that it was last protected at, where that is over and had to be kept.
+    pub fn protected_before(self) -> Option<&'a Digest> {
+        self.kept.marks.as_ref()?.protected_before.as_ref()
     }
 }
 
@@ -81,7 +104,7 @@ pub enum TagSet {
     /// Two or more, in order: a tree has room for more, and would take it.
     Few(Box<[Tag]>),
     /// More than were ever few.
-    Many(OrdSet<Tag>),
+    Many(Box<OrdSet<Tag>>),
 }
 
 impl TagSet {
@@ -94,7 +117,7 @@ impl TagSet {
             Self::Empty => (&[][..], None),
             Self::One(tag) => (std::slice::from_ref(tag), None),
             Self::Few(tags) => (&tags[..], None),
-            Self::Many(tags) => (&[][..], Some(tags)),
+            Self::Many(tags) => (&[][..], Some(&**tags)),
         };
         few.iter().chain(many.into_iter().flatten())
     }
@@ -177,7 +200,7 @@ impl TagSet {
         match tags.len() {
             0 | 1 => tags.pop().map_or(Self::Empty, Self::One),
             2..=Self::FEW => Self::Few(tags.into_boxed_slice()),
-            _ => Self::Many(tags.into_iter().collect()),
+            _ => Self::Many(Box::new(tags.into_iter().collect())),
         }
     }
 }

@@ -7,15 +7,15 @@ use tagstone_schema::Tag;
 
 use super::table::ahead::Sought;
 use super::table::{Keeping, Table};
-use super::tag::TagState;
+use super::tag::KeptTag;
 
 /// Live tags by their names.
 #[derive(Debug)]
 pub(super) enum Tags {
     /// In the order in which they are listed; clones share what does not change.
-    Ordered(OrdMap<Tag, TagState>),
+    Ordered(OrdMap<Tag, KeptTag>),
     /// In no order, while nobody shares them: a fold finds tags by their names, and lists none.
-    Alone(Table<Tag, TagState>),
+    Alone(Table<Tag, KeptTag>),
 }
 
 /// Where a tag is.
@@ -41,7 +41,7 @@ impl Tags {
     }
 
     /// Tags that come in order.
-    pub(super) fn in_order(tags: Vec<(Tag, TagState)>) -> Self {
+    pub(super) fn in_order(tags: Vec<(Tag, KeptTag)>) -> Self {
         Self::Ordered(tags.into_iter().collect())
     }
 
@@ -59,7 +59,7 @@ impl Tags {
         }
     }
 
-    pub(super) fn get(&self, tag: &str) -> Option<(&Tag, &TagState)> {
+    pub(super) fn get(&self, tag: &str) -> Option<(&Tag, &KeptTag)> {
         match self {
             Self::Ordered(tags) => tags.get_key_value(tag),
             Self::Alone(tags) => tags.entry(tag),
@@ -74,21 +74,21 @@ impl Tags {
         }
     }
 
-    pub(super) fn at(&self, place: Place, tag: &Tag) -> Option<&TagState> {
+    pub(super) fn at(&self, place: Place, tag: &Tag) -> Option<&KeptTag> {
         match (self, place) {
             (Self::Alone(tags), Place::At(place)) => tags.at(place),
             _ => self.get(tag.as_str()).map(|(_, state)| state),
         }
     }
 
-    pub(super) fn at_mut(&mut self, place: Place, tag: &Tag) -> Option<&mut TagState> {
+    pub(super) fn at_mut(&mut self, place: Place, tag: &Tag) -> Option<&mut KeptTag> {
         match (self, place) {
             (Self::Alone(tags), Place::At(place)) => tags.at_mut(place),
             (tags, _) => tags.get_mut(tag),
         }
     }
 
-    pub(super) fn get_mut(&mut self, tag: &Tag) -> Option<&mut TagState> {
+    pub(super) fn get_mut(&mut self, tag: &Tag) -> Option<&mut KeptTag> {
         match self {
             Self::Ordered(tags) => tags.get_mut(tag),
             Self::Alone(tags) => tags.get_mut(tag),
@@ -96,7 +96,7 @@ impl Tags {
     }
 
     /// Adds a tag that is not there.
-    pub(super) fn insert(&mut self, tag: Tag, state: TagState) {
+    pub(super) fn insert(&mut self, tag: Tag, state: KeptTag) {
         match self {
             Self::Ordered(tags) => drop(tags.insert(tag, state)),
             Self::Alone(tags) => tags.add(tag, state),
@@ -111,7 +111,7 @@ impl Tags {
     }
 
     /// The tags behind `last` in byte order; `last` need not exist.
-    pub(super) fn after(&self, last: Option<&str>) -> impl Iterator<Item = (&Tag, &TagState)> {
+    pub(super) fn after(&self, last: Option<&str>) -> impl Iterator<Item = (&Tag, &KeptTag)> {
         let (ordered, sorted) = match self {
             Self::Ordered(tags) => {
                 let from = last.map_or(Bound::Unbounded, Bound::Excluded);
@@ -123,7 +123,7 @@ impl Tags {
     }
 
     /// A tag that will be looked up, where that can be done ahead.
-    pub(super) fn sought(&self, tag: &Tag) -> Option<Sought<'_, Tag, TagState>> {
+    pub(super) fn sought(&self, tag: &Tag) -> Option<Sought<'_, Tag, KeptTag>> {
         match self {
             Self::Ordered(_) => None,
             Self::Alone(tags) => Some(Sought::new(tags, tag)),
@@ -131,7 +131,7 @@ impl Tags {
     }
 
     /// The tags that move when so many are removed, where they can be looked for ahead.
-    pub(super) fn sought_last(&self, count: usize) -> impl Iterator<Item = Sought<'_, Tag, TagState>> {
+    pub(super) fn sought_last(&self, count: usize) -> impl Iterator<Item = Sought<'_, Tag, KeptTag>> {
         let alone = match self {
             Self::Ordered(_) => None,
             Self::Alone(tags) => Some(Sought::last(tags, count)),
@@ -139,7 +139,7 @@ impl Tags {
         alone.into_iter().flatten()
     }
 
-    fn ordered(&self) -> OrdMap<Tag, TagState> {
+    fn ordered(&self) -> OrdMap<Tag, KeptTag> {
         match self {
             Self::Ordered(tags) => tags.clone(),
             Self::Alone(tags) => {
@@ -149,7 +149,7 @@ impl Tags {
     }
 }
 
-fn sorted<'a>(tags: &'a Table<Tag, TagState>, last: Option<&str>) -> Vec<(&'a Tag, &'a TagState)> {
+fn sorted<'a>(tags: &'a Table<Tag, KeptTag>, last: Option<&str>) -> Vec<(&'a Tag, &'a KeptTag)> {
     let mut behind: Vec<_> = tags.iter().filter(|(tag, _)| last.is_none_or(|last| tag.as_str() > last)).collect();
     behind.sort_unstable_by_key(|(tag, _)| *tag);
     behind

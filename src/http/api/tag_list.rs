@@ -125,7 +125,7 @@ fn page(
 
 fn entry(listed: &ListedStay<'_>, live: Option<&Live<'_>>) -> TagEntry {
     let ListedStay { stay, standing, .. } = listed;
-    let is_protected = |state: &TagState| live.is_some_and(|live| live.protection.protects(&stay.tag, state));
+    let is_protected = |state: TagState<'_>| live.is_some_and(|live| live.protection.protects(&stay.tag, state));
     let is_immutable = standing.is_some_and(is_protected);
     let expires = standing.and_then(TagState::expires);
     let end = stay.end.map(|end| end.time).or(expires.filter(|_| !is_immutable));

@@ -35,7 +35,7 @@ pub(super) struct Listed<'a> {
 pub(super) struct ListedStay<'a> {
     pub(super) stay: Stay,
     /// The tag as the state has it, while the stay lasts.
-    pub(super) standing: Option<&'a TagState>,
+    pub(super) standing: Option<TagState<'a>>,
     pub(super) is_reversion: bool,
     pub(super) is_index: bool,
 }
@@ -148,7 +148,7 @@ impl<'a> Stays<'a> {
     }
 
     /// The stays of live tags that began in one record, the last of it first: a push may move several tags.
-    fn begun_together(&self, tags: &[(&'a Tag, &'a TagState)]) -> Result<Vec<Stay>, ArchiveError> {
+    fn begun_together(&self, tags: &[(&'a Tag, TagState<'a>)]) -> Result<Vec<Stay>, ArchiveError> {
         let mut stays = Vec::new();
         for (tag, state) in tags {
             let last = Place::last_of(state.since().seq);

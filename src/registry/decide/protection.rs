@@ -31,7 +31,7 @@ impl<'a> Standing<'a> {
         Self { protection: state.protection(repository), protected: Vec::new(), more: 0 }
     }
 
-    fn look_at(&mut self, tag: &Tag, standing: &TagState) {
+    fn look_at(&mut self, tag: &Tag, standing: TagState<'_>) {
         if !self.protection.protects(tag, standing) {
             return;
         }
@@ -57,7 +57,7 @@ impl<'a> Standing<'a> {
 pub(super) fn refuse_ends<'a>(
     state: &State,
     repository: &RepositoryName,
-    tags: impl IntoIterator<Item = (&'a Tag, &'a TagState)>,
+    tags: impl IntoIterator<Item = (&'a Tag, TagState<'a>)>,
 ) -> Result<(), Rejection> {
     let mut standing = Standing::of(state, repository);
     tags.into_iter().for_each(|(tag, state)| standing.look_at(tag, state));
@@ -109,7 +109,7 @@ pub(super) fn refuse_expiry(
     state: &State,
     repository: &RepositoryName,
     tag: &Tag,
-    standing: &TagState,
+    standing: TagState<'_>,
 ) -> Result<(), Rejection> {
     let mut found = Standing::of(state, repository);
     found.look_at(tag, standing);

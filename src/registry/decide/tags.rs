@@ -41,7 +41,7 @@ pub(super) fn delete_several(
     if !missing.is_empty() {
         return Err(Rejection::TagsUnknown { repository: repository.clone(), tags: missing.into_iter().collect() });
     }
-    let ended = |(tag, standing): (&Tag, &TagState)| EndedTag { tag: tag.clone(), was: standing.digest().clone() };
+    let ended = |(tag, standing): (&Tag, TagState<'_>)| EndedTag { tag: tag.clone(), was: standing.digest().clone() };
     let ended: Vec<_> = standing.into_iter().map(ended).collect();
     if ended.is_empty() {
         return Ok(Vec::new());
@@ -132,7 +132,7 @@ impl After {
         self.events.push(event);
     }
 
-    fn tag(&self, set: &SetTag) -> Option<&TagState> {
+    fn tag(&self, set: &SetTag) -> Option<TagState<'_>> {
         self.state.repository(set.repository.as_str())?.tag(set.tag.as_str())
     }
 }

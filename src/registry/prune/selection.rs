@@ -27,7 +27,7 @@ pub(super) struct Selected<'a> {
     /// The tag.
     pub tag: &'a Tag,
     /// Where it points, and since when.
-    pub standing: &'a TagState,
+    pub standing: TagState<'a>,
     /// For a tag that exists for referrers, the manifest with whose last tag it goes.
     pub subject: Option<&'a Digest>,
 }

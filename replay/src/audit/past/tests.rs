@@ -1,7 +1,5 @@
 //! The past, as it is asked, is what the fold of the log held.
 
-use std::sync::Arc;
-
 use proptest::prelude::*;
 use tagstone_schema::policy::{Pattern, Rule, Scope};
 use tagstone_schema::{Digest, Event, Id, Record, RepositoryName, Seq, Tag};
@@ -15,8 +13,8 @@ use crate::fold::{Manifest, State};
 use crate::log::{EmbeddedLog, Log, Options};
 
 /// Everything that is compared of a manifest.
-fn told(manifest: &Arc<Manifest>) -> String {
-    let Manifest { digest, size, pushed, .. } = &**manifest;
+fn told(manifest: &Manifest) -> String {
+    let Manifest { digest, size, pushed, .. } = manifest;
     let (media_type, artifact_type, subject) = (manifest.media_type(), manifest.artifact_type(), manifest.subject());
     format!("{digest} {size} {media_type} {artifact_type:?} {subject:?} {pushed:?}")
 }

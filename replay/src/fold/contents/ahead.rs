@@ -23,7 +23,7 @@ impl Contents {
     /// Asks for all that lies on the way to what is sought, and for what it leads to, and notes where it is: one step for each of
     /// them before the next step for any, so that all of a step are on their way at once.
     pub(in crate::fold) fn look_for(&mut self, sought: &[Sought]) {
-        let Self { index, entries, near, .. } = self;
+        let Self { index, entries, manifests, near, .. } = self;
         sought.iter().for_each(|sought| index.ask(sought.hash));
         sought.iter().for_each(|sought| index.ask_more(sought.hash));
         let mut asked = Vec::with_capacity(sought.len());
@@ -36,7 +36,6 @@ impl Contents {
                 asked.push((sought.word, place, entry));
             }
         }
-        let mut manifests = Vec::with_capacity(asked.len());
         for (word, place, entry) in asked {
             if entry.digest.first_word() == word {
                 near.note(word, placed(place));
@@ -45,11 +44,7 @@ impl Contents {
             if let Parents::Many(parents) = &content.parents {
                 ask_for(&**parents);
             }
-            if let Some(held) = &content.manifest {
-                ask_for(&**held);
-                manifests.push(held);
-            }
+            content.manifest.into_iter().for_each(|number| manifests.ask(number));
         }
-        manifests.iter().filter_map(|held| held.tags.iter().next()).for_each(ask_for);
     }
 }

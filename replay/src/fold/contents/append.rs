@@ -5,6 +5,7 @@ use std::hash::BuildHasher;
 use tagstone_schema::Digest;
 
 use super::content::Parents;
+use super::manifests::{Held, Manifests};
 use super::naming::Further;
 use super::places::Places;
 use super::{Contents, Entry, Place, placed};
@@ -22,7 +23,8 @@ pub(in crate::fold) struct Appending {
 
 impl Appending {
     pub(in crate::fold) fn begin() -> Self {
-        let contents = Contents { entries: Entries::to_share(), ..Contents::default() };
+        let (entries, manifests) = (Entries::to_share(), Manifests::to_share());
+        let contents = Contents { entries, manifests, ..Contents::default() };
         Self { contents, hashes: Vec::new(), further: Further::default() }
     }
 
@@ -35,18 +37,30 @@ impl Appending {
         self.contents.digest_at(place)
     }
 
-    /// Adds a page of entries, or fewer. `member` is told which repositories have something there and whether it is a manifest, and
-    /// says which of its members it is.
+    /// The number of the next manifest, as a place.
+    pub(in crate::fold) fn manifests(&self) -> usize {
+        self.contents.manifests.numbers()
+    }
+
+    /// Adds manifests behind all others. They are numbered from the first of them on where entries name them.
+    pub(in crate::fold) fn append_manifests(&mut self, held: Vec<Held>) {
+        self.contents.manifests.append(held);
+    }
+
+    /// Adds a page of entries, or fewer, whose manifests lie behind `others`. `member` is told which repositories have something
+    /// there and whether it is a manifest, and says which of its members it is.
     pub(in crate::fold) fn append(
         &mut self,
         mut page: Vec<Entry>,
+        others: usize,
         member: &mut impl FnMut(RepositoryNumber, Place, bool) -> Option<usize>,
     ) {
         for entry in &mut page {
             let place = self.end();
-            entry.known.change_all(|number, content| {
-                let member = member(number, place, content.manifest.is_some());
+            entry.known.change_all(|content| {
+                let member = member(content.number, place, content.manifest.is_some());
                 content.member = member.map_or(Place::MAX, placed);
+                content.manifest = content.manifest.map(|number| number.behind(others));
             });
             self.contents.loose += usize::from(entry.known.loose().is_some());
             self.hashes.push(lower(self.contents.hashing.hash_one(&entry.digest)));
@@ -90,6 +104,7 @@ impl Appending {
         }
         contents.index = index;
         contents.entries.share();
+        contents.manifests.share();
         Ok(contents)
     }
 }

@@ -2,37 +2,49 @@
 
 use std::sync::Arc;
 
-use tagstone_schema::{Tag, Timestamp};
+use tagstone_schema::Timestamp;
 
 use super::Place;
-use crate::fold::manifest::Manifest;
+use super::manifests::{ManifestNumber, Manifests};
+use crate::fold::repository::RepositoryNumber;
 use crate::fold::table::Table;
-use crate::fold::tag::TagSet;
 
 /// Everything that a repository knows of a digest. One entry holds all of it: a push links, references and pushes the
 /// same few digests.
 #[derive(Clone, Debug)]
 pub(in crate::fold) struct Content {
+    /// The repository that has it.
+    pub(super) number: RepositoryNumber,
     /// Which of the repository's members it is.
     pub(super) member: u32,
     is_linked: bool,
     /// The size of the blob, if one is linked.
     size: u64,
     /// The manifest, if there is one.
-    pub(in crate::fold) manifest: Option<Arc<Held>>,
+    pub(in crate::fold) manifest: Option<ManifestNumber>,
     /// The manifests that name the digest as one of their references.
     pub(in crate::fold) parents: Parents,
 }
 
 impl Content {
     /// An entry to be filled, which no manifest names since then.
-    pub(super) fn new(since: Timestamp, member: u32) -> Self {
-        Self { member, is_linked: false, size: 0, manifest: None, parents: Parents::None { since } }
+    pub(super) fn new(since: Timestamp, (number, member): (RepositoryNumber, u32)) -> Self {
+        Self { number, member, is_linked: false, size: 0, manifest: None, parents: Parents::None { since } }
     }
 
     /// What a repository has, but for which of its members it is.
-    pub(in crate::fold) fn of(blob: Option<u64>, manifest: Option<Arc<Held>>, parents: Parents) -> Self {
-        Self { member: 0, is_linked: blob.is_some(), size: blob.unwrap_or(0), manifest, parents }
+    pub(in crate::fold) fn of(
+        number: RepositoryNumber,
+        blob: Option<u64>,
+        manifest: Option<ManifestNumber>,
+        parents: Parents,
+    ) -> Self {
+        Self { number, member: 0, is_linked: blob.is_some(), size: blob.unwrap_or(0), manifest, parents }
+    }
+
+    /// The repository that has it.
+    pub(in crate::fold) fn number(&self) -> RepositoryNumber {
+        self.number
     }
 
     /// The size of the blob, if one is linked.
@@ -65,35 +77,19 @@ impl Content {
         self.is_linked = false;
     }
 
-    /// Takes everything away.
-    pub(super) fn clear(&mut self) {
-        *self = Self::new(Timestamp(0), self.member);
+    /// Takes everything away, the manifest too.
+    pub(super) fn clear(&mut self, manifests: &mut Manifests) {
+        self.manifest.take().and_then(|number| manifests.take(number));
+        *self = Self::new(Timestamp(0), (self.number, self.member));
     }
 
     /// One of the manifests that name it is gone.
-    pub(in crate::fold) fn lose_parent(&mut self, parent: Place, at: Timestamp) {
+    pub(in crate::fold) fn lose_parent(&mut self, parent: Place, at: Timestamp, manifests: &mut Manifests) {
         self.parents.remove(parent, at);
-        if let (Parents::None { .. }, Some(held)) = (&self.parents, &mut self.manifest) {
-            Arc::make_mut(held).idle = at;
-        }
-    }
-}
-
-/// A manifest with the tags on it.
-#[derive(Clone, Debug)]
-pub(in crate::fold) struct Held {
-    pub(in crate::fold) manifest: Arc<Manifest>,
-    pub(in crate::fold) tags: TagSet,
-    /// When it was pushed, or what held it last went away: a tag, an index that names it, its subject.
-    pub(in crate::fold) idle: Timestamp,
-}
-
-impl Held {
-    /// A tag no longer points at it.
-    pub(in crate::fold) fn lose_tag(&mut self, tag: &Tag, at: Timestamp) {
-        self.tags.remove(tag);
-        if self.tags.is_empty() {
-            self.idle = at;
+        if let (Parents::None { .. }, Some(number)) = (&self.parents, self.manifest)
+            && let Some(held) = manifests.get_mut(number)
+        {
+            held.idle = at;
         }
     }
 }

@@ -22,7 +22,7 @@ impl State {
     /// first is given.
     pub fn holders(&self, digest: &Digest) -> impl Iterator<Item = &RepositoryName> {
         let holders = self.contents.entry(digest).into_iter().flat_map(|entry| entry.known.holders());
-        let mut names: Vec<_> = holders.filter_map(|(number, _)| self.numbers.name(number)).collect();
+        let mut names: Vec<_> = holders.filter_map(|content| self.numbers.name(content.number)).collect();
         names.sort_unstable();
         names.into_iter()
     }
@@ -30,8 +30,8 @@ impl State {
     /// The repositories that link the blob, in no order.
     pub fn blob_holders(&self, digest: &Digest) -> impl Iterator<Item = &RepositoryName> {
         let holders = self.contents.entry(digest).into_iter().flat_map(|entry| entry.known.holders());
-        let linked = holders.filter(|(_, content)| content.blob().is_some());
-        linked.filter_map(|(number, _)| self.numbers.name(number))
+        let linked = holders.filter(|content| content.blob().is_some());
+        linked.filter_map(|content| self.numbers.name(content.number))
     }
 
     /// Content that no repository holds and whose bytes were not removed; in no order. What

@@ -15,7 +15,7 @@ pub(in crate::fold) enum Known {
     #[default]
     Nothing,
     /// One repository knows of it: nearly always.
-    One(RepositoryNumber, Content),
+    One(Content),
     /// Nobody holds it, and its bytes are there.
     Loose(Loose),
     /// Anything else.
@@ -37,14 +37,14 @@ impl Known {
     /// What the only repository has that knows of it.
     pub(in crate::fold) fn only(&self) -> Option<&Content> {
         match self {
-            Self::One(_, content) => Some(content),
+            Self::One(content) => Some(content),
             Self::Nothing | Self::Loose(_) | Self::More(_) => None,
         }
     }
 
     pub(in crate::fold) fn content(&self, number: RepositoryNumber) -> Option<&Content> {
         match self {
-            Self::One(only, content) => (*only == number).then_some(content),
+            Self::One(content) => (content.number == number).then_some(content),
             Self::More(more) => more.by.get(&number),
             Self::Nothing | Self::Loose(_) => None,
         }
@@ -52,7 +52,7 @@ impl Known {
 
     pub(in crate::fold) fn content_mut(&mut self, number: RepositoryNumber) -> Option<&mut Content> {
         match self {
-            Self::One(only, content) => (*only == number).then_some(content),
+            Self::One(content) => (content.number == number).then_some(content),
             // What is not there must not copy anything.
             Self::More(more) if more.by.contains_key(&number) => Arc::make_mut(more).by.get_mut(&number),
             Self::Nothing | Self::Loose(_) | Self::More(_) => None,
@@ -60,31 +60,31 @@ impl Known {
     }
 
     /// The repositories that hold it, in the order of their numbers.
-    pub(in crate::fold) fn holders(&self) -> impl Iterator<Item = (RepositoryNumber, &Content)> {
-        self.contents().filter(|(_, content)| content.is_held())
+    pub(in crate::fold) fn holders(&self) -> impl Iterator<Item = &Content> {
+        self.contents().filter(|content| content.is_held())
     }
 
     /// What each repository has, in the order of their numbers.
-    pub(in crate::fold) fn contents(&self) -> impl Iterator<Item = (RepositoryNumber, &Content)> {
+    pub(in crate::fold) fn contents(&self) -> impl Iterator<Item = &Content> {
         let (one, more) = match self {
-            Self::One(number, content) => (Some((*number, content)), None),
-            Self::More(more) => (None, Some(more.by.iter().map(|(number, content)| (*number, content)))),
+            Self::One(content) => (Some(content), None),
+            Self::More(more) => (None, Some(more.by.values())),
             Self::Nothing | Self::Loose(_) => (None, None),
         };
         one.into_iter().chain(more.into_iter().flatten())
     }
 
     /// Changes what each repository has.
-    pub(in crate::fold) fn change_all(&mut self, mut change: impl FnMut(RepositoryNumber, &mut Content)) {
+    pub(in crate::fold) fn change_all(&mut self, mut change: impl FnMut(&mut Content)) {
         match self {
-            Self::One(number, content) => change(*number, content),
+            Self::One(content) => change(content),
             Self::Nothing | Self::Loose(_) => {}
             Self::More(more) => {
                 let more = Arc::make_mut(more);
                 let numbers: Vec<_> = more.by.keys().copied().collect();
                 for number in numbers {
                     if let Some(content) = more.by.get_mut(&number) {
-                        change(number, content);
+                        change(content);
                     }
                 }
             }
@@ -130,7 +130,7 @@ impl Known {
         change: impl FnOnce(&mut Content) -> T,
     ) -> T {
         match self {
-            Self::One(only, content) if *only == number => change(content),
+            Self::One(content) if content.number == number => change(content),
             _ => self.change(|more| change(more.by.entry(number).or_insert_with(make))),
         }
     }
@@ -143,7 +143,7 @@ impl Known {
     fn change<T>(&mut self, change: impl FnOnce(&mut More) -> T) -> T {
         let mut more = match std::mem::take(self) {
             Self::Nothing => Arc::default(),
-            Self::One(number, content) => Arc::new(More { by: OrdMap::unit(number, content), loose: None }),
+            Self::One(content) => Arc::new(More { by: OrdMap::unit(content.number, content), loose: None }),
             Self::Loose(loose) => Arc::new(More { by: OrdMap::new(), loose: Some(loose) }),
             Self::More(more) => more,
         };
@@ -153,7 +153,7 @@ impl Known {
             (0, None) => Self::Nothing,
             (0, Some(loose)) => Self::Loose(loose),
             (1, None) => match changed.by.get_min() {
-                Some((number, content)) => Self::One(*number, content.clone()),
+                Some((_, content)) => Self::One(content.clone()),
                 None => Self::Nothing,
             },
             _ => Self::More(more),

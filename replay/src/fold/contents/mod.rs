@@ -9,6 +9,7 @@ pub(super) mod append;
 pub(super) mod content;
 pub(super) mod holders;
 pub(super) mod known;
+pub(super) mod manifests;
 mod naming;
 mod near;
 pub(super) mod places;
@@ -25,6 +26,7 @@ use tagstone_schema::{Digest, Timestamp};
 use self::content::{Content, Naming};
 use self::holders::Loose;
 use self::known::Known;
+use self::manifests::Manifests;
 use self::naming::Further;
 use self::near::Near;
 use super::repository::RepositoryNumber;
@@ -47,6 +49,8 @@ pub(super) type Members = Entries<Place>;
 pub(super) struct Contents {
     index: Index,
     entries: Entries<Entry>,
+    /// The manifests among them.
+    pub(super) manifests: Manifests,
     hashing: RandomState,
     near: Near,
     /// Places of entries of which nothing is known any more, to be used again.
@@ -68,8 +72,8 @@ impl Contents {
         match keeping {
             Keeping::Shared => Self::default(),
             Keeping::Alone => {
-                let (index, entries) = (Index::alone(), Entries::alone());
-                Self { index, entries, near: Near::alone(), naming: Naming::Counted, ..Self::default() }
+                let (index, entries, manifests) = (Index::alone(), Entries::alone(), Manifests::alone());
+                Self { index, entries, manifests, near: Near::alone(), naming: Naming::Counted, ..Self::default() }
             }
         }
     }
@@ -80,10 +84,13 @@ impl Contents {
             self.name_parents();
         }
         self.near = Near::default();
-        let Self { index, entries, .. } = self;
-        // Both take a while where there are millions.
+        let Self { index, entries, manifests, .. } = self;
+        // All of them take a while where there are millions.
         std::thread::scope(|scope| {
-            scope.spawn(|| index.share());
+            scope.spawn(|| {
+                index.share();
+                manifests.share();
+            });
             entries.share();
         });
     }
@@ -92,11 +99,13 @@ impl Contents {
     fn name_parents(&mut self) {
         let mut further = Further::default();
         for place in 0..self.entries.len() {
-            let manifests = self.entries.get(place).into_iter().flat_map(|entry| entry.known.contents());
-            let manifests =
-                manifests.filter_map(|(number, content)| Some((number, content.manifest.as_ref()?.manifest.clone())));
-            for (number, manifest) in manifests.collect::<Vec<_>>() {
-                for reference in manifest.references.iter() {
+            let contents = self.entries.get(place).into_iter().flat_map(|entry| entry.known.contents());
+            let references = contents.filter_map(|content| {
+                let held = &self.manifests[content.manifest?];
+                Some((content.number, held.manifest.references.clone()))
+            });
+            for (number, references) in references.collect::<Vec<_>>() {
+                for reference in references.iter() {
                     if let Some(content) = self.at_mut(reference, number) {
                         further.name(content, (reference, number), placed(place));
                     }
@@ -123,12 +132,6 @@ impl Contents {
     /// What a repository has under a digest.
     pub(super) fn get(&self, digest: &Digest, number: RepositoryNumber) -> Option<&Content> {
         self.entry(digest)?.known.content(number)
-    }
-
-    /// The same, to be changed. What takes away is [`Contents::forget`].
-    pub(super) fn get_mut(&mut self, digest: &Digest, number: RepositoryNumber) -> Option<&mut Content> {
-        let place = self.place(digest)?;
-        self.entries.get_mut(place)?.known.content_mut(number)
     }
 
     /// What a repository has at a place of its own.
@@ -163,9 +166,9 @@ impl Contents {
         let (place, entry) = match self.look_up(digest) {
             Ok(found) => found,
             Err(hash) => {
-                let mut content = Content::new(since, placed(members.len()));
+                let mut content = Content::new(since, (number, placed(members.len())));
                 let changed = change(&mut content);
-                let place = self.add(hash, digest, Known::One(number, content));
+                let place = self.add(hash, digest, Known::One(content));
                 members.push(place);
                 return (place, changed);
             }
@@ -173,7 +176,7 @@ impl Contents {
         let mut is_new = false;
         let make = || {
             is_new = true;
-            Content::new(since, placed(members.len()))
+            Content::new(since, (number, placed(members.len())))
         };
         let changed = entry.known.with(number, make, change);
         if is_new {
@@ -199,7 +202,7 @@ impl Contents {
         place: Place,
         (number, members): (RepositoryNumber, &mut Members),
         loose: Option<Loose>,
-        part: impl FnOnce(&mut Content),
+        part: impl FnOnce(&mut Content, &mut Manifests),
     ) {
         if let Some(member) = self.lose(place, number, loose, part) {
             self.dismiss(member, number, members);
@@ -221,12 +224,12 @@ impl Contents {
         place: Place,
         number: RepositoryNumber,
         loose: Option<Loose>,
-        part: impl FnOnce(&mut Content),
+        part: impl FnOnce(&mut Content, &mut Manifests),
     ) -> Option<u32> {
         let Entry { digest, known } = self.entries.get_mut(unplaced(place))?;
         let content = known.content_mut(number)?;
         let was_held = content.is_held();
-        part(content);
+        part(content, &mut self.manifests);
         let lost = content.is_empty().then_some(content.member);
         if lost.is_some() {
             known.remove(number);

@@ -12,6 +12,7 @@ impl Contents {
     /// Asserts that every entry, member, place and count is where it should be.
     pub(in crate::fold) fn assert_sound(&self, state: &State) {
         let (mut vacant, mut loose, mut known, mut contents) = (BTreeSet::new(), 0, 0, 0);
+        let mut manifests = BTreeSet::new();
         for (place, entry) in self.entries.iter().enumerate() {
             if entry.known.is_vacant() {
                 vacant.insert(place);
@@ -22,14 +23,19 @@ impl Contents {
             assert_eq!(self.place(&entry.digest), Some(place));
             assert!(!(entry.known.loose().is_some() && entry.known.is_held()));
             loose += usize::from(entry.known.loose().is_some());
-            for (number, content) in entry.known.contents() {
+            for content in entry.known.contents() {
                 assert!(!content.is_empty());
-                let name = self::name(state, number);
+                let name = self::name(state, content.number);
+                assert!(entry.known.content(content.number).is_some_and(|found| std::ptr::eq(found, content)));
                 let members = &state.repository(name).unwrap().kept.members;
                 let member = usize::try_from(content.member).unwrap();
                 assert_eq!(members.get(member).map(|place| usize::try_from(*place).unwrap()), Some(place));
                 contents += 1;
-                self.assert_named(number, placed(place), content);
+                if let Some(number) = content.manifest {
+                    assert!(manifests.insert(number));
+                    assert_eq!(self.manifests[number].manifest.digest, entry.digest);
+                }
+                self.assert_named(placed(place), content);
             }
             if let Known::More(_) = entry.known {
                 assert!(entry.known.contents().count() + usize::from(entry.known.loose().is_some()) > 1);
@@ -38,23 +44,30 @@ impl Contents {
         let listed: BTreeSet<_> = self.vacant.iter().map(|place| usize::try_from(*place).unwrap()).collect();
         assert_eq!((listed.len(), listed), (self.vacant.len(), vacant));
         assert_eq!((self.loose, self.len()), (loose, known));
+        let numbers = self.manifests.vacant().iter().copied().collect::<BTreeSet<_>>();
+        assert_eq!(manifests.len() + numbers.len(), self.manifests.numbers());
+        assert_eq!((self.manifests.vacant().len(), manifests), (numbers.len(), self.manifests.given().collect()));
         assert_eq!(state.repositories().map(|(_, asked)| asked.kept.members.len()).sum::<usize>(), contents);
         assert_eq!(state.numbers.given(), state.repository_count());
     }
 
     /// Asserts that a manifest is among the parents of all that it names, and that the parents of what is named name it.
-    fn assert_named(&self, number: RepositoryNumber, place: Place, content: &Content) {
-        let references = content.manifest.iter().flat_map(|held| held.manifest.references.iter());
-        let references: Vec<_> = references.collect();
-        assert!(references.is_sorted_by_key(|reference| self.digest_at(*reference).unwrap()));
-        for reference in references {
+    fn assert_named(&self, place: Place, content: &Content) {
+        let number = content.number;
+        let references = |content: &Content| {
+            let manifest = content.manifest.map(|number| &self.manifests[number].manifest);
+            manifest.into_iter().flat_map(|manifest| manifest.references.iter()).collect::<Vec<_>>()
+        };
+        let named = references(content);
+        assert!(named.is_sorted_by_key(|reference| self.digest_at(*reference).unwrap()));
+        for reference in named {
             let parents = &self.at(reference, number).unwrap().1.parents;
             let is_counted = matches!(parents, Parents::Counted(1..));
             assert!(is_counted || parents.iter().any(|parent| parent == place));
         }
         for parent in content.parents.iter() {
-            let parent = self.at(parent, number).unwrap().1.manifest.as_ref().unwrap();
-            assert!(parent.manifest.references.iter().any(|reference| reference == place));
+            let (_, parent) = self.at(parent, number).unwrap();
+            assert!(references(parent).contains(&place));
         }
         let parents: BTreeSet<_> = content.parents.iter().collect();
         let is_counted = matches!(content.parents, Parents::Counted(1..));
@@ -65,6 +78,7 @@ impl Contents {
     /// Asserts that clones share all of it, and that it is known by name what names a digest.
     pub(in crate::fold) fn assert_shared(&self, state: &State) {
         assert!(self.entries.is_shared() && self.index.is_shared() && self.naming == Naming::ByName);
+        assert!(self.manifests.is_shared());
         assert!(state.repositories().all(|(_, asked)| asked.kept.members.is_shared()));
     }
 }

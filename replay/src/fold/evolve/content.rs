@@ -7,14 +7,13 @@ use tagstone_schema::{Digest, MediaType, References, RepositoryName, Tag, Timest
 
 use super::Illegality;
 use super::tags::refuse_protected;
-use crate::fold::contents::content::Content;
 use crate::fold::contents::holders::Loose;
 use crate::fold::effect::{Effect, EndCause};
 use crate::fold::manifest::{Manifest, Types};
 use crate::fold::repository::Repository;
 use crate::fold::repository::kept::{Changing, Kept};
 use crate::fold::state::{Moment, State};
-use crate::fold::tag::TagState;
+use crate::fold::tag::KeptTag;
 
 /// A repository that was found. It is there for as long as none is removed.
 #[derive(Clone, Copy)]
@@ -118,7 +117,7 @@ impl State {
         if target.asked().blob(digest).is_none() {
             return Err(Illegality::BlobUnknown { repository: repository.clone(), digest: digest.clone() });
         }
-        target.forget(digest, Some(Loose { since: at, kind: ContentKind::Blob }), Content::unlink);
+        target.forget(digest, Some(Loose { since: at, kind: ContentKind::Blob }), |content, _| content.unlink());
         Ok(())
     }
 
@@ -160,15 +159,14 @@ impl State {
         let Some(tags) = target.tags_on(digest) else {
             return Err(Illegality::ManifestUnknown { repository: repository.clone(), digest: digest.clone() });
         };
-        let ended: Vec<_> =
-            tags.iter().filter_map(|tag| Some((tag.clone(), target.tag(tag.as_str())?.clone()))).collect();
+        let ended = tags.iter().filter_map(|tag| Some((tag.clone(), target.tag(tag.as_str())?.kept.clone())));
+        let ended: Vec<_> = ended.collect();
         self.end_tags_unnamed(at, repository, &ended, EndCause::ManifestDeleted, observe)?;
         let mut target = self.changing(found)?;
-        let Some(held) = target.asked().held(digest).cloned() else { return Ok(()) };
-        for tag in held.tags.iter() {
+        for (tag, _) in &ended {
             target.kept.tags.remove(tag);
         }
-        target.let_go(&held, Loose { since: at.time, kind: ContentKind::Manifest });
+        target.let_go(digest, Loose { since: at.time, kind: ContentKind::Manifest });
         Ok(())
     }
 
@@ -196,16 +194,18 @@ impl State {
         &mut self,
         at: Moment,
         repository: &RepositoryName,
-        ended: &[(Tag, TagState)],
+        ended: &[(Tag, KeptTag)],
         cause: EndCause,
         observe: &mut impl FnMut(Effect<'_>),
     ) -> Result<(), Illegality> {
-        let protection = self.protection(repository);
-        ended.iter().try_for_each(|(tag, state)| refuse_protected(&protection, repository, tag, state))?;
-        let bound: Vec<_> = ended.iter().map(|(tag, state)| protection.bound(tag, state)).collect();
-        for ((tag, state), bound) in ended.iter().zip(bound) {
-            self.forget_tag(at, repository, tag, state, bound);
-            observe(Effect::TagEnded { repository, tag, was: state.stood(), cause });
+        let (protection, manifests) = (self.protection(repository), &self.contents.manifests);
+        let states = || ended.iter().map(|(tag, kept)| (tag, kept.asked(manifests)));
+        states().try_for_each(|(tag, state)| refuse_protected(&protection, repository, tag, state))?;
+        let bound: Vec<_> = states().map(|(tag, state)| protection.bound(tag, state)).collect();
+        for ((tag, kept), bound) in ended.iter().zip(bound) {
+            self.forget_tag(at, repository, tag, kept.expires(), bound);
+            let was = kept.asked(&self.contents.manifests).stood();
+            observe(Effect::TagEnded { repository, tag, was, cause });
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use crate::fold::effect::{Effect, EndCause};
 use crate::fold::immutability::Protection;
 use crate::fold::repository::kept::Changing;
 use crate::fold::state::{Moment, State};
-use crate::fold::tag::TagState;
+use crate::fold::tag::{KeptTag, TagState};
 
 /// Whether an event may end a protected tag.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,9 +30,10 @@ impl State {
         observe: &mut impl FnMut(Effect<'_>),
     ) -> Result<(), Illegality> {
         let found = self.found(repository)?;
-        let tags = &self.repository_at(found)?.kept.tags;
-        let place = tags.place(tag);
-        let standing = place.and_then(|place| tags.at(place, tag));
+        let target = self.repository_at(found)?;
+        let place = target.kept.tags.place(tag);
+        let kept = place.and_then(|place| target.kept.tags.at(place, tag));
+        let standing = kept.map(|kept| target.tag_asked(kept));
         let stood = standing.map(TagState::digest);
         if stood != from {
             return Err(pointed_elsewhere(repository, tag, stood, from));
@@ -58,31 +59,28 @@ impl State {
             }
             None => None,
         };
-        let mut target = self.changing(found)?;
-        let Some(held) = target.held_mut(to) else {
+        let left = kept.map(|kept| kept.manifest);
+        let Some(number) = target.number(to) else {
             return Err(Illegality::ManifestUnknown { repository: repository.clone(), digest: to.clone() });
         };
-        held.tags.insert(tag.clone());
-        let manifest = held.manifest.clone();
-        if let Some(from) = from
-            && let Some(left) = target.held_mut(from)
-        {
-            left.lose_tag(tag, at.time);
+        let to = &self.contents.manifests[number].manifest;
+        observe(Effect::TagMoved { repository, tag, from: standing.map(TagState::stood), to });
+        let mut target = self.changing(found)?;
+        if let Some(held) = target.held_mut(number) {
+            held.tags.insert(tag.clone());
+        }
+        if let Some(held) = left.and_then(|left| target.held_mut(left)) {
+            held.lose_tag(tag, at.time);
         }
         match place.and_then(|place| target.kept.tags.at_mut(place, tag)) {
             // An expiry belongs to the name, and stays with it.
             Some(state) => {
-                observe(Effect::TagMoved { repository, tag, from: Some(state.stood()), to: &manifest });
-                state.manifest = manifest;
-                state.since = at;
+                (state.manifest, state.since) = (number, at);
                 if bound.is_some() {
                     state.mark(|marks| marks.protected_before = bound);
                 }
             }
-            None => {
-                observe(Effect::TagMoved { repository, tag, from: None, to: &manifest });
-                target.kept.tags.insert(tag.clone(), TagState { manifest, since: at, marks: None });
-            }
+            None => target.kept.tags.insert(tag.clone(), KeptTag { manifest: number, since: at, marks: None }),
         }
         Ok(())
     }
@@ -124,23 +122,23 @@ impl State {
         if state.digest() != was {
             return Err(pointed_elsewhere(repository, tag, Some(state.digest()), Some(was)));
         }
-        let state = state.clone();
         let protection = self.protection(repository);
         let bound = match force {
             Force::Obeys => {
-                refuse_protected(&protection, repository, tag, &state)?;
-                protection.bound(tag, &state)
+                refuse_protected(&protection, repository, tag, state)?;
+                protection.bound(tag, state)
             }
             // Whoever breaks the glass wants the name gone, also one that was never protected.
-            Force::BreaksGlass => protection.bound(tag, &state).or_else(|| Some(was.clone())),
+            Force::BreaksGlass => protection.bound(tag, state).or_else(|| Some(was.clone())),
         };
-        self.forget_tag(at, repository, tag, &state, bound);
+        observe(Effect::TagEnded { repository, tag, was: state.stood(), cause });
+        let (left, expires) = (state.kept.manifest, state.expires());
+        self.forget_tag(at, repository, tag, expires, bound);
         let mut target = self.changing(found)?;
         target.kept.tags.remove(tag);
-        if let Some(held) = target.held_mut(was) {
+        if let Some(held) = target.held_mut(left) {
             held.lose_tag(tag, at.time);
         }
-        observe(Effect::TagEnded { repository, tag, was: state.stood(), cause });
         Ok(())
     }
 
@@ -150,7 +148,7 @@ impl State {
         at: Moment,
         repository: &RepositoryName,
         tag: &Tag,
-        ended: &TagState,
+        expires: Option<Timestamp>,
         bound: Option<Digest>,
     ) {
         // A name that is spent already is removed once more, also where nothing protected its tag meanwhile.
@@ -158,10 +156,10 @@ impl State {
         if let Some(only) = bound.or_else(spent) {
             self.spend(repository, tag, only, at);
         }
-        self.forget_expiry(repository, tag, ended);
+        self.forget_expiry(repository, tag, expires);
     }
 
-    fn live_tag(&mut self, repository: &RepositoryName, tag: &Tag) -> Result<&mut TagState, Illegality> {
+    fn live_tag(&mut self, repository: &RepositoryName, tag: &Tag) -> Result<&mut KeptTag, Illegality> {
         let Changing { kept, .. } = self.existing(repository)?;
         kept.tags
             .get_mut(tag)
@@ -178,15 +176,15 @@ impl State {
     }
 
     pub(super) fn unlock_tag(&mut self, repository: &RepositoryName, tag: &Tag) -> Result<(), Illegality> {
+        let found = self.found(repository)?;
+        let standing = self.repository_at(found)?.tag(tag.as_str());
+        let locked = standing.filter(|state| state.locked().is_some());
+        let protected_at = locked.map(|state| state.digest().clone());
         let state = self.live_tag(repository, tag)?;
-        if state.locked().is_none() {
+        if protected_at.is_none() {
             return Err(Illegality::TagNotLocked { repository: repository.clone(), tag: tag.clone() });
         }
-        let protected_at = state.digest().clone();
-        state.mark(|marks| {
-            marks.locked = None;
-            marks.protected_before = Some(protected_at);
-        });
+        state.mark(|marks| (marks.locked, marks.protected_before) = (None, protected_at));
         Ok(())
     }
 
@@ -197,13 +195,14 @@ impl State {
         expires: Option<Timestamp>,
     ) -> Result<(), Illegality> {
         let found = self.found(repository)?;
-        let Some(state) = self.repository_at(found)?.tag(tag.as_str()).cloned() else {
+        let Some(state) = self.repository_at(found)?.tag(tag.as_str()) else {
             return Err(Illegality::TagUnknown { repository: repository.clone(), tag: tag.clone() });
         };
         if expires.is_some() {
-            refuse_protected(&self.protection(repository), repository, tag, &state)?;
+            refuse_protected(&self.protection(repository), repository, tag, state)?;
         }
-        self.forget_expiry(repository, tag, &state);
+        let before = state.expires();
+        self.forget_expiry(repository, tag, before);
         if let Some(expires) = expires {
             self.expiring.insert((expires, repository.clone(), tag.clone()));
         }
@@ -216,7 +215,7 @@ pub(super) fn refuse_protected(
     protection: &Protection<'_>,
     repository: &RepositoryName,
     tag: &Tag,
-    state: &TagState,
+    state: TagState<'_>,
 ) -> Result<(), Illegality> {
     if !protection.protects(tag, state) {
         return Ok(());

@@ -49,7 +49,7 @@ impl<'a> Protection<'a> {
     }
 
     /// Whether a tag is protected: by hand, or by a policy in force.
-    pub fn protects(&self, tag: &Tag, state: &TagState) -> bool {
+    pub fn protects(&self, tag: &Tag, state: TagState<'_>) -> bool {
         state.locked().is_some() || self.selects(tag)
     }
 
@@ -59,12 +59,12 @@ impl<'a> Protection<'a> {
     }
 
     /// Whether the time of a tag has come. A protected tag outlives its expiry.
-    pub fn has_expired(&self, tag: &Tag, state: &TagState, now: Timestamp) -> bool {
+    pub fn has_expired(&self, tag: &Tag, state: TagState<'_>, now: Timestamp) -> bool {
         state.expires().is_some_and(|at| at <= now) && !self.protects(tag, state)
     }
 
     /// Everything that protects a tag: the widest scope first, the lock by hand last.
-    pub fn reasons(&self, tag: &Tag, state: Option<&TagState>) -> Vec<Reason> {
+    pub fn reasons(&self, tag: &Tag, state: Option<TagState<'_>>) -> Vec<Reason> {
         let policies = self.scopes.iter().flat_map(|rules| {
             rules.protecting(tag.as_str()).map(|(policy, demand, since)| Reason::Policy {
                 policy,
@@ -79,7 +79,7 @@ impl<'a> Protection<'a> {
 
     /// The digest that the name would be spent as if the tag ended now: the last one that it was protected at, if it
     /// ever was.
-    pub fn bound(&self, tag: &Tag, state: &TagState) -> Option<Digest> {
+    pub fn bound(&self, tag: &Tag, state: TagState<'_>) -> Option<Digest> {
         let began = state.since().seq;
         let here = self.protects(tag, state) || self.selected_after(tag, began);
         if here { Some(state.digest().clone()) } else { state.protected_before().cloned() }

@@ -1,13 +1,12 @@
 //! What is kept of one repository, beside its contents.
 
-use std::sync::Arc;
-
 use imbl::OrdSet;
 use tagstone_schema::{Digest, References, RepositoryName, Timestamp};
 
 use super::{Repository, RepositoryNumber};
-use crate::fold::contents::content::{Content, Held};
+use crate::fold::contents::content::Content;
 use crate::fold::contents::holders::Loose;
+use crate::fold::contents::manifests::{Held, ManifestNumber, Manifests};
 use crate::fold::contents::{Contents, Members, Place};
 use crate::fold::manifest::Manifest;
 use crate::fold::table::{Keeping, Table};
@@ -59,8 +58,8 @@ impl Changing<'_> {
     }
 
     /// A manifest with the tags on it.
-    pub(in crate::fold) fn held_mut(&mut self, digest: &Digest) -> Option<&mut Held> {
-        self.contents.get_mut(digest, self.kept.number)?.manifest.as_mut().map(Arc::make_mut)
+    pub(in crate::fold) fn held_mut(&mut self, number: ManifestNumber) -> Option<&mut Held> {
+        self.contents.manifests.get_mut(number)
     }
 
     /// Links a blob; the size that was there before, if it is linked already.
@@ -82,21 +81,22 @@ impl Changing<'_> {
             self.kept.referrers.change(subject, OrdSet::new, |all| all.insert(manifest.digest.clone()));
         }
         self.kept.manifests += 1;
-        let manifest = Arc::new(Manifest { references, ..manifest });
-        let held = Arc::new(Held { manifest, tags: TagSet::Empty, idle: pushed });
-        self.contents.change_at(place, self.kept.number, |content| content.manifest = Some(held));
+        let manifest = Manifest { references, ..manifest };
+        let number = self.contents.manifests.add(Held { manifest, tags: TagSet::Empty, idle: pushed });
+        self.contents.change_at(place, self.kept.number, |content| content.manifest = Some(number));
         true
     }
 
     /// Takes a manifest away, with all that followed from it but its tags.
-    pub(in crate::fold) fn let_go(&mut self, held: &Held, loose: Loose) {
-        let (manifest, at) = (&held.manifest, loose.since);
-        let digest = &manifest.digest;
-        if let Some(place) = self.contents.place_of(digest) {
-            self.forget_at(place, Some(loose), |content| content.manifest = None);
-            for reference in manifest.references.iter() {
-                self.forget_at(reference, None, |content| content.lose_parent(place, at));
-            }
+    pub(in crate::fold) fn let_go(&mut self, digest: &Digest, loose: Loose) {
+        let Some(place) = self.contents.place_of(digest) else { return };
+        let mut gone = None;
+        self.forget_at(place, Some(loose), |content, manifests| {
+            gone = content.manifest.take().and_then(|number| manifests.take(number));
+        });
+        let (Some(Held { manifest, .. }), at) = (gone, loose.since) else { return };
+        for reference in manifest.references.iter() {
+            self.forget_at(reference, None, |content, manifests| content.lose_parent(place, at, manifests));
         }
         self.kept.manifests = self.kept.manifests.saturating_sub(1);
         if let Some(subject) = manifest.subject() {
@@ -108,8 +108,9 @@ impl Changing<'_> {
                 self.kept.referrers.remove(subject);
             }
         }
-        let referrers: Vec<_> = self.kept.referrers.get(digest).into_iter().flatten().cloned().collect();
-        for referrer in &referrers {
+        let referrers = self.kept.referrers.get(digest).into_iter().flatten();
+        let referrers: Vec<_> = referrers.filter_map(|referrer| self.asked().number(referrer)).collect();
+        for referrer in referrers {
             if let Some(held) = self.held_mut(referrer) {
                 held.idle = at;
             }
@@ -117,13 +118,18 @@ impl Changing<'_> {
     }
 
     /// Takes away part of what is known of a digest, and the entry with the last part.
-    pub(in crate::fold) fn forget(&mut self, digest: &Digest, loose: Option<Loose>, part: impl FnOnce(&mut Content)) {
+    pub(in crate::fold) fn forget(
+        &mut self,
+        digest: &Digest,
+        loose: Option<Loose>,
+        part: impl FnOnce(&mut Content, &mut Manifests),
+    ) {
         if let Some(place) = self.contents.place_of(digest) {
             self.forget_at(place, loose, part);
         }
     }
 
-    fn forget_at(&mut self, place: Place, loose: Option<Loose>, part: impl FnOnce(&mut Content)) {
+    fn forget_at(&mut self, place: Place, loose: Option<Loose>, part: impl FnOnce(&mut Content, &mut Manifests)) {
         let Kept { number, members, .. } = &mut *self.kept;
         self.contents.forget(place, (*number, members), loose, part);
     }

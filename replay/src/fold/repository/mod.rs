@@ -5,16 +5,16 @@ mod number;
 mod unreferenced;
 
 use std::ops::Bound;
-use std::sync::Arc;
 
 use tagstone_schema::{Digest, Tag};
 
 use self::kept::Kept;
 pub(super) use self::number::{Numbers, RepositoryNumber};
 use super::contents::Contents;
-use super::contents::content::{Content, Held, Parents};
+use super::contents::content::{Content, Parents};
+use super::contents::manifests::{Held, ManifestNumber};
 use super::manifest::Manifest;
-use super::tag::{TagSet, TagState};
+use super::tag::{KeptTag, TagSet, TagState};
 
 /// A repository, to be asked.
 #[derive(Clone, Copy, Debug)]
@@ -29,8 +29,13 @@ impl<'a> Repository<'a> {
         std::ptr::eq(self.kept, other.kept)
     }
 
-    pub(super) fn held(self, digest: &Digest) -> Option<&'a Arc<Held>> {
-        self.content(digest)?.manifest.as_ref()
+    /// The number of a manifest.
+    pub(super) fn number(self, digest: &Digest) -> Option<ManifestNumber> {
+        self.content(digest)?.manifest
+    }
+
+    fn held(self, digest: &Digest) -> Option<&'a Held> {
+        self.number(digest).map(|number| &self.contents.manifests[number])
     }
 
     /// What is known of a digest here.
@@ -57,20 +62,20 @@ impl<'a> Repository<'a> {
     }
 
     /// A manifest by its digest.
-    pub fn manifest(self, digest: &Digest) -> Option<&'a Arc<Manifest>> {
+    pub fn manifest(self, digest: &Digest) -> Option<&'a Manifest> {
         self.held(digest).map(|held| &held.manifest)
     }
 
     /// All manifests in order of digests. They are sorted before the first is given.
-    pub fn manifests(self) -> impl Iterator<Item = &'a Arc<Manifest>> {
+    pub fn manifests(self) -> impl Iterator<Item = &'a Manifest> {
         let mut manifests: Vec<_> = self.manifests_in_no_order().collect();
         manifests.sort_unstable_by_key(|manifest| &manifest.digest);
         manifests.into_iter()
     }
 
     /// All manifests.
-    pub fn manifests_in_no_order(self) -> impl Iterator<Item = &'a Arc<Manifest>> {
-        self.all().filter_map(|(_, content)| Some(&content.manifest.as_ref()?.manifest))
+    pub fn manifests_in_no_order(self) -> impl Iterator<Item = &'a Manifest> {
+        self.all().filter_map(|(_, content)| Some(&self.contents.manifests[content.manifest?].manifest))
     }
 
     /// How many manifests there are.
@@ -79,18 +84,23 @@ impl<'a> Repository<'a> {
     }
 
     /// A live tag.
-    pub fn tag(self, tag: &str) -> Option<&'a TagState> {
-        self.kept.tags.get(tag).map(|(_, state)| state)
+    pub fn tag(self, tag: &str) -> Option<TagState<'a>> {
+        self.tag_entry(tag).map(|(_, state)| state)
     }
 
     /// A live tag with its name.
-    pub fn tag_entry(self, tag: &str) -> Option<(&'a Tag, &'a TagState)> {
-        self.kept.tags.get(tag)
+    pub fn tag_entry(self, tag: &str) -> Option<(&'a Tag, TagState<'a>)> {
+        self.kept.tags.get(tag).map(|(tag, kept)| (tag, self.tag_asked(kept)))
+    }
+
+    /// A live tag that this very repository keeps, to be asked.
+    pub(super) fn tag_asked(self, kept: &'a KeptTag) -> TagState<'a> {
+        kept.asked(&self.contents.manifests)
     }
 
     /// The live tags behind `last` in byte order; `last` need not exist.
-    pub fn tags_after(self, last: Option<&str>) -> impl Iterator<Item = (&'a Tag, &'a TagState)> {
-        self.kept.tags.after(last)
+    pub fn tags_after(self, last: Option<&str>) -> impl Iterator<Item = (&'a Tag, TagState<'a>)> {
+        self.kept.tags.after(last).map(move |(tag, kept)| (tag, self.tag_asked(kept)))
     }
 
     /// How many live tags there are.
@@ -105,7 +115,7 @@ impl<'a> Repository<'a> {
 
     /// The config and layers, or the children, of a manifest that this very repository gave, in the order of [`References`](tagstone_schema::References).
     pub fn references(self, manifest: &'a Manifest) -> impl Iterator<Item = &'a Digest> {
-        debug_assert!(self.manifest(&manifest.digest).is_some_and(|here| std::ptr::eq(&**here, manifest)));
+        debug_assert!(self.manifest(&manifest.digest).is_some_and(|here| std::ptr::eq(here, manifest)));
         manifest.references.iter().filter_map(move |place| self.contents.digest_at(place))
     }
 
@@ -129,7 +139,7 @@ impl<'a> Repository<'a> {
     }
 
     /// The manifests whose subject is `digest`, in order of digests; only those behind `after`, if it is given.
-    pub fn referrers(self, digest: &Digest, after: Option<&'a Digest>) -> impl Iterator<Item = &'a Arc<Manifest>> {
+    pub fn referrers(self, digest: &Digest, after: Option<&'a Digest>) -> impl Iterator<Item = &'a Manifest> {
         let behind = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
         let found = self.kept.referrers.get(digest).into_iter().flat_map(move |all| all.range::<_, Digest>(behind));
         found.filter_map(move |manifest| self.manifest(manifest))

@@ -28,7 +28,7 @@ impl<'a> Repository<'a> {
     }
 
     fn idle(self, content: &Content) -> Option<Timestamp> {
-        let held = content.manifest.as_ref()?;
+        let held = &self.contents.manifests[content.manifest?];
         let stands = |subject: &Digest| self.manifest(subject).is_some();
         let is_held = !held.tags.is_empty()
             || !matches!(content.parents, Parents::None { .. })

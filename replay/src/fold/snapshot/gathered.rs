@@ -16,7 +16,7 @@ use crate::fold::repository::RepositoryNumber;
 use crate::fold::repository::kept::Kept;
 use crate::fold::state::State;
 use crate::fold::table::{Keeping, Table};
-use crate::fold::tag::TagState;
+use crate::fold::tag::KeptTag;
 use crate::fold::tags::Tags;
 
 /// The repositories and what they have, as far as portions were taken.
@@ -34,7 +34,7 @@ pub(super) struct Gathered {
 /// A repository, and its tags in no order.
 struct Restoring {
     kept: Kept,
-    tags: Vec<(Tag, TagState)>,
+    tags: Vec<(Tag, KeptTag)>,
 }
 
 /// Tags of a repository that expire.
@@ -59,8 +59,9 @@ impl Gathered {
 
     /// Takes what was made of the next portion.
     pub(super) fn take(&mut self, made: Made) -> Result<(), String> {
-        let Made { pages, naming, named, tags, referrers, .. } = made;
-        let begin = self.contents.end();
+        let Made { pages, manifests, naming, named, tags, referrers, .. } = made;
+        let (begin, others) = (self.contents.end(), self.contents.manifests());
+        self.contents.append_manifests(manifests);
         let repositories = &mut self.repositories;
         let mut member = |number: RepositoryNumber, place, is_manifest| {
             let kept = &mut repositories.get_mut(number.place())?.kept;
@@ -68,15 +69,16 @@ impl Gathered {
             kept.members.push(place);
             Some(kept.members.len() - 1)
         };
-        pages.into_iter().for_each(|page| self.contents.append(page, &mut member));
+        pages.into_iter().for_each(|page| self.contents.append(page, others, &mut member));
         for (repository, subject, digest) in referrers {
             if let Some(restoring) = at(&mut self.repositories, repository) {
                 restoring.kept.referrers.change(&subject, OrdSet::new, |all| all.insert(digest));
             }
         }
-        for (repository, tag, state) in tags {
+        for (repository, tag, mut kept) in tags {
             if let Some(restoring) = at(&mut self.repositories, repository) {
-                restoring.tags.push((tag, state));
+                kept.manifest = kept.manifest.behind(others);
+                restoring.tags.push((tag, kept));
             }
         }
         self.unnamed += named;

@@ -11,14 +11,15 @@ use super::frame;
 use super::restored::moment;
 use super::stored::{RepositoryPlace, StoredContent, StoredEntry, StoredKnown, StoredManifest, StoredTag};
 use crate::fold::contents::Entry;
-use crate::fold::contents::content::{Content, Held, Parents};
+use crate::fold::contents::content::{Content, Parents};
 use crate::fold::contents::holders::Loose;
 use crate::fold::contents::known::Known;
+use crate::fold::contents::manifests::{Held, ManifestNumber};
 use crate::fold::contents::places::Places;
 use crate::fold::manifest::{Manifest, Types};
 use crate::fold::repository::RepositoryNumber;
 use crate::fold::table::entries::Entries;
-use crate::fold::tag::{Marks, TagSet, TagState};
+use crate::fold::tag::{KeptTag, Marks, TagSet};
 
 /// What it takes to make them.
 pub(super) struct Making {
@@ -33,11 +34,13 @@ pub(super) struct Made {
     /// The entries, in pages as they will be kept.
     pub(super) pages: Vec<Vec<Entry>>,
     count: usize,
+    /// The manifests that the entries and tags name, which number them from the first of these on.
+    pub(super) manifests: Vec<Held>,
     pub(super) naming: Vec<Naming>,
     /// Contents of which it is said that a manifest names them.
     pub(super) named: usize,
     /// In no order.
-    pub(super) tags: Vec<(RepositoryPlace, Tag, TagState)>,
+    pub(super) tags: Vec<(RepositoryPlace, Tag, KeptTag)>,
     /// Manifests with a subject.
     pub(super) referrers: Vec<(RepositoryPlace, Digest, Digest)>,
 }
@@ -97,8 +100,7 @@ impl Making {
     fn known(&self, made: &mut Made, digest: &Digest, stored: StoredKnown) -> Result<Known, String> {
         let (by, loose) = match stored {
             StoredKnown::One(repository, content) => {
-                let (number, content) = self.content(made, digest, repository, content)?;
-                return Ok(Known::One(number, content));
+                return Ok(Known::One(self.content(made, digest, repository, content)?));
             }
             StoredKnown::More { by, loose } => (by, loose),
         };
@@ -107,8 +109,8 @@ impl Making {
         }
         let mut known = Known::Nothing;
         for (repository, content) in by {
-            let (number, content) = self.content(made, digest, repository, content)?;
-            known.with(number, || content, |_| ());
+            let content = self.content(made, digest, repository, content)?;
+            known.with(content.number(), || content, |_| ());
         }
         if loose.is_some() && known.is_held() {
             return Err(format!("{digest} is loose, and held as well"));
@@ -126,7 +128,7 @@ impl Making {
         digest: &Digest,
         repository: RepositoryPlace,
         stored: StoredContent,
-    ) -> Result<(RepositoryNumber, Content), String> {
+    ) -> Result<Content, String> {
         let StoredContent { blob, unnamed, manifest } = stored;
         if blob.is_none() && manifest.is_none() && unnamed.is_some() {
             return Err(format!("a repository has nothing under {digest}"));
@@ -137,7 +139,7 @@ impl Making {
         let parents = unnamed.map_or(Parents::Counted(0), |since| Parents::None { since });
         let manifest =
             manifest.map(|manifest| self.manifest(made, digest, (repository, number), manifest)).transpose()?;
-        Ok((number, Content::of(blob, manifest, parents)))
+        Ok(Content::of(number, blob, manifest, parents))
     }
 
     fn manifest(
@@ -146,7 +148,7 @@ impl Making {
         digest: &Digest,
         (repository, number): (RepositoryPlace, RepositoryNumber),
         stored: StoredManifest,
-    ) -> Result<Arc<Held>, String> {
+    ) -> Result<ManifestNumber, String> {
         let StoredManifest { size, types, subject, references, pushed, idle, tags } = stored;
         if !tags.is_sorted_by(|one, next| one.tag < next.tag) {
             return Err(format!("the tags on {digest} are out of order"));
@@ -160,7 +162,8 @@ impl Making {
             made.referrers.push((repository, subject.clone(), digest.clone()));
         }
         let (subject, pushed) = (subject.map(Box::new), moment(pushed));
-        let manifest = Arc::new(Manifest { digest: digest.clone(), size, types, subject, references, pushed });
+        let manifest = Manifest { digest: digest.clone(), size, types, subject, references, pushed };
+        let number = ManifestNumber::at(made.manifests.len());
         let names = tags.iter().map(|stored| stored.tag.clone()).collect();
         made.tags.extend(tags.into_iter().map(|StoredTag { tag, since, marks }| {
             let marks = marks.map(|marks| Marks {
@@ -169,8 +172,9 @@ impl Making {
                 protected_before: marks.protected_before,
             });
             let marks = marks.filter(|marks| *marks != Marks::default()).map(Box::new);
-            (repository, tag, TagState { manifest: manifest.clone(), since: moment(since), marks })
+            (repository, tag, KeptTag { manifest: number, since: moment(since), marks })
         }));
-        Ok(Arc::new(Held { manifest, tags: TagSet::of(names), idle }))
+        made.manifests.push(Held { manifest, tags: TagSet::of(names), idle });
+        Ok(number)
     }
 }

@@ -10,9 +10,10 @@ use super::stored::{
     StoredPolicy, StoredRegistry, StoredStatus, StoredTag, StoredToken, TypesPlace,
 };
 use crate::fold::contents::Place;
-use crate::fold::contents::content::{Content, Held, Parents};
+use crate::fold::contents::content::{Content, Parents};
 use crate::fold::contents::holders::Loose;
 use crate::fold::contents::known::Known;
+use crate::fold::contents::manifests::{Held, Manifests};
 use crate::fold::manifest::Types;
 use crate::fold::policy::PolicyStatus;
 use crate::fold::repository::{Repository, RepositoryNumber};
@@ -25,6 +26,7 @@ pub(super) struct Places<'a> {
     types: HashMap<*const Types, TypesPlace>,
     /// By the place in the state, which may have vacant ones.
     contents: Vec<Place>,
+    manifests: &'a Manifests,
 }
 
 impl<'a> Places<'a> {
@@ -35,7 +37,9 @@ impl<'a> Places<'a> {
         let mut next = 0..;
         // Nothing names a place that is vacant.
         let contents = state.contents.all().map(|known| known.and_then(|_| next.next()).unwrap_or(NOWHERE));
-        Self { contents: contents.collect(), types: types.collect(), repositories: repositories.collect() }
+        let contents = contents.collect();
+        let manifests = &state.contents.manifests;
+        Self { contents, manifests, types: types.collect(), repositories: repositories.collect() }
     }
 }
 
@@ -111,12 +115,12 @@ pub(super) fn portions(state: &State) -> impl Iterator<Item = Portion> {
 impl Places<'_> {
     fn entry(&self, digest: &Digest, known: &Known) -> StoredEntry {
         let known = match known {
-            Known::One(number, content) => {
-                let (place, content) = self.content(*number, content);
+            Known::One(content) => {
+                let (place, content) = self.content(content);
                 StoredKnown::One(place, content)
             }
             Known::Nothing | Known::Loose(_) | Known::More(_) => {
-                let mut by: Vec<_> = known.contents().map(|(number, content)| self.content(number, content)).collect();
+                let mut by: Vec<_> = known.contents().map(|content| self.content(content)).collect();
                 by.sort_unstable_by_key(|(place, _)| *place);
                 StoredKnown::More { by, loose: known.loose().map(|Loose { since, kind }| (since, kind)) }
             }
@@ -124,14 +128,14 @@ impl Places<'_> {
         StoredEntry { digest: digest.clone(), known }
     }
 
-    fn content(&self, number: RepositoryNumber, content: &Content) -> (RepositoryPlace, StoredContent) {
-        let repository = self.repositories.get(&number);
+    fn content(&self, content: &Content) -> (RepositoryPlace, StoredContent) {
+        let repository = self.repositories.get(&content.number());
         let unnamed = match content.parents {
             Parents::None { since } => Some(since),
             Parents::One(_) | Parents::Many(_) | Parents::Counted(_) => None,
         };
-        let manifest = content.manifest.as_ref();
-        let manifest = manifest.map(|held| self.manifest(repository.map(|(_, repository)| *repository), held));
+        let held = content.manifest.map(|number| &self.manifests[number]);
+        let manifest = held.map(|held| self.manifest(repository.map(|(_, repository)| *repository), held));
         let place = repository.map_or(NOWHERE, |(place, _)| *place);
         (place, StoredContent { blob: content.blob(), unnamed, manifest })
     }
@@ -141,7 +145,7 @@ impl Places<'_> {
         let place = |place: Place| usize::try_from(place).ok().and_then(|place| self.contents.get(place).copied());
         let tags = held.tags.iter().filter_map(|tag| {
             let state = repository?.tag(tag.as_str())?;
-            let marks = state.marks.as_ref().map(|marks| StoredMarks {
+            let marks = state.kept.marks.as_ref().map(|marks| StoredMarks {
                 locked: marks.locked.map(at),
                 expires: marks.expires,
                 protected_before: marks.protected_before.clone(),

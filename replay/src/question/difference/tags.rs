@@ -23,15 +23,15 @@ impl<'a> Difference<'a> {
 fn compared<'a>(
     repository: &'a RepositoryName,
     tag: &'a Tag,
-    was: Option<&'a TagState>,
-    is: Option<&'a TagState>,
+    was: Option<TagState<'a>>,
+    is: Option<TagState<'a>>,
 ) -> Option<TagChange<'a>> {
-    let locked = |state: &TagState| state.locked().map(|at| at.time.to_string());
-    let expires = |state: &TagState| state.expires().map(|at| at.to_string());
+    let locked = |state: TagState<'_>| state.locked().map(|at| at.time.to_string());
+    let expires = |state: TagState<'_>| state.expires().map(|at| at.to_string());
     let (from, to) = (was.map(TagState::digest), is.map(TagState::digest));
     let locked = FromTo::unless_same(was.and_then(locked), is.and_then(locked));
     let expires = FromTo::unless_same(was.and_then(expires), is.and_then(expires));
-    let before = |state: Option<&'a TagState>| state.and_then(TagState::protected_before);
+    let before = |state: Option<TagState<'a>>| state.and_then(TagState::protected_before);
     let protected_before = FromTo::unless_same(before(was), before(is));
     let change = match (was, is) {
         (None, _) => Change::Created,

@@ -1,0 +1,162 @@
+//! The manifests of all repositories, and the tags on each.
+//!
+//! They lie side by side in one table. What a repository has under a digest names its manifest by a number, and so does a tag.
+
+use std::num::NonZeroU32;
+use std::ops::Index;
+
+use imbl::Vector;
+use tagstone_schema::{Tag, Timestamp};
+
+use super::{placed, unplaced};
+use crate::fold::manifest::Manifest;
+use crate::fold::table::ask_for;
+use crate::fold::table::entries::Entries;
+use crate::fold::tag::TagSet;
+
+/// A manifest of one repository. It has its number for as long as it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::fold) struct ManifestNumber(NonZeroU32);
+
+impl ManifestNumber {
+    /// No memory holds more manifests than a number can tell.
+    pub(in crate::fold) fn at(place: usize) -> Self {
+        Self(NonZeroU32::MIN.saturating_add(placed(place)))
+    }
+
+    fn place(self) -> usize {
+        unplaced(self.0.get() - 1)
+    }
+
+    /// The number of the same manifest behind so many others.
+    pub(in crate::fold) fn behind(self, others: usize) -> Self {
+        Self::at(others.saturating_add(self.place()))
+    }
+}
+
+/// A manifest with the tags on it.
+#[derive(Clone, Debug)]
+pub(in crate::fold) struct Held {
+    pub(in crate::fold) manifest: Manifest,
+    pub(in crate::fold) tags: TagSet,
+    /// When it was pushed, or what held it last went away: a tag, an index that names it, its subject.
+    pub(in crate::fold) idle: Timestamp,
+}
+
+impl Held {
+    /// A tag no longer points at it.
+    pub(in crate::fold) fn lose_tag(&mut self, tag: &Tag, at: Timestamp) {
+        self.tags.remove(tag);
+        if self.tags.is_empty() {
+            self.idle = at;
+        }
+    }
+}
+
+/// Manifests by their numbers.
+///
+/// **Invariant**: whatever names a manifest is gone before the manifest is.
+#[derive(Clone, Debug, Default)]
+pub(in crate::fold) struct Manifests {
+    held: Entries<Option<Held>>,
+    /// Numbers of manifests that are gone, to be given again.
+    vacant: Vector<ManifestNumber>,
+}
+
+impl Manifests {
+    /// Manifests that nobody shares.
+    pub(super) fn alone() -> Self {
+        Self { held: Entries::alone(), vacant: Vector::new() }
+    }
+
+    /// Manifests that nobody shares yet, and many will soon.
+    pub(super) fn to_share() -> Self {
+        Self { held: Entries::to_share(), vacant: Vector::new() }
+    }
+
+    pub(super) fn share(&mut self) {
+        self.held.share();
+    }
+
+    /// How many numbers there are, vacant ones too.
+    pub(super) fn numbers(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Adds one.
+    pub(in crate::fold) fn add(&mut self, held: Held) -> ManifestNumber {
+        // Mostly there is none, which is quickly asked.
+        let vacant = if self.vacant.is_empty() { None } else { self.vacant.pop_back() };
+        if let Some(number) = vacant
+            && let Some(vacant) = self.held.get_mut(number.place())
+        {
+            *vacant = Some(held);
+            return number;
+        }
+        self.held.push(Some(held));
+        ManifestNumber::at(self.held.len() - 1)
+    }
+
+    /// Adds several behind all others.
+    pub(super) fn append(&mut self, held: Vec<Held>) {
+        held.into_iter().for_each(|held| self.held.push(Some(held)));
+    }
+
+    pub(in crate::fold) fn get_mut(&mut self, number: ManifestNumber) -> Option<&mut Held> {
+        self.held.get_mut(number.place())?.as_mut()
+    }
+
+    /// Takes one out, whose number stands for another from now on.
+    pub(in crate::fold) fn take(&mut self, number: ManifestNumber) -> Option<Held> {
+        let held = self.held.get_mut(number.place())?.take();
+        if held.is_some() {
+            self.vacant.push_back(number);
+        }
+        held
+    }
+
+    /// Asks the processor for what a tag that comes or goes changes.
+    #[inline]
+    pub(in crate::fold) fn ask(&self, number: ManifestNumber) {
+        if let Some(held) = self.held.get(number.place()) {
+            ask_for(held);
+        }
+    }
+}
+
+/// What is named is there.
+impl Index<ManifestNumber> for Manifests {
+    type Output = Held;
+
+    fn index(&self, number: ManifestNumber) -> &Held {
+        self.held.get(number.place()).and_then(Option::as_ref).expect("a manifest that is named is there")
+    }
+}
+
+#[cfg(test)]
+impl Manifests {
+    /// The numbers that stand for a manifest; all others are vacant.
+    pub(super) fn given(&self) -> impl Iterator<Item = ManifestNumber> {
+        let held = self.held.iter().enumerate();
+        held.filter_map(|(place, held)| held.is_some().then(|| ManifestNumber::at(place)))
+    }
+
+    pub(super) fn vacant(&self) -> &Vector<ManifestNumber> {
+        &self.vacant
+    }
+
+    pub(super) fn is_shared(&self) -> bool {
+        self.held.is_shared()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_takes_two_lines_of_a_cache_and_what_names_it_half_a_word() {
+        assert!(size_of::<Option<Held>>() <= 128, "{}", size_of::<Option<Held>>());
+        assert_eq!(size_of::<Option<ManifestNumber>>(), 4);
+    }
+}
