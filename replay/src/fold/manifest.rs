@@ -10,6 +10,7 @@ use super::state::Moment;
 
 /// A manifest of a repository. It never changes. What it names is asked of its repository ([`super::Repository::references`]).
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Manifest {
     /// Its digest.
     pub digest: Digest,

@@ -34,11 +34,12 @@ impl ManifestNumber {
     }
 }
 
-/// A manifest with the tags on it.
+/// A manifest with the tags on it. What tags that come and go ask for, the tags and the digest, is a line of a processor's cache.
 #[derive(Clone, Debug)]
+#[repr(C, align(64))]
 pub(in crate::fold) struct Held {
-    pub(in crate::fold) manifest: Manifest,
     pub(in crate::fold) tags: TagSet,
+    pub(in crate::fold) manifest: Manifest,
     /// When it was pushed, or what held it last went away: a tag, an index that names it, its subject.
     pub(in crate::fold) idle: Timestamp,
 }
@@ -138,7 +139,7 @@ impl Manifests {
     /// The numbers that stand for a manifest; all others are vacant.
     pub(super) fn given(&self) -> impl Iterator<Item = ManifestNumber> {
         let held = self.held.iter().enumerate();
-        held.filter_map(|(place, held)| held.is_some().then(|| ManifestNumber::at(place)))
+        held.filter(|(_, held)| held.is_some()).map(|(place, _)| ManifestNumber::at(place))
     }
 
     pub(super) fn vacant(&self) -> &Vector<ManifestNumber> {
