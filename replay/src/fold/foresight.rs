@@ -19,11 +19,11 @@ use super::tag::KeptTag;
 impl State {
     /// Asks for what the records will look up. They should be few: more than the nearest caches hold is lost again.
     pub fn foresee<'a>(&mut self, records: impl Iterator<Item = &'a Record> + Clone) {
-        let Self { repositories, contents, .. } = self;
+        let Self { repositories, contents, foreseen, .. } = self;
         let names = records.clone().filter_map(|record| record.events.iter().find_map(repository_of));
         let names: Vec<_> = names.map(|name| Sought::new(repositories, name)).collect();
         let likely = values(&names);
-        for (_, kept) in likely.iter().flatten() {
+        for (_, (_, kept)) in likely.iter().flatten() {
             // What is kept of a repository takes several lines of a cache.
             ask_for(&kept.name);
             ask_for(&kept.manifests);
@@ -39,11 +39,16 @@ impl State {
             tags: Vec::with_capacity(events),
         };
         let mut likely = likely.into_iter();
+        foreseen.clear();
         for record in records {
-            let Some(name) = record.events.iter().find_map(repository_of) else { continue };
+            let Some(name) = record.events.iter().find_map(repository_of) else {
+                foreseen.push_back(None);
+                continue;
+            };
             // Nearly all records are about one repository.
-            let found = likely.next().flatten().filter(|(found, _)| found.is(name));
-            let kept = found.map(|(_, kept)| &**kept);
+            let found = likely.next().flatten().filter(|(_, (found, _))| found.is(name));
+            foreseen.push_back(found.map(|(place, _)| place));
+            let kept = found.map(|(_, (_, kept))| &**kept);
             ahead.repositories.extend(kept);
             for event in &record.events {
                 ahead.add(kept.filter(|_| repository_of(event).is_some_and(|of| of.is(name))), event);
@@ -88,7 +93,7 @@ impl<'a> Ahead<'a> {
         self.tags.iter().for_each(Sought::ask_end);
         let tags = values(&self.tags);
         self.contents.look_for(&self.digests);
-        tags.iter().flatten().for_each(|(_, kept)| self.contents.manifests.ask(kept.manifest));
+        tags.iter().flatten().for_each(|(_, (_, kept))| self.contents.manifests.ask(kept.manifest));
     }
 }
 

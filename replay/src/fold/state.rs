@@ -1,5 +1,6 @@
 //! The state of a whole registry at one point of its log.
 
+use std::collections::VecDeque;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -35,6 +36,8 @@ pub struct State {
     pub(super) repositories: Table<RepositoryName, Arc<Kept>>,
     /// Where among them the one was that was changed last: most events are of the repository of the event before.
     pub(super) latest: usize,
+    /// Where those of the next records are, as far as they were foreseen.
+    pub(super) foreseen: VecDeque<Option<usize>>,
     /// The names of the repositories, in the order in which they are listed.
     pub(super) names: OrdSet<RepositoryName>,
     /// Their numbers.

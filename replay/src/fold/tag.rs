@@ -145,8 +145,7 @@ impl TagSet {
             Self::One(only) if *only == tag => return,
             // A tag of its own and `latest`: most of those that have more than one.
             Self::One(only) => {
-                let mut both = [only.clone(), tag];
-                both.sort_unstable();
+                let both = if *only < tag { [only.clone(), tag] } else { [tag, only.clone()] };
                 return *self = Self::Few(Box::new(both));
             }
             Self::Few(_) => {}

@@ -112,6 +112,7 @@ impl State {
         mut observe: impl FnMut(usize, Effect<'_>),
     ) -> Result<(), IllegalEvent> {
         let at = Moment { seq: record.seq, time: record.time };
+        self.latest = self.foreseen.pop_front().flatten().unwrap_or(self.latest);
         for (index, event) in record.events.iter().enumerate() {
             self.evolve_observed(at, event, &mut |effect| observe(index, effect)).map_err(|why| IllegalEvent {
                 seq: record.seq,

@@ -30,19 +30,20 @@ impl<'a, K: Clone + Eq + Hash, V: Clone> Sought<'a, K, V> {
     }
 }
 
+/// A place, and the entry there.
+pub(in crate::fold) type Likely<'a, K, V> = (usize, &'a (K, V));
+
 /// Asks for all that lies on the way to the values of keys, and gives for each the entry that is likely its, which is on its way
 /// too.
-pub(in crate::fold) fn values<'a, K: Clone, V: Clone>(sought: &[Sought<'a, K, V>]) -> Vec<Option<&'a (K, V)>> {
+pub(in crate::fold) fn values<'a, K: Clone, V: Clone>(sought: &[Sought<'a, K, V>]) -> Vec<Option<Likely<'a, K, V>>> {
     sought.iter().for_each(|sought| sought.table.index.ask(sought.hash));
     sought.iter().for_each(|sought| sought.table.index.ask_more(sought.hash));
     let found = sought.iter().map(|sought| {
-        let place = sought.table.index.likely(sought.hash);
-        let entry = place.and_then(|place| sought.table.entries.get(place));
-        if let Some(entry) = entry {
-            ask_for(&entry.0);
-            ask_for(&entry.1);
-        }
-        entry
+        let place = sought.table.index.likely(sought.hash)?;
+        let entry = sought.table.entries.get(place)?;
+        ask_for(&entry.0);
+        ask_for(&entry.1);
+        Some((place, entry))
     });
     found.collect()
 }
