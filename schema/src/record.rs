@@ -169,6 +169,7 @@ impl Record {
     }
 
     /// The record that the bytes hold. The bytes may come from anywhere: whatever they are, this returns.
+    #[inline]
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         if bytes.len() > limits::RECORD_BYTES {
             return Err(DecodeError::TooLarge { length: bytes.len(), limit: limits::RECORD_BYTES });

@@ -94,6 +94,7 @@ impl<'a> Ahead<'a> {
         let tags = values(&self.tags);
         self.contents.look_for(&self.digests);
         tags.iter().flatten().for_each(|(_, (_, kept))| self.contents.manifests.ask(kept.manifest));
+        tags.iter().flatten().for_each(|(_, (_, kept))| self.contents.manifests.ask_more(kept.manifest));
     }
 }
 

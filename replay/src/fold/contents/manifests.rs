@@ -123,6 +123,17 @@ impl Manifests {
             ask_for(held);
         }
     }
+
+    /// Asks for the tags of a manifest that do not lie beside it.
+    #[inline]
+    pub(in crate::fold) fn ask_more(&self, number: ManifestNumber) {
+        if let Some(Some(held)) = self.held.get(number.place())
+            && let TagSet::Few(tags) = &held.tags
+            && let Some(first) = tags.first()
+        {
+            ask_for(first);
+        }
+    }
 }
 
 /// What is named is there.

@@ -180,6 +180,10 @@ impl Index {
         }
         self.buckets.push(bucket);
         self.shape = Shape::of(added + 1);
+        // The one that is split next is the next one.
+        if let Some(next) = self.buckets.get(split_into(added + 1)) {
+            ask_for(next);
+        }
     }
 
     /// Takes the last bucket away; what it holds goes back to the bucket that it came from.
