@@ -11,7 +11,7 @@ use super::contents::Contents;
 use super::immutability::{Rules, SpentNames};
 use super::manifest::Types;
 use super::policy::Policy;
-use super::repository::kept::Kept;
+use super::repository::kept::{Kept, SharedKept};
 use super::repository::{Numbers, Repository};
 use super::table::{Keeping, Table};
 use super::token::{Token, Tokens};
@@ -33,7 +33,7 @@ pub struct Moment {
 pub struct State {
     pub(super) keeping: Keeping,
     pub(super) log: Option<Id>,
-    pub(super) repositories: Table<RepositoryName, Arc<Kept>>,
+    pub(super) repositories: Table<RepositoryName, SharedKept>,
     /// Where among them the one was that was changed last: most events are of the repository of the event before.
     pub(super) latest: usize,
     /// Where those of the next records are, as far as they were foreseen.
@@ -71,7 +71,7 @@ impl State {
     /// The same state, whose clones share what does not change.
     pub fn share(&mut self) {
         if let Keeping::Alone = std::mem::take(&mut self.keeping) {
-            self.repositories.values_mut(|repository| Arc::make_mut(repository).share());
+            self.repositories.values_mut(|repository| SharedKept::make_mut(repository).share());
             self.repositories.share();
             self.contents.share();
         }

@@ -11,7 +11,7 @@ use crate::fold::contents::holders::Loose;
 use crate::fold::effect::{Effect, EndCause};
 use crate::fold::manifest::{Manifest, Types};
 use crate::fold::repository::Repository;
-use crate::fold::repository::kept::{Changing, Kept};
+use crate::fold::repository::kept::{Changing, Kept, SharedKept};
 use crate::fold::state::{Moment, State};
 use crate::fold::tag::KeptTag;
 
@@ -45,7 +45,7 @@ impl State {
 
     /// The repository, to be changed.
     pub(super) fn changing(&mut self, found: Found<'_>) -> Result<Changing<'_>, Illegality> {
-        let kept = self.repositories.at_mut(found.place).map(Arc::make_mut).ok_or_else(|| found.unknown())?;
+        let kept = self.repositories.at_mut(found.place).map(SharedKept::make_mut).ok_or_else(|| found.unknown())?;
         Ok(Changing { kept, contents: &mut self.contents })
     }
 
@@ -65,7 +65,7 @@ impl State {
             self.names.insert(repository.clone());
             let number = self.numbers.give(repository);
             let made = Kept::new(repository.clone(), number, &self.keeping);
-            self.repositories.insert(repository.clone(), Arc::new(made));
+            self.repositories.insert(repository.clone(), SharedKept::new(made));
         }
         self.latest = place.unwrap_or(self.repositories.len() - 1);
         self.changing(Found { repository, place: self.latest })

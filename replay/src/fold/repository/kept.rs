@@ -1,6 +1,7 @@
 //! What is kept of one repository, beside its contents.
 
 use imbl::OrdSet;
+use imbl::shared_ptr::{DefaultSharedPtr, SharedPointer};
 use tagstone_schema::{Digest, References, RepositoryName, Timestamp};
 
 use super::{Repository, RepositoryNumber};
@@ -27,6 +28,10 @@ pub(in crate::fold) struct Kept {
     /// By subject, the manifests that name it.
     pub(in crate::fold) referrers: Table<Digest, OrdSet<Digest>>,
 }
+
+/// What is kept of a repository, shared by clones of a state. The pointer is that of the maps: to find out that nobody shares it, as with
+/// every event of a lone fold, takes no lock.
+pub(in crate::fold) type SharedKept = SharedPointer<Kept, DefaultSharedPtr>;
 
 impl Kept {
     pub(in crate::fold) fn new(name: RepositoryName, number: RepositoryNumber, keeping: &Keeping) -> Self {

@@ -1,7 +1,6 @@
 //! The state, put together from what was made of the portions of a snapshot, in their order.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::thread::ScopedJoinHandle;
 
 use imbl::OrdSet;
@@ -13,7 +12,7 @@ use crate::fold::contents::Place;
 use crate::fold::contents::append::Appending;
 use crate::fold::contents::places::Places;
 use crate::fold::repository::RepositoryNumber;
-use crate::fold::repository::kept::Kept;
+use crate::fold::repository::kept::{Kept, SharedKept};
 use crate::fold::state::State;
 use crate::fold::table::{Keeping, Table};
 use crate::fold::tag::KeptTag;
@@ -129,7 +128,7 @@ impl Gathered {
         })?;
         let mut kept = Table::default();
         for Restoring { kept: repository, .. } in repositories {
-            kept.insert(repository.name.clone(), Arc::new(repository));
+            kept.insert(repository.name.clone(), SharedKept::new(repository));
         }
         Ok(State { contents, repositories: kept, expiring, ..state })
     }
