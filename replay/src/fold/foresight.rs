@@ -17,7 +17,7 @@ use super::table::ask_for;
 use super::tag::KeptTag;
 
 impl State {
-    /// Asks for what the records will look up. They should be few: more than the nearest caches hold is lost again.
+    /// Asks for what the records will look up, which are to be applied next and in this order. They should be few: more than the nearest caches hold is lost again.
     pub fn foresee<'a>(&mut self, records: impl Iterator<Item = &'a Record> + Clone) {
         let Self { repositories, contents, foreseen, .. } = self;
         let names = records.clone().filter_map(|record| record.events.iter().find_map(repository_of));

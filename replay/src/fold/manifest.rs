@@ -8,8 +8,10 @@ use tagstone_schema::{Digest, MediaType};
 use super::contents::places::Places;
 use super::state::Moment;
 
-/// A manifest of a repository. It never changes. What it names is asked of its repository ([`super::Repository::references`]).
+/// A manifest of a repository. It never changes. What it names is asked of its repository ([`super::Repository::references`]), of a
+/// state that has it. A copy shares what lies elsewhere.
 #[derive(Clone, Debug)]
+// The digest comes first: it lies beside the tags on the manifest.
 #[repr(C)]
 pub struct Manifest {
     /// Its digest.
@@ -18,7 +20,7 @@ pub struct Manifest {
     pub size: u64,
     pub(super) types: Arc<Types>,
     /// The manifest it refers to: few have one.
-    pub(super) subject: Option<Box<Digest>>,
+    pub(super) subject: Option<Arc<Digest>>,
     /// Where its config and layers, or its children, are.
     pub(super) references: Places,
     /// When it was pushed.

@@ -286,12 +286,19 @@ proptest! {
     fn a_state_that_was_alone_is_as_any_other(choices in choices(), shared_at in 0usize..150) {
         let (mut state, mut alone) = (State::default(), State::alone());
         let mut taken = Vec::new();
-        for (at, record) in decoded(&history(&choices)).iter().enumerate() {
+        let records = decoded(&history(&choices));
+        for (at, record) in records.iter().enumerate() {
             if at == shared_at {
                 alone.share();
             }
             state.apply(record).unwrap();
-            alone.foresee(std::iter::once(record));
+            // What is foreseen comes in this order, or in another, or never.
+            let next = &records[at..records.len().min(at + 6)];
+            match at % 10 {
+                0 => alone.foresee(next.iter()),
+                6 => alone.foresee(next.iter().rev()),
+                _ => {}
+            }
             alone.apply(record).unwrap();
             if at % 7 == 0 {
                 taken.push((alone.clone(), state.clone()));

@@ -71,6 +71,7 @@ impl State {
     /// The same state, whose clones share what does not change.
     pub fn share(&mut self) {
         if let Keeping::Alone = std::mem::take(&mut self.keeping) {
+            self.foreseen.clear();
             self.repositories.values_mut(|repository| SharedKept::make_mut(repository).share());
             self.repositories.share();
             self.contents.share();

@@ -124,6 +124,7 @@ impl<I: Iterator<Item = Result<StoredRecord, StoreError>>> Ahead<I> {
         (read, None)
     }
 
+    // Otherwise the record is moved once more.
     #[inline(always)]
     fn verified(&mut self, stored: StoredRecord, hash: RecordHash) -> Result<Sound, Broken> {
         let before = self.chain.head();

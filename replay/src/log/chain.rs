@@ -64,6 +64,7 @@ impl Chain {
     }
 
     /// The same, where the hash of its bytes is known.
+    // Otherwise the record is moved once more.
     #[inline(always)]
     pub(super) fn next_hashed(&mut self, stored: &StoredRecord, hash: RecordHash) -> Result<Record, Broken> {
         let seq = self.head.seq.saturating_add(1);

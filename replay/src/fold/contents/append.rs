@@ -38,7 +38,7 @@ impl Appending {
     }
 
     /// The number of the next manifest, as a place.
-    pub(in crate::fold) fn manifests(&self) -> usize {
+    pub(in crate::fold) fn manifests_end(&self) -> usize {
         self.contents.manifests.numbers()
     }
 

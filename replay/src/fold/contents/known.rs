@@ -25,6 +25,7 @@ pub(in crate::fold) enum Known {
 /// What is known of a digest of which several repositories know, or one beside its being loose.
 #[derive(Clone, Debug, Default)]
 pub(in crate::fold) struct More {
+    /// By the number that each content has.
     by: OrdMap<RepositoryNumber, Content>,
     loose: Option<Loose>,
 }

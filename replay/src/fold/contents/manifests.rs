@@ -1,6 +1,7 @@
 //! The manifests of all repositories, and the tags on each.
 //!
-//! They lie side by side in one table. What a repository has under a digest names its manifest by a number, and so does a tag.
+//! They lie side by side in one table. What a repository has under a digest names its manifest by a number, and so does a tag. The room
+//! of a manifest that is gone is used for a new one; until a start from a snapshot it is not given back.
 
 use std::num::NonZeroU32;
 use std::ops::Index;
@@ -34,7 +35,8 @@ impl ManifestNumber {
     }
 }
 
-/// A manifest with the tags on it. What tags that come and go ask for, the tags and the digest, is a line of a processor's cache.
+/// A manifest with the tags on it. The tags and the digest, which a tag that comes or goes asks for, are one line of a processor's
+/// cache, and the rest is another.
 #[derive(Clone, Debug)]
 #[repr(C, align(64))]
 pub(in crate::fold) struct Held {
@@ -116,7 +118,7 @@ impl Manifests {
         held
     }
 
-    /// Asks the processor for what a tag that comes or goes changes.
+    /// Asks the processor for the tags and the digest of a manifest.
     #[inline]
     pub(in crate::fold) fn ask(&self, number: ManifestNumber) {
         if let Some(held) = self.held.get(number.place()) {
@@ -164,11 +166,49 @@ impl Manifests {
 
 #[cfg(test)]
 mod tests {
+    use std::mem::offset_of;
+    use std::sync::Arc;
+
+    use tagstone_schema::Digest;
+
     use super::*;
+    use crate::fold::contents::places::Places;
+    use crate::fold::manifest::Types;
+    use crate::fold::state::Moment;
+
+    fn held(idle: i64) -> Held {
+        let types = Types { media_type: "a/b".parse().unwrap(), artifact_type: None };
+        let moment = Moment { seq: 1, time: Timestamp(1) };
+        let manifest = Manifest {
+            digest: Digest::sha256([1; 32]),
+            size: 1,
+            types: Arc::new(types),
+            subject: None,
+            references: Places::default(),
+            pushed: moment,
+        };
+        Held { tags: TagSet::default(), manifest, idle: Timestamp(idle) }
+    }
+
+    #[test]
+    fn a_number_is_given_again_and_clones_keep_what_it_stood_for() {
+        for mut manifests in [Manifests::default(), Manifests::alone(), Manifests::to_share()] {
+            let [first, second] = [1, 2].map(|idle| manifests.add(held(idle)));
+            let before = manifests.clone();
+            assert_eq!(manifests.take(first).map(|held| held.idle), Some(Timestamp(1)));
+            assert!(manifests.take(first).is_none() && manifests.get_mut(first).is_none());
+            assert_eq!(manifests.add(held(3)), first);
+            manifests.share();
+            assert_eq!(manifests.add(held(4)), ManifestNumber::at(2));
+            let idle = |manifests: &Manifests| [first, second].map(|number| manifests[number].idle.0);
+            assert_eq!((idle(&manifests), idle(&before)), ([3, 2], [1, 2]));
+        }
+    }
 
     #[test]
     fn a_manifest_takes_two_lines_of_a_cache_and_what_names_it_half_a_word() {
         assert!(size_of::<Option<Held>>() <= 128, "{}", size_of::<Option<Held>>());
+        assert!(offset_of!(Held, manifest) + offset_of!(Manifest, digest) + size_of::<Digest>() <= 64);
         assert_eq!(size_of::<Option<ManifestNumber>>(), 4);
     }
 }

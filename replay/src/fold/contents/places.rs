@@ -1,6 +1,7 @@
 //! Where the digests are that a manifest names.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::{SeqAccess, Visitor};
 use serde::ser::SerializeSeq;
@@ -18,8 +19,8 @@ pub(in crate::fold) enum Places {
         count: u8,
         places: [Place; FEW],
     },
-    /// Boxed twice, since every manifest would have room for the length otherwise.
-    Many(Box<Box<[Place]>>),
+    /// Boxed behind the count of those who share them, since every manifest would have room for the length otherwise.
+    Many(Arc<Box<[Place]>>),
 }
 
 impl Default for Places {
@@ -58,7 +59,7 @@ impl FromIterator<Place> for Places {
         }
         match all.next() {
             None => Self::Few { count, places },
-            Some(next) => Self::Many(Box::new(places.into_iter().chain([next]).chain(all).collect())),
+            Some(next) => Self::Many(Arc::new(places.into_iter().chain([next]).chain(all).collect())),
         }
     }
 }

@@ -49,6 +49,21 @@ impl Contents {
         assert_eq!((self.manifests.vacant().len(), manifests), (numbers.len(), self.manifests.given().collect()));
         assert_eq!(state.repositories().map(|(_, asked)| asked.kept.members.len()).sum::<usize>(), contents);
         assert_eq!(state.numbers.given(), state.repository_count());
+        self.assert_tagged(state);
+    }
+
+    /// Asserts that every tag names a manifest of its repository, and that just these tags are on it.
+    fn assert_tagged(&self, state: &State) {
+        for (_, asked) in state.repositories() {
+            for (tag, standing) in asked.tags_after(None) {
+                let held = &self.manifests[standing.kept.manifest];
+                assert_eq!(asked.number(&held.manifest.digest), Some(standing.kept.manifest));
+                assert!(held.tags.iter().any(|on_it| on_it == tag));
+            }
+            let on_manifests =
+                asked.manifests().map(|manifest| asked.tags_on(&manifest.digest).unwrap().iter().count());
+            assert_eq!(on_manifests.sum::<usize>(), asked.tag_count());
+        }
     }
 
     /// Asserts that a manifest is among the parents of all that it names, and that the parents of what is named name it.

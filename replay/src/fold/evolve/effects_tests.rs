@@ -85,3 +85,30 @@ fn every_event_tells_what_it_does_to_tags() {
     let several = vec![moved("a", "t", Some(2), 3), gone("b"), moved("a", "t", Some(3), 2)];
     assert_eq!(effects(&base, several), ["0 a:t 2@4 -> 3", "1 b:t 2@8 ends: RepositoryDeleted", "2 a:t 3@9 -> 2"]);
 }
+
+#[test]
+fn what_is_refused_tells_nothing_and_changes_nothing() {
+    let base = [
+        pushed("a", 2, &[], None),
+        pushed("a", 3, &[], None),
+        moved("a", "t", None, 2),
+        moved("a", "w", None, 3),
+        locked("a", "w"),
+    ];
+    for event in [
+        moved("a", "x", None, 9),
+        moved("a", "t", Some(2), 9),
+        moved("a", "t", Some(3), 3),
+        moved("a", "w", Some(3), 2),
+        ended("a", &[("t", 2), ("w", 3)]),
+        erased("a", "t", 3),
+        deleted("a", 3),
+        gone("a"),
+        unlocked("a", "t"),
+    ] {
+        let (mut state, mut told) = (given(&base), Vec::new());
+        let before = state.fingerprint();
+        state.evolve_observed(moment(9), &event, &mut |effect| told.push(shown(effect))).unwrap_err();
+        assert_eq!((told, state.fingerprint()), (vec![], before), "{event:?}");
+    }
+}

@@ -6,6 +6,8 @@ mod tags;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use tagstone_schema::{Digest, Event, Id, Record, RepositoryName, Seq, Tag};
 
 use super::contents::places::Places;
@@ -157,7 +159,7 @@ impl State {
                     digest: digest.clone(),
                     size: *size,
                     types: self.types(media_type, artifact_type.as_ref()),
-                    subject: subject.clone().map(Box::new),
+                    subject: subject.clone().map(Arc::new),
                     references: Places::default(),
                     pushed: at,
                 };

@@ -3,6 +3,7 @@
 use tagstone_schema::event::{ContentKind, RemovedContent};
 
 use super::*;
+use crate::fold::Repository;
 
 fn removed(numbers: &[u8]) -> Vec<RemovedContent> {
     let content = |n: &u8| RemovedContent { digest: digest(*n), size: 7, content: ContentKind::Blob };
@@ -147,5 +148,42 @@ fn bytes_go_only_when_no_repository_holds_them() {
                 "{before:?}"
             );
         }
+    }
+}
+
+/// The manifest that comes next may lie where the one that went has lain.
+#[test]
+fn a_clone_keeps_a_manifest_that_goes_and_a_new_one_has_none_of_its_tags() {
+    let shown = |state: &State| {
+        let tags = |a: Repository<'_>| {
+            let tags = a.tags_after(None).map(|(tag, standing)| format!("{tag} {}", standing.digest().raw()[0]));
+            let on = |n: u8| a.tags_on(&digest(n)).into_iter().flat_map(|on| on.iter().map(ToString::to_string));
+            (tags.collect::<Vec<_>>(), [2, 3].map(|n| on(n).collect::<Vec<_>>()))
+        };
+        state.repository("a").map(tags)
+    };
+    let owned = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
+    for (mut state, shared_at) in [(State::default(), 9), (State::alone(), 9), (State::alone(), 4), (State::alone(), 6)]
+    {
+        let mut taken = None;
+        let happened = [
+            started(),
+            pushed("a", 2, &[], None),
+            moved("a", "t", None, 2),
+            deleted("a", 2),
+            pushed("a", 3, &[], None),
+        ];
+        for (at, event) in (1..).zip(happened.iter().chain([&moved("a", "u", None, 3)])) {
+            if at == shared_at {
+                state.share();
+            }
+            if at == 4 {
+                taken = Some(state.clone());
+            }
+            state.evolve(moment(at), event).unwrap();
+        }
+        assert_eq!(shown(&state), Some((owned(&["u 3"]), [vec![], owned(&["u"])])));
+        assert_eq!(taken.as_ref().and_then(shown), Some((owned(&["t 2"]), [owned(&["t"]), vec![]])));
+        state.contents.assert_sound(&state);
     }
 }

@@ -176,15 +176,15 @@ impl State {
     }
 
     pub(super) fn unlock_tag(&mut self, repository: &RepositoryName, tag: &Tag) -> Result<(), Illegality> {
-        let found = self.found(repository)?;
-        let standing = self.repository_at(found)?.tag(tag.as_str());
-        let locked = standing.filter(|state| state.locked().is_some());
-        let protected_at = locked.map(|state| state.digest().clone());
-        let state = self.live_tag(repository, tag)?;
-        if protected_at.is_none() {
+        let Changing { kept, contents } = self.existing(repository)?;
+        let Some(standing) = kept.tags.get_mut(tag) else {
+            return Err(Illegality::TagUnknown { repository: repository.clone(), tag: tag.clone() });
+        };
+        if standing.locked().is_none() {
             return Err(Illegality::TagNotLocked { repository: repository.clone(), tag: tag.clone() });
         }
-        state.mark(|marks| (marks.locked, marks.protected_before) = (None, protected_at));
+        let protected_at = standing.asked(&contents.manifests).digest().clone();
+        standing.mark(|marks| (marks.locked, marks.protected_before) = (None, Some(protected_at)));
         Ok(())
     }
 

@@ -29,8 +29,8 @@ pub(in crate::fold) struct Kept {
     pub(in crate::fold) referrers: Table<Digest, OrdSet<Digest>>,
 }
 
-/// What is kept of a repository, shared by clones of a state. The pointer is that of the maps: to find out that nobody shares it, as with
-/// every event of a lone fold, takes no lock.
+/// What is kept of a repository, shared by clones of a state. The pointer is that of the maps: to find out that nobody shares it, with
+/// every event of a lone fold, it reads a count, where that of the standard library writes to it and holds other cores up.
 pub(in crate::fold) type SharedKept = SharedPointer<Kept, DefaultSharedPtr>;
 
 impl Kept {

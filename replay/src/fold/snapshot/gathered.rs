@@ -59,7 +59,7 @@ impl Gathered {
     /// Takes what was made of the next portion.
     pub(super) fn take(&mut self, made: Made) -> Result<(), String> {
         let Made { pages, manifests, naming, named, tags, referrers, .. } = made;
-        let (begin, others) = (self.contents.end(), self.contents.manifests());
+        let (begin, others) = (self.contents.end(), self.contents.manifests_end());
         self.contents.append_manifests(manifests);
         let repositories = &mut self.repositories;
         let mut member = |number: RepositoryNumber, place, is_manifest| {

@@ -161,7 +161,7 @@ impl Making {
         if let Some(subject) = &subject {
             made.referrers.push((repository, subject.clone(), digest.clone()));
         }
-        let (subject, pushed) = (subject.map(Box::new), moment(pushed));
+        let (subject, pushed) = (subject.map(Arc::new), moment(pushed));
         let manifest = Manifest { digest: digest.clone(), size, types, subject, references, pushed };
         let number = ManifestNumber::at(made.manifests.len());
         let names = tags.iter().map(|stored| stored.tag.clone()).collect();

@@ -5,7 +5,7 @@ use tagstone_schema::event::{ContentKind, DeletionCause, EndedTag, TokenScope};
 use tagstone_schema::media_type::OCI_IMAGE;
 use tagstone_schema::policy::{Age, AgeUnit, Pattern, PruneMethod, Rule};
 use tagstone_schema::record::FORMAT_VERSION;
-use tagstone_schema::{Actor, Digest, Event, Id, Origin, Record, RecordHash, Timestamp};
+use tagstone_schema::{Actor, Digest, Event, Id, Origin, Record, RecordHash, RepositoryName, Timestamp};
 
 use super::*;
 use crate::fold::Moment;
@@ -246,11 +246,11 @@ fn portions_are_put_together_in_their_order() {
     let mut evolve = |seq, event| state.evolve(Moment { seq, time: Timestamp(1) }, &event).unwrap();
     evolve(1, Event::LogStarted { log: Id([1; 16]) });
     for number in 0..20_000_u32 {
-        let repository = format!("r{}", number % 3).parse().unwrap();
+        let repository: RepositoryName = format!("r{}", number % 3).parse().unwrap();
         // Each names another far behind it, and one far before it.
         let references = [number.wrapping_add(9_000), number / 2].map(|number| wide(number * 2 + 1));
         let event = Event::ManifestPushed {
-            repository,
+            repository: repository.clone(),
             digest: wide(number * 2),
             size: 1,
             media_type: OCI_IMAGE.parse().unwrap(),
@@ -259,6 +259,13 @@ fn portions_are_put_together_in_their_order() {
             references: references.into_iter().collect(),
         };
         evolve(u64::from(number) + 2, event);
+        let tag = format!("t{number}").parse().unwrap();
+        evolve(u64::from(number) + 2, Event::TagMoved { repository, tag, from: None, to: wide(number * 2) });
+    }
+    // Manifests that are gone leave numbers behind that the snapshot does not have.
+    for number in 0..50 {
+        let repository = format!("r{}", number % 3).parse().unwrap();
+        evolve(90_000, Event::ManifestDeleted { repository, digest: wide(number * 2) });
     }
     let again = restored(&encoded(&state)).unwrap();
     assert!(again.contents.all().count() > 30_000);

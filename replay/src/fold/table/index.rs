@@ -180,7 +180,7 @@ impl Index {
         }
         self.buckets.push(bucket);
         self.shape = Shape::of(added + 1);
-        // The one that is split next is the next one.
+        // By the time that it is split, it is there.
         if let Some(next) = self.buckets.get(split_into(added + 1)) {
             ask_for(next);
         }
