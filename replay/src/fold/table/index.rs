@@ -167,11 +167,12 @@ impl Index {
         if let Some(split) = self.buckets.get_mut(split_into(added)) {
             // One more bit of the hashes counts now.
             let bit = added.checked_ilog2().map_or(0, |bits| 1 << bits);
-            for at in 0..SLOTS {
-                if split.hashes[at] & bit != 0 {
-                    bucket.hashes[at] = split.hashes[at];
-                    bucket.places[at] = std::mem::replace(&mut split.places[at], VACANT);
-                }
+            bucket.hashes = split.hashes;
+            // Nobody can foretell a bit of a hash: what moves is chosen without a branch.
+            for ((hash, stays), moves) in split.hashes.iter().zip(&mut split.places).zip(&mut bucket.places) {
+                let of_both = [*stays, VACANT];
+                let is_moved = usize::from(hash & bit != 0);
+                (*stays, *moves) = (of_both[is_moved], of_both[1 - is_moved]);
             }
             let more = split.more.take();
             for slot in more.iter().flat_map(|more| more.slots()) {
@@ -180,9 +181,12 @@ impl Index {
         }
         self.buckets.push(bucket);
         self.shape = Shape::of(added + 1);
-        // By the time that it is split, it is there.
-        if let Some(next) = self.buckets.get(split_into(added + 1)) {
-            ask_for(next);
+        // By the time that they are split, they are there.
+        if let Some(more) = self.buckets.get(split_into(added + 1)).and_then(|next| next.more.as_deref()) {
+            ask_for(more);
+        }
+        if let Some(behind) = self.buckets.get(split_into(added + 2)) {
+            ask_for(behind);
         }
     }
 
@@ -219,12 +223,7 @@ impl Bucket {
     /// Which of its own slots may have a hash, a bit for each. Vacant ones may be among them, and have no place.
     #[inline]
     fn of_hash(&self, hash: u32) -> u32 {
-        let hash = i32x4::splat(hash.cast_signed());
-        let [a, b, c, d, e, f, g] = self.hashes.map(u32::cast_signed);
-        // The fourth is in both halves.
-        let [low, high] =
-            [[a, b, c, d], [d, e, f, g]].map(|half| i32x4::new(half).cmp_eq(hash).move_mask().cast_unsigned());
-        low | high << 3
+        equal(&self.hashes, hash)
     }
 
     /// The place of the entry of a hash that is the right one.
@@ -253,15 +252,25 @@ impl Bucket {
     pub(super) fn add(&mut self, added: Slot) {
         let mut bucket = self;
         loop {
-            match bucket.places.iter().position(|place| *place == VACANT) {
-                Some(at) => {
-                    (bucket.hashes[at], bucket.places[at]) = (added.hash, added.place);
-                    return;
-                }
-                None => bucket = bucket.more.get_or_insert_default(),
+            let vacant = equal(&bucket.places, VACANT).trailing_zeros() as usize;
+            if let (Some(hash), Some(place)) = (bucket.hashes.get_mut(vacant), bucket.places.get_mut(vacant)) {
+                (*hash, *place) = (added.hash, added.place);
+                return;
             }
+            bucket = bucket.more.get_or_insert_default();
         }
     }
+}
+
+/// Which of the words are equal to one, a bit for each.
+#[inline]
+fn equal(words: &[u32; SLOTS], word: u32) -> u32 {
+    let word = i32x4::splat(word.cast_signed());
+    let [a, b, c, d, e, f, g] = words.map(u32::cast_signed);
+    // The fourth is in both halves.
+    let [low, high] =
+        [[a, b, c, d], [d, e, f, g]].map(|half| i32x4::new(half).cmp_eq(word).move_mask().cast_unsigned());
+    low | high << 3
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "half of it is what is wanted")]
