@@ -6,6 +6,8 @@
 //!
 //! **Invariant**: nothing follows from it but time.
 
+use std::collections::VecDeque;
+
 use tagstone_schema::{Digest, Event, Record, RepositoryName, Tag};
 
 use super::contents::Contents;
@@ -15,6 +17,44 @@ use super::state::State;
 use super::table::ahead::{Sought, values};
 use super::table::ask_for;
 use super::tag::KeptTag;
+
+/// Where records will find what they look up, as far as that was foreseen.
+///
+/// **Invariant**: whoever takes a place from here looks what is there.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Foreseen {
+    /// Of each record to come, where its repository is, and which of the tags is its first.
+    records: VecDeque<(Option<usize>, usize)>,
+    /// Where the tags are that records name, in the order in which they do.
+    tags: Vec<Option<usize>>,
+    /// The next of them.
+    next: usize,
+}
+
+impl Foreseen {
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Goes on to the next record, and tells where its repository is.
+    pub(super) fn record(&mut self) -> Option<usize> {
+        let (repository, first) = self.records.pop_front()?;
+        self.next = first;
+        repository
+    }
+
+    /// Goes on behind so many tags, and tells which is the first of them.
+    pub(super) fn pass(&mut self, tags: usize) -> usize {
+        let first = self.next;
+        self.next = first.saturating_add(tags);
+        first
+    }
+
+    /// Where a tag is.
+    pub(super) fn tag(&self, which: usize) -> Option<usize> {
+        self.tags.get(which).copied().flatten()
+    }
+}
 
 impl State {
     /// Asks for what the records will look up, which are to be applied next and in this order. They should be few: more than the nearest caches hold is lost again.
@@ -37,24 +77,23 @@ impl State {
             repositories: Vec::with_capacity(names.len()),
             digests: Vec::with_capacity(events * 2),
             tags: Vec::with_capacity(events),
+            moving: Vec::with_capacity(events),
         };
         let mut likely = likely.into_iter();
-        foreseen.clear();
+        foreseen.records.clear();
         for record in records {
-            let Some(name) = record.events.iter().find_map(repository_of) else {
-                foreseen.push_back(None);
-                continue;
-            };
+            let name = record.events.iter().find_map(repository_of);
             // Nearly all records are about one repository.
-            let found = likely.next().flatten().filter(|(_, (found, _))| found.is(name));
-            foreseen.push_back(found.map(|(place, _)| place));
+            let found = name.and_then(|name| likely.next().flatten().filter(|(_, (found, _))| found.is(name)));
+            foreseen.records.push_back((found.map(|(place, _)| place), ahead.tags.len()));
             let kept = found.map(|(_, (_, kept))| &**kept);
             ahead.repositories.extend(kept);
             for event in &record.events {
-                ahead.add(kept.filter(|_| repository_of(event).is_some_and(|of| of.is(name))), event);
+                ahead.add(kept.filter(|kept| repository_of(event).is_some_and(|of| of.is(&kept.name))), event);
             }
         }
-        ahead.look();
+        foreseen.tags.clear();
+        ahead.look(&mut foreseen.tags);
     }
 }
 
@@ -63,7 +102,10 @@ struct Ahead<'a> {
     contents: &'a mut Contents,
     repositories: Vec<&'a Kept>,
     digests: Vec<SoughtContent>,
+    /// Tags that are named.
     tags: Vec<Sought<'a, Tag, KeptTag>>,
+    /// Tags that move to where others were.
+    moving: Vec<Sought<'a, Tag, KeptTag>>,
 }
 
 impl<'a> Ahead<'a> {
@@ -79,19 +121,22 @@ impl<'a> Ahead<'a> {
             // Each tag leads to the manifest that it leaves.
             Event::TagMoved { tag, .. } => self.tags.extend(tags.and_then(|tags| tags.sought(tag))),
             Event::TagsDeleted { tags: ended, .. } => {
-                self.tags.extend(tags.iter().flat_map(|tags| tags.sought_last(ended.len())));
+                self.moving.extend(tags.iter().flat_map(|tags| tags.sought_last(ended.len())));
                 self.tags.extend(tags.iter().flat_map(|tags| ended.iter().filter_map(|ended| tags.sought(&ended.tag))));
             }
             _ => {}
         }
     }
 
-    /// Asks for all of it.
-    fn look(&mut self) {
+    /// Asks for all of it, and notes where the tags are.
+    fn look(&mut self, places: &mut Vec<Option<usize>>) {
         // What is added lies behind the last.
         self.repositories.iter().filter_map(|repository| repository.members.last()).for_each(ask_for);
         self.tags.iter().for_each(Sought::ask_end);
+        self.moving.iter().for_each(Sought::ask);
         let tags = values(&self.tags);
+        self.moving.iter().for_each(Sought::ask_more);
+        places.extend(tags.iter().map(|found| found.map(|(place, _)| place)));
         self.contents.look_for(&self.digests);
         tags.iter().flatten().for_each(|(_, (_, kept))| self.contents.manifests.ask(kept.manifest));
         tags.iter().flatten().for_each(|(_, (_, kept))| self.contents.manifests.ask_more(kept.manifest));

@@ -1,6 +1,5 @@
 //! The state of a whole registry at one point of its log.
 
-use std::collections::VecDeque;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -8,6 +7,7 @@ use imbl::{OrdMap, OrdSet};
 use tagstone_schema::{Id, RepositoryName, Seq, Tag, Timestamp};
 
 use super::contents::Contents;
+use super::foresight::Foreseen;
 use super::immutability::{Rules, SpentNames};
 use super::manifest::Types;
 use super::policy::Policy;
@@ -36,8 +36,8 @@ pub struct State {
     pub(super) repositories: Table<RepositoryName, SharedKept>,
     /// Where among them the one was that was changed last: most events are of the repository of the event before.
     pub(super) latest: usize,
-    /// Where those of the next records are, as far as they were foreseen.
-    pub(super) foreseen: VecDeque<Option<usize>>,
+    /// Where the next records find what they look up.
+    pub(super) foreseen: Foreseen,
     /// The names of the repositories, in the order in which they are listed.
     pub(super) names: OrdSet<RepositoryName>,
     /// Their numbers.

@@ -66,11 +66,11 @@ impl Tags {
         }
     }
 
-    /// Where a tag is, until one is removed.
-    pub(super) fn place(&self, tag: &Tag) -> Option<Place> {
+    /// Where a tag is, until one is removed; it is found soonest where it may be.
+    pub(super) fn place(&self, tag: &Tag, likely: Option<usize>) -> Option<Place> {
         match self {
             Self::Ordered(tags) => tags.contains_key(tag).then_some(Place::ByName),
-            Self::Alone(tags) => tags.place_of(tag).map(Place::At),
+            Self::Alone(tags) => tags.place_near(tag, likely.unwrap_or(usize::MAX), Tag::eq).map(Place::At),
         }
     }
 
@@ -103,10 +103,12 @@ impl Tags {
         }
     }
 
-    pub(super) fn remove(&mut self, tag: &Tag) {
-        match self {
-            Self::Ordered(tags) => drop(tags.remove(tag)),
-            Self::Alone(tags) => drop(tags.remove(tag)),
+    /// Removes a tag, which is at this place.
+    pub(super) fn remove(&mut self, place: Place, tag: &Tag) {
+        match (self, place) {
+            (Self::Ordered(tags), _) => drop(tags.remove(tag)),
+            (Self::Alone(tags), Place::ByName) => drop(tags.remove(tag)),
+            (Self::Alone(tags), Place::At(place)) => drop(tags.remove_at(place)),
         }
     }
 

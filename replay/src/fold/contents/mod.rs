@@ -291,12 +291,17 @@ impl Contents {
     fn add(&mut self, hash: u64, digest: &Digest, known: Known) -> Place {
         let entry = Entry { digest: digest.clone(), known };
         // Mostly there is none, which is quickly asked.
-        let vacant = if self.vacant.is_empty() { None } else { self.vacant.pop_back() };
-        let place = vacant.map_or(self.entries.len(), unplaced);
-        match self.entries.get_mut(place) {
-            Some(vacant) => *vacant = entry,
-            None => self.entries.push(entry),
-        }
+        let vacant = if self.vacant.is_empty() { None } else { self.vacant.pop_back().map(unplaced) };
+        let place = match vacant.and_then(|place| Some((place, self.entries.get_mut(place)?))) {
+            Some((place, vacant)) => {
+                *vacant = entry;
+                place
+            }
+            None => {
+                self.entries.push(entry);
+                self.entries.len() - 1
+            }
+        };
         self.index.add(hash, place);
         self.near.note(digest.first_word(), placed(place));
         placed(place)

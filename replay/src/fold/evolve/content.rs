@@ -14,6 +14,7 @@ use crate::fold::repository::Repository;
 use crate::fold::repository::kept::{Changing, Kept, SharedKept};
 use crate::fold::state::{Moment, State};
 use crate::fold::tag::KeptTag;
+use crate::fold::tags::Place;
 
 /// A repository that was found. It is there for as long as none is removed.
 #[derive(Clone, Copy)]
@@ -164,7 +165,7 @@ impl State {
         self.end_tags_unnamed(at, repository, &ended, EndCause::ManifestDeleted, observe)?;
         let mut target = self.changing(found)?;
         for (tag, _) in &ended {
-            target.kept.tags.remove(tag);
+            target.kept.tags.remove(Place::ByName, tag);
         }
         target.let_go(digest, Loose { since: at.time, kind: ContentKind::Manifest });
         Ok(())

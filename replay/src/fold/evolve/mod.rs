@@ -114,7 +114,7 @@ impl State {
         mut observe: impl FnMut(usize, Effect<'_>),
     ) -> Result<(), IllegalEvent> {
         let at = Moment { seq: record.seq, time: record.time };
-        self.latest = self.foreseen.pop_front().flatten().unwrap_or(self.latest);
+        self.latest = self.foreseen.record().unwrap_or(self.latest);
         for (index, event) in record.events.iter().enumerate() {
             self.evolve_observed(at, event, &mut |effect| observe(index, effect)).map_err(|why| IllegalEvent {
                 seq: record.seq,
@@ -174,7 +174,7 @@ impl State {
                 self.end_tags(at, repository, tags, cause.into(), observe)
             }
             Event::TagErased { repository, tag, was, reason: _ } => {
-                self.end_tag(at, repository, tag, was, (Force::BreaksGlass, EndCause::Erased), observe)
+                self.end_tag(at, repository, (tag, None), was, (Force::BreaksGlass, EndCause::Erased), observe)
             }
             Event::TagLocked { repository, tag } => self.lock_tag(at, repository, tag),
             Event::TagUnlocked { repository, tag } => self.unlock_tag(repository, tag),

@@ -30,8 +30,9 @@ impl State {
         observe: &mut impl FnMut(Effect<'_>),
     ) -> Result<(), Illegality> {
         let found = self.found(repository)?;
+        let foreseen = self.foreseen.pass(1);
         let target = self.repository_at(found)?;
-        let place = target.kept.tags.place(tag);
+        let place = target.kept.tags.place(tag, self.foreseen.tag(foreseen));
         let kept = place.and_then(|place| target.kept.tags.at(place, tag));
         let standing = kept.map(|kept| target.tag_asked(kept));
         let stood = standing.map(TagState::digest);
@@ -95,30 +96,37 @@ impl State {
         observe: &mut impl FnMut(Effect<'_>),
     ) -> Result<(), Illegality> {
         let found = self.found(repository)?;
+        let foreseen = self.foreseen.pass(ended.len());
         let (target, protection) = (self.repository_at(found)?, self.protection(repository));
-        let standing = ended.iter().filter_map(|ended| Some((&ended.tag, target.tag(ended.tag.as_str())?)));
-        for (tag, state) in standing {
-            refuse_protected(&protection, repository, tag, state)?;
+        for (which, EndedTag { tag, .. }) in (foreseen..).zip(ended) {
+            let place = target.kept.tags.place(tag, self.foreseen.tag(which));
+            if let Some(kept) = place.and_then(|place| target.kept.tags.at(place, tag)) {
+                refuse_protected(&protection, repository, tag, target.tag_asked(kept))?;
+            }
         }
-        ended
-            .iter()
-            .try_for_each(|ended| self.end_tag(at, repository, &ended.tag, &ended.was, (Force::Obeys, cause), observe))
+        (foreseen..).zip(ended).try_for_each(|(which, EndedTag { tag, was })| {
+            let tag = (tag, self.foreseen.tag(which));
+            self.end_tag(at, repository, tag, was, (Force::Obeys, cause), observe)
+        })
     }
 
-    /// A tag ends by an event that names it.
+    /// A tag ends by an event that names it; where it may be, if that was foreseen.
     pub(super) fn end_tag(
         &mut self,
         at: Moment,
         repository: &RepositoryName,
-        tag: &Tag,
+        (tag, foreseen): (&Tag, Option<usize>),
         was: &Digest,
         (force, cause): (Force, EndCause),
         observe: &mut impl FnMut(Effect<'_>),
     ) -> Result<(), Illegality> {
         let found = self.found(repository)?;
-        let Some(state) = self.repository_at(found)?.tag(tag.as_str()) else {
+        let target = self.repository_at(found)?;
+        let place = target.kept.tags.place(tag, foreseen);
+        let Some((place, kept)) = place.and_then(|place| Some((place, target.kept.tags.at(place, tag)?))) else {
             return Err(Illegality::TagUnknown { repository: repository.clone(), tag: tag.clone() });
         };
+        let state = target.tag_asked(kept);
         if state.digest() != was {
             return Err(pointed_elsewhere(repository, tag, Some(state.digest()), Some(was)));
         }
@@ -135,7 +143,7 @@ impl State {
         let (left, expires) = (state.kept.manifest, state.expires());
         self.forget_tag(at, repository, tag, expires, bound);
         let mut target = self.changing(found)?;
-        target.kept.tags.remove(tag);
+        target.kept.tags.remove(place, tag);
         if let Some(held) = target.held_mut(left) {
             held.lose_tag(tag, at.time);
         }

@@ -21,6 +21,16 @@ impl<'a, K: Clone + Eq + Hash, V: Clone> Sought<'a, K, V> {
         places.filter_map(|place| table.entries.get(place)).map(|(key, _)| Self::new(table, key))
     }
 
+    /// Asks for the first that lies on the way to the key.
+    pub(in crate::fold) fn ask(&self) {
+        self.table.index.ask(self.hash);
+    }
+
+    /// Asks for what follows, which is there by now.
+    pub(in crate::fold) fn ask_more(&self) {
+        self.table.index.ask_more(self.hash);
+    }
+
     /// Asks for what is changed when an entry is added: it will lie behind the last one.
     pub(in crate::fold) fn ask_end(&self) {
         self.table.index.ask_growth();
@@ -35,9 +45,9 @@ pub(in crate::fold) type Likely<'a, K, V> = (usize, &'a (K, V));
 
 /// Asks for all that lies on the way to the values of keys, and gives for each the entry that is likely its, which is on its way
 /// too.
-pub(in crate::fold) fn values<'a, K: Clone, V: Clone>(sought: &[Sought<'a, K, V>]) -> Vec<Option<Likely<'a, K, V>>> {
-    sought.iter().for_each(|sought| sought.table.index.ask(sought.hash));
-    sought.iter().for_each(|sought| sought.table.index.ask_more(sought.hash));
+pub(in crate::fold) fn values<'a, K: Clone + Eq + Hash, V: Clone>(sought: &[Sought<'a, K, V>]) -> Vec<Option<Likely<'a, K, V>>> {
+    sought.iter().for_each(Sought::ask);
+    sought.iter().for_each(Sought::ask_more);
     let found = sought.iter().map(|sought| {
         let place = sought.table.index.likely(sought.hash)?;
         let entry = sought.table.entries.get(place)?;

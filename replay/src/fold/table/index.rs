@@ -208,7 +208,8 @@ impl Shape {
     #[inline]
     pub(super) fn bucket_of(self, hash: u32) -> Option<usize> {
         let low = usize::try_from(hash).ok()? & self.mask;
-        let at = if low < self.buckets { low } else { low & (self.mask / 2) };
+        // Half of the bits where there is no such bucket yet. Nobody can foretell which it is, so that it is no branch.
+        let at = low & (self.mask >> usize::from(low >= self.buckets));
         (at < self.buckets).then_some(at)
     }
 }

@@ -166,28 +166,27 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
     where
         K: Borrow<Q>,
     {
-        let hash = self.hashing.hash_one(key);
-        let place = self.place(hash, key)?;
-        let (_, value) = self.entries.take(place)?;
-        self.index.remove(hash, place);
+        let place = self.place(self.hashing.hash_one(key), key)?;
+        self.remove_at(place)
+    }
+
+    /// Removes the entry at a place.
+    pub(super) fn remove_at(&mut self, place: usize) -> Option<V> {
+        let (key, value) = self.entries.take(place)?;
+        self.index.remove(self.hashing.hash_one(key), place);
         if let Some((moved, _)) = self.entries.get(place) {
             self.index.moved(self.hashing.hash_one(moved), self.entries.len(), place);
         }
         Some(value)
     }
 
-    /// Where the entry of a key is, which is often where the one before it was: asked there first, the key is not hashed. It is
-    /// there until an entry is removed.
+    /// Where the entry of a key is, which is likely one place: asked there first, the key is not hashed. It is there until an entry is
+    /// removed.
     pub(super) fn place_near(&self, key: &K, near: usize, is_same: impl Fn(&K, &K) -> bool) -> Option<usize> {
         match self.entries.get(near) {
             Some((other, _)) if is_same(other, key) => Some(near),
             _ => self.place(self.hashing.hash_one(key), key),
         }
-    }
-
-    /// Where the entry of a key is. It is there until an entry is removed.
-    pub(super) fn place_of(&self, key: &K) -> Option<usize> {
-        self.place(self.hashing.hash_one(key), key)
     }
 
     /// The value at a place.
