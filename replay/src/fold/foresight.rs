@@ -10,8 +10,7 @@ use std::collections::VecDeque;
 
 use tagstone_schema::{Digest, Event, Record, RepositoryName, Tag};
 
-use super::contents::Contents;
-use super::contents::ahead::Sought as SoughtContent;
+use super::contents::ahead::Sought as SoughtDigests;
 use super::repository::kept::Kept;
 use super::state::State;
 use super::table::ahead::{Sought, values};
@@ -62,6 +61,8 @@ impl State {
         let Self { repositories, contents, foreseen, .. } = self;
         let names = records.clone().filter_map(|record| record.events.iter().find_map(repository_of));
         let names: Vec<_> = names.map(|name| Sought::new(repositories, name)).collect();
+        names.iter().for_each(Sought::ask);
+        names.iter().for_each(Sought::ask_more);
         let likely = values(&names);
         for (_, (_, kept)) in likely.iter().flatten() {
             // What is kept of a repository takes several lines of a cache.
@@ -73,9 +74,8 @@ impl State {
         // About as many as a push has.
         let events = records.clone().map(|record| record.events.len()).sum::<usize>();
         let mut ahead = Ahead {
-            contents,
             repositories: Vec::with_capacity(names.len()),
-            digests: Vec::with_capacity(events * 2),
+            digests: contents.seeking(events * 2),
             tags: Vec::with_capacity(events),
             moving: Vec::with_capacity(events),
         };
@@ -99,9 +99,8 @@ impl State {
 
 /// What will be looked up.
 struct Ahead<'a> {
-    contents: &'a mut Contents,
     repositories: Vec<&'a Kept>,
-    digests: Vec<SoughtContent>,
+    digests: SoughtDigests<'a>,
     /// Tags that are named.
     tags: Vec<Sought<'a, Tag, KeptTag>>,
     /// Tags that move to where others were.
@@ -111,7 +110,7 @@ struct Ahead<'a> {
 impl<'a> Ahead<'a> {
     fn add(&mut self, repository: Option<&'a Kept>, event: &Event) {
         let tags = repository.map(|repository| &repository.tags);
-        let mut content = |digest: &Digest| self.digests.extend(self.contents.sought(digest));
+        let mut content = |digest: &Digest| self.digests.add(digest);
         match event {
             Event::BlobLinked { digest, .. } | Event::ManifestDeleted { digest, .. } => content(digest),
             Event::ManifestPushed { digest, references, .. } => {
@@ -130,16 +129,20 @@ impl<'a> Ahead<'a> {
 
     /// Asks for all of it, and notes where the tags are.
     fn look(&mut self, places: &mut Vec<Option<usize>>) {
+        let Self { repositories, digests, tags, moving } = self;
         // What is added lies behind the last.
-        self.repositories.iter().filter_map(|repository| repository.members.last()).for_each(ask_for);
-        self.tags.iter().for_each(Sought::ask_end);
-        self.moving.iter().for_each(Sought::ask);
-        let tags = values(&self.tags);
-        self.moving.iter().for_each(Sought::ask_more);
+        repositories.iter().filter_map(|repository| repository.members.last()).for_each(ask_for);
+        tags.iter().for_each(Sought::ask_end);
+        tags.iter().chain(&*moving).for_each(Sought::ask);
+        digests.ask();
+        tags.iter().chain(&*moving).for_each(Sought::ask_more);
+        digests.ask_more();
+        let tags = values(tags);
         places.extend(tags.iter().map(|found| found.map(|(place, _)| place)));
-        self.contents.look_for(&self.digests);
-        tags.iter().flatten().for_each(|(_, (_, kept))| self.contents.manifests.ask(kept.manifest));
-        tags.iter().flatten().for_each(|(_, (_, kept))| self.contents.manifests.ask_more(kept.manifest));
+        digests.ask_entries();
+        tags.iter().flatten().for_each(|(_, (_, kept))| digests.manifests.ask(kept.manifest));
+        digests.note();
+        tags.iter().flatten().for_each(|(_, (_, kept))| digests.manifests.ask_more(kept.manifest));
     }
 }
 

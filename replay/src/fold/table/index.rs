@@ -72,24 +72,8 @@ impl Index {
         self.len
     }
 
-    /// Asks for the bucket of a hash, so that it is in the processor's cache when it is wanted.
     #[inline]
-    pub(in crate::fold) fn ask(&self, hash: u64) {
-        if let Some(bucket) = self.bucket(hash) {
-            ask_for(bucket);
-        }
-    }
-
-    /// Asks for what is behind the bucket of a hash, if something is.
-    #[inline]
-    pub(in crate::fold) fn ask_more(&self, hash: u64) {
-        if let Some(more) = self.bucket(hash).and_then(|bucket| bucket.more.as_deref()) {
-            ask_for(more);
-        }
-    }
-
-    #[inline]
-    fn bucket(&self, hash: u64) -> Option<&Bucket> {
+    pub(super) fn bucket(&self, hash: u64) -> Option<&Bucket> {
         self.shape.bucket_of(lower(hash)).and_then(|at| self.buckets.get(at))
     }
 
@@ -101,12 +85,6 @@ impl Index {
         {
             ask_for(split);
         }
-    }
-
-    /// The place of an entry that may have this hash.
-    #[inline]
-    pub(in crate::fold) fn likely(&self, hash: u64) -> Option<usize> {
-        self.find(hash, |place| place < VACANT as usize)
     }
 
     /// The place of the entry of a hash that is the right one.
@@ -227,6 +205,18 @@ impl Bucket {
         equal(&self.hashes, hash)
     }
 
+    /// More slots, where there are.
+    #[inline]
+    pub(super) fn more(&self) -> Option<&Self> {
+        self.more.as_deref()
+    }
+
+    /// The place of an entry that may have this hash.
+    #[inline]
+    pub(super) fn likely(&self, hash: u32) -> Option<usize> {
+        self.find(hash, |place| place < VACANT as usize)
+    }
+
     /// The place of the entry of a hash that is the right one.
     #[inline]
     pub(super) fn find(&self, hash: u32, is_right: impl Fn(usize) -> bool) -> Option<usize> {
@@ -267,11 +257,12 @@ impl Bucket {
 #[inline]
 fn equal(words: &[u32; SLOTS], word: u32) -> u32 {
     let word = i32x4::splat(word.cast_signed());
-    let [a, b, c, d, e, f, g] = words.map(u32::cast_signed);
+    let equal = |four: &[u32; 4]| i32x4::new(four.map(u32::cast_signed)).cmp_eq(word).move_mask().cast_unsigned();
     // The fourth is in both halves.
-    let [low, high] =
-        [[a, b, c, d], [d, e, f, g]].map(|half| i32x4::new(half).cmp_eq(word).move_mask().cast_unsigned());
-    low | high << 3
+    match (words.first_chunk(), words.last_chunk()) {
+        (Some(low), Some(high)) => equal(low) | equal(high) << 3,
+        _ => 0,
+    }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "half of it is what is wanted")]
