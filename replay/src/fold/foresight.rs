@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use tagstone_schema::{Digest, Event, Record, RepositoryName, Tag};
 
 use super::contents::ahead::Sought as SoughtDigests;
+use super::contents::manifests;
 use super::repository::kept::Kept;
 use super::state::State;
 use super::table::ahead::{Sought, values};
@@ -131,8 +132,10 @@ impl<'a> Ahead<'a> {
     fn look(&mut self, places: &mut Vec<Option<usize>>) {
         let Self { repositories, digests, tags, moving } = self;
         // What is added lies behind the last.
-        repositories.iter().filter_map(|repository| repository.members.last()).for_each(ask_for);
-        tags.iter().for_each(Sought::ask_end);
+        let members: Vec<_> = repositories.iter().filter_map(|repository| repository.members.last()).collect();
+        let ends: Vec<_> = tags.iter().filter_map(Sought::end).collect();
+        members.into_iter().for_each(ask_for);
+        ends.into_iter().for_each(ask_for);
         tags.iter().chain(&*moving).for_each(Sought::ask);
         digests.ask();
         tags.iter().chain(&*moving).for_each(Sought::ask_more);
@@ -140,9 +143,11 @@ impl<'a> Ahead<'a> {
         let tags = values(tags);
         places.extend(tags.iter().map(|found| found.map(|(place, _)| place)));
         digests.ask_entries();
-        tags.iter().flatten().for_each(|(_, (_, kept))| digests.manifests.ask(kept.manifest));
+        let left = tags.iter().flatten().filter_map(|(_, (_, kept))| digests.manifests.room(kept.manifest));
+        let left: Vec<_> = left.collect();
+        manifests::ask(&left);
         digests.note();
-        tags.iter().flatten().for_each(|(_, (_, kept))| digests.manifests.ask_more(kept.manifest));
+        manifests::ask_more(&left);
     }
 }
 

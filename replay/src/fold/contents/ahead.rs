@@ -79,7 +79,7 @@ impl Sought<'_> {
             if let Parents::Many(parents) = &content.parents {
                 ask_for(&**parents);
             }
-            content.manifest.into_iter().for_each(|number| self.manifests.ask(number));
+            content.manifest.and_then(|number| self.manifests.room(number)).into_iter().for_each(ask_for);
         }
     }
 }

@@ -118,19 +118,22 @@ impl Manifests {
         held
     }
 
-    /// Asks the processor for the tags and the digest of a manifest.
+    /// Where a manifest lies, or lay.
     #[inline]
-    pub(in crate::fold) fn ask(&self, number: ManifestNumber) {
-        if let Some(held) = self.held.get(number.place()) {
-            ask_for(held);
-        }
+    pub(in crate::fold) fn room(&self, number: ManifestNumber) -> Option<&Option<Held>> {
+        self.held.get(number.place())
     }
+}
 
-    /// Asks for the tags of a manifest that do not lie beside it.
-    #[inline]
-    pub(in crate::fold) fn ask_more(&self, number: ManifestNumber) {
-        if let Some(Some(held)) = self.held.get(number.place())
-            && let TagSet::Few(tags) = &held.tags
+/// Asks the processor for the tags and the digests of manifests.
+pub(in crate::fold) fn ask(rooms: &[&Option<Held>]) {
+    rooms.iter().for_each(|room| ask_for(*room));
+}
+
+/// Asks for the tags of manifests that do not lie beside them.
+pub(in crate::fold) fn ask_more(rooms: &[&Option<Held>]) {
+    for held in rooms.iter().filter_map(|room| room.as_ref()) {
+        if let TagSet::Few(tags) = &held.tags
             && let Some(first) = tags.first()
         {
             ask_for(first);

@@ -73,12 +73,10 @@ impl<'a, K: Clone + Eq + Hash, V: Clone> Sought<'a, K, V> {
         self.way.iter().for_each(Way::ask_more);
     }
 
-    /// Asks for what is changed when an entry is added: it will lie behind the last one.
-    pub(in crate::fold) fn ask_end(&self) {
+    /// Asks for what an index changes when it grows, and tells the last value, behind which an entry will be added.
+    pub(in crate::fold) fn end(&self) -> Option<&'a V> {
         self.table.index.ask_growth();
-        if let Some((_, last)) = self.table.entries.last() {
-            ask_for(last);
-        }
+        self.table.entries.last().map(|(_, value)| value)
     }
 
     fn likely(&self) -> Option<Likely<'a, K, V>> {
