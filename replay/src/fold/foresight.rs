@@ -132,10 +132,10 @@ impl<'a> Ahead<'a> {
     fn look(&mut self, places: &mut Vec<Option<usize>>) {
         let Self { repositories, digests, tags, moving } = self;
         // What is added lies behind the last.
-        let members: Vec<_> = repositories.iter().filter_map(|repository| repository.members.last()).collect();
-        let ends: Vec<_> = tags.iter().filter_map(Sought::end).collect();
-        members.into_iter().for_each(ask_for);
-        ends.into_iter().for_each(ask_for);
+        let members: Vec<_> = repositories.iter().map(|repository| repository.members.last()).collect();
+        let ends: Vec<_> = tags.iter().map(Sought::end).collect();
+        members.into_iter().flatten().for_each(ask_for);
+        ends.into_iter().flatten().for_each(ask_for);
         tags.iter().chain(&*moving).for_each(Sought::ask);
         digests.ask();
         tags.iter().chain(&*moving).for_each(Sought::ask_more);
@@ -143,7 +143,7 @@ impl<'a> Ahead<'a> {
         let tags = values(tags);
         places.extend(tags.iter().map(|found| found.map(|(place, _)| place)));
         digests.ask_entries();
-        let left = tags.iter().flatten().filter_map(|(_, (_, kept))| digests.manifests.room(kept.manifest));
+        let left = tags.iter().map(|found| found.and_then(|(_, (_, kept))| digests.manifests.room(kept.manifest)));
         let left: Vec<_> = left.collect();
         manifests::ask(&left);
         digests.note();

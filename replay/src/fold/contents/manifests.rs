@@ -126,13 +126,13 @@ impl Manifests {
 }
 
 /// Asks the processor for the tags and the digests of manifests.
-pub(in crate::fold) fn ask(rooms: &[&Option<Held>]) {
-    rooms.iter().for_each(|room| ask_for(*room));
+pub(in crate::fold) fn ask(rooms: &[Option<&Option<Held>>]) {
+    rooms.iter().flatten().for_each(|room| ask_for(*room));
 }
 
 /// Asks for the tags of manifests that do not lie beside them.
-pub(in crate::fold) fn ask_more(rooms: &[&Option<Held>]) {
-    for held in rooms.iter().filter_map(|room| room.as_ref()) {
+pub(in crate::fold) fn ask_more(rooms: &[Option<&Option<Held>>]) {
+    for held in rooms.iter().flatten().filter_map(|room| room.as_ref()) {
         if let TagSet::Few(tags) = &held.tags
             && let Some(first) = tags.first()
         {
