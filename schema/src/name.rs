@@ -177,7 +177,7 @@ fn is_repository(mut text: &[u8]) -> bool {
 fn check_tag(text: &str) -> Result<(), NameError> {
     let well_formed = text.len() <= limits::TAG_BYTES
         && !matches!(text.as_bytes(), [] | [b'.' | b'-', ..])
-        && text.bytes().all(|byte| IN_TAGS[usize::from(byte)]);
+        && text.bytes().fold(true, |all, byte| all & IN_TAGS[usize::from(byte)]);
     if well_formed { Ok(()) } else { Err(NameError::Tag { given: excerpt(text) }) }
 }
 

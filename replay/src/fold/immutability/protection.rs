@@ -45,7 +45,9 @@ impl State {
 
 impl<'a> Protection<'a> {
     pub(in crate::fold) fn of(rules: &'a Rules, repository: &'a RepositoryName) -> Self {
-        Self { scopes: rules.around(repository.as_str()).collect() }
+        // Before the first policy nothing is asked further.
+        let scopes = if rules.is_empty() { Vec::new() } else { rules.around(repository.as_str()).collect() };
+        Self { scopes }
     }
 
     /// Whether a tag is protected: by hand, or by a policy in force.

@@ -124,6 +124,11 @@ impl Rules {
         }
     }
 
+    /// Whether no rule ever was in force.
+    pub(super) fn is_empty(&self) -> bool {
+        self.registry.is_none() && self.namespaces.is_empty() && self.repositories.is_empty()
+    }
+
     /// The scopes that contain a repository and have rules, the widest first.
     pub(super) fn around<'a>(&'a self, repository: &'a str) -> impl Iterator<Item = &'a Arc<ScopeRules>> {
         let within = if self.namespaces.is_empty() { "" } else { repository };
