@@ -1,5 +1,6 @@
 //! Verifying records some ahead of whoever folds them, and beside him where the machine has a core for it.
 
+use std::collections::VecDeque;
 use std::panic::resume_unwind;
 use std::sync::mpsc::sync_channel;
 use std::thread;
@@ -15,6 +16,9 @@ use super::{StoreError, StoredRecord};
 /// themselves into 1 MiB. With four times as many a replay takes longer.
 const AT_ONCE: usize = 16;
 
+/// Records that are hashed at once. The more there are, the more of about the same length are among them, which are hashed together.
+const HASHED: usize = 4 * AT_ONCE;
+
 /// How many times so many are handed from thread to thread together, and how often that may have happened before the first of
 /// them is looked at. Handed over one by one, two threads would wake each other all the time.
 const TOGETHER: usize = 16;
@@ -26,6 +30,10 @@ const BYTES_TOGETHER: usize = 512 * 1024;
 /// Verified records, a few at once, so that a fold can [foresee](crate::fold::State::foresee) what they will look up.
 pub struct Ahead<I> {
     stored: I,
+    /// Records that were read and hashed, and why the one behind them could not be read.
+    hashed: VecDeque<(StoredRecord, RecordHash)>,
+    unreadable: Option<BrokenWhy>,
+    is_end: bool,
     chain: Chain,
     /// A verified record that is not handed out before the next ones are: they tell whether it was altered.
     held: Option<Sound>,
@@ -49,7 +57,8 @@ pub struct Sound {
 impl<I: Iterator<Item = Result<StoredRecord, StoreError>>> Ahead<I> {
     /// The stored records behind `known`.
     pub fn of(stored: I, known: Head) -> Self {
-        Self { stored, chain: Chain::after(known), held: None, end: None, broken: None }
+        let (chain, hashed) = (Chain::after(known), VecDeque::with_capacity(HASHED));
+        Self { stored, hashed, unreadable: None, is_end: false, chain, held: None, end: None, broken: None }
     }
 
     /// This record is known to have been there, from outside of the log.
@@ -110,18 +119,26 @@ impl<I: Iterator<Item = Result<StoredRecord, StoreError>>> Ahead<I> {
         (!together.is_empty()).then_some(together)
     }
 
-    /// The next records as they are stored, and why the one behind them is not among them if it could not be read.
-    fn read(&mut self) -> (Vec<StoredRecord>, Option<BrokenWhy>) {
-        let mut read = Vec::with_capacity(AT_ONCE);
-        while read.len() < AT_ONCE
+    /// Reads and hashes the next records, when there are none left.
+    fn read(&mut self) {
+        if self.is_end || !self.hashed.is_empty() {
+            return;
+        }
+        let mut read = Vec::with_capacity(HASHED);
+        while read.len() < HASHED
             && let Some(next) = self.stored.next()
         {
             match next {
                 Ok(next) => read.push(next),
-                Err(error) => return (read, Some(BrokenWhy::Unreadable(error.to_string()))),
+                Err(error) => {
+                    self.unreadable = Some(BrokenWhy::Unreadable(error.to_string()));
+                    break;
+                }
             }
         }
-        (read, None)
+        self.is_end = read.len() < HASHED;
+        let hashes = RecordHash::of_each(&read.iter().map(|stored| &stored.bytes[..]).collect::<Vec<_>>());
+        self.hashed.extend(read.into_iter().zip(hashes));
     }
 
     // Otherwise the record is moved once more.
@@ -173,26 +190,26 @@ impl<I: Iterator<Item = Result<StoredRecord, StoreError>>> Iterator for Ahead<I>
         if self.broken.is_some() {
             return None;
         }
-        let (stored, unreadable) = self.read();
-        let is_end = stored.len() < AT_ONCE;
-        let hashes = RecordHash::of_each(&stored.iter().map(|stored| &stored.bytes[..]).collect::<Vec<_>>());
-        let mut sound = Vec::with_capacity(stored.len() + 1);
+        self.read();
+        let mut sound = Vec::with_capacity(AT_ONCE + 1);
         sound.extend(self.held.take());
-        let mut hashed = stored.into_iter().zip(hashes);
-        while let Some((stored, hash)) = hashed.next() {
+        for _ in 0..AT_ONCE {
+            let Some((stored, hash)) = self.hashed.pop_front() else { break };
             match self.verified(stored, hash) {
                 Ok(verified) => sound.push(verified),
                 Err(broken) => {
-                    let behind = hashed.next().map(|(behind, _)| behind);
+                    let behind = self.hashed.pop_front().map(|(behind, _)| behind);
                     let behind = behind.or_else(|| self.stored.next().and_then(Result::ok));
                     self.broken = Some(self.blamed(broken, hash, behind, &mut sound));
                     break;
                 }
             }
         }
-        let seq = self.chain.head().seq.saturating_add(1);
-        // What is not sound stands before what could not be read.
-        self.broken = self.broken.take().or_else(|| unreadable.map(|why| Broken { seq, why }));
+        let is_end = self.is_end && self.hashed.is_empty();
+        if is_end && self.broken.is_none() {
+            let seq = self.chain.head().seq.saturating_add(1);
+            self.broken = self.unreadable.take().map(|why| Broken { seq, why });
+        }
         if !is_end && self.broken.is_none() {
             self.held = sound.pop();
         }
