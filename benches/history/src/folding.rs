@@ -43,7 +43,8 @@ pub(crate) fn replay(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
             file.write_all(record.bytes())?;
         }
     }
-    file.flush()?;
+    // Otherwise they would be written to the disk beside what is measured.
+    file.into_inner()?.sync_all()?;
     let replayed: Vec<Replayed> = (0..bench.scale.rounds).map(|_| told("replay", [&path])).collect::<Result<_>>()?;
     std::fs::remove_file(&path)?;
     let events = replayed.first().map_or(0, |round| round.events);
