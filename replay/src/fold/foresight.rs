@@ -133,17 +133,18 @@ impl<'a> Ahead<'a> {
         let Self { repositories, digests, tags, moving } = self;
         // What is added lies behind the last.
         let members: Vec<_> = repositories.iter().map(|repository| repository.members.last()).collect();
-        let ends: Vec<_> = tags.iter().map(Sought::end).collect();
         members.into_iter().flatten().for_each(ask_for);
-        ends.into_iter().flatten().for_each(ask_for);
         tags.iter().chain(&*moving).for_each(Sought::ask);
         digests.ask();
         tags.iter().chain(&*moving).for_each(Sought::ask_more);
         digests.ask_more();
-        let tags = values(tags);
-        places.extend(tags.iter().map(|found| found.map(|(place, _)| place)));
+        let found = values(tags);
+        places.extend(found.iter().map(|found| found.map(|(place, _)| place)));
         digests.ask_entries();
-        let left = tags.iter().map(|found| found.and_then(|(_, (_, kept))| digests.manifests.room(kept.manifest)));
+        let new = tags.iter().zip(&found).filter(|(_, found)| found.is_none());
+        let ends: Vec<_> = new.map(|(tag, _)| tag.end()).collect();
+        ends.into_iter().flatten().for_each(ask_for);
+        let left = found.iter().map(|found| found.and_then(|(_, (_, kept))| digests.manifests.room(kept.manifest)));
         let left: Vec<_> = left.collect();
         manifests::ask(&left);
         digests.note();

@@ -51,11 +51,13 @@ impl<'a> Protection<'a> {
     }
 
     /// Whether a tag is protected: by hand, or by a policy in force.
+    #[inline]
     pub fn protects(&self, tag: &Tag, state: TagState<'_>) -> bool {
         state.locked().is_some() || self.selects(tag)
     }
 
     /// Whether a policy in force protects tags of this name, whether there is one or not.
+    #[inline]
     pub fn selects(&self, tag: &Tag) -> bool {
         self.scopes.iter().any(|rules| rules.protects(tag.as_str()))
     }
@@ -81,6 +83,7 @@ impl<'a> Protection<'a> {
 
     /// The digest that the name would be spent as if the tag ended now: the last one that it was protected at, if it
     /// ever was.
+    #[inline]
     pub fn bound(&self, tag: &Tag, state: TagState<'_>) -> Option<Digest> {
         let began = state.since().seq;
         let here = self.protects(tag, state) || self.selected_after(tag, began);
@@ -88,6 +91,7 @@ impl<'a> Protection<'a> {
     }
 
     /// Whether a rule that ended later than in a record protected tags of this name.
+    #[inline]
     pub fn selected_after(&self, tag: &Tag, seq: Seq) -> bool {
         self.scopes.iter().any(|rules| rules.protected_after(tag.as_str(), seq))
     }
