@@ -261,7 +261,9 @@ mod tests {
 
     #[test]
     fn all_that_is_sound_comes_in_order_and_what_is_not_ends_it() {
-        for (astray, sound) in [(1, 0), (16, 15), (17, 16), (18, 17), (150, 149), (2900, 2899), (0, 3000)] {
+        for (astray, sound) in
+            [(1, 0), (16, 15), (17, 16), (18, 17), (64, 63), (65, 64), (66, 65), (2900, 2899), (0, 3000)]
+        {
             let mut one_by_one = Ahead::of(stored(3000, astray).into_iter(), Head::default());
             let mut beside = Ahead::of(stored(3000, astray).into_iter(), Head::default());
             let seqs = one_by_one.by_ref().flatten().map(|next| next.record.seq);
@@ -276,8 +278,10 @@ mod tests {
 
     #[test]
     fn a_record_that_cannot_be_read_ends_it_unless_one_before_it_is_not_sound() {
-        for (astray, unread, broken) in [(0, 1, 1), (0, 20, 20), (0, 33, 33), (18, 20, 18), (5, 40, 5)] {
-            let mut stored = stored(60, astray);
+        let unread = [(0, 1, 1), (0, 20, 20), (0, 33, 33), (0, 64, 64), (0, 65, 65), (0, 66, 66)];
+        let not_sound = [(18, 20, 18), (5, 40, 5), (64, 65, 64), (65, 66, 65)];
+        for (astray, unread, broken) in unread.into_iter().chain(not_sound) {
+            let mut stored = stored(140, astray);
             stored[unread - 1] = Err(StoreError::new("reading", "the disk is on fire"));
             let mut ahead = Ahead::of(stored.into_iter(), Head::default());
             assert!(ahead.by_ref().flatten().map(|next| next.record.seq).eq(1..broken));
@@ -308,6 +312,10 @@ mod tests {
             (17, 60, false, 17),
             (32, 60, true, 32),
             (58, 60, false, 58),
+            (63, 140, false, 63),
+            (64, 140, false, 64),
+            (65, 140, true, 65),
+            (64, 65, true, 64),
             // The last one is confirmed by nothing but what is known of the end.
             (59, 60, false, 60),
             (59, 60, true, 59),

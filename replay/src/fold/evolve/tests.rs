@@ -300,5 +300,7 @@ fn every_event_does_what_it_says() {
 
 #[path = "effects_tests.rs"]
 mod effects;
+#[path = "foreseen_tests.rs"]
+mod foreseen;
 #[path = "removal_tests.rs"]
 mod removal;
