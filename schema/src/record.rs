@@ -34,7 +34,7 @@ impl RecordHash {
         Self(*blake3::hash(bytes).as_bytes())
     }
 
-    /// The hashes of the bytes of several records, in their order. Of sixteen it takes a third to a half of the time.
+    /// The hashes of the bytes of several records, in their order. Of many it takes a third to a half of the time.
     pub fn of_each(records: &[&[u8]]) -> Vec<Self> {
         crate::lanes::hashes(records).into_iter().map(Self).collect()
     }

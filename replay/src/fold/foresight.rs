@@ -25,7 +25,7 @@ use super::tag::KeptTag;
 pub(super) struct Foreseen {
     /// Of each record to come, where its repository is, and which of the tags is its first.
     records: VecDeque<(Option<usize>, usize)>,
-    /// Where the tags are that records name, in the order in which they do.
+    /// Where the tags are that records name, in the order in which they do, but for those of repositories that were not foreseen.
     tags: Vec<Option<usize>>,
     /// The next of them.
     next: usize,

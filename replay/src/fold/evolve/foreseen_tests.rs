@@ -30,6 +30,12 @@ fn tags_are_where_they_are_wherever_they_were_foreseen() {
         let mut alone = State::alone();
         alone.apply(&records[0]).unwrap();
         alone.foresee(order.iter().map(|which| &records[*which]));
+        if order == [1, 2, 3, 4] {
+            // Of a record's tags, those of its first repository; what is not there yet is nowhere.
+            let places: Vec<_> = (0..10).map(|which| alone.foreseen.tag(which)).collect();
+            let [of_1, of_2] = [[1, 2].map(Some).to_vec(), [0, 7, 3, 4].map(Some).to_vec()];
+            assert_eq!(places, [of_1, of_2, vec![Some(0), Some(6), None, None]].concat());
+        }
         for record in &records[1..] {
             alone.apply(record).unwrap_or_else(|why| panic!("foreseen as {order:?}: {why}"));
         }

@@ -166,14 +166,21 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
     where
         K: Borrow<Q>,
     {
-        let place = self.place(self.hashing.hash_one(key), key)?;
-        self.remove_at(place)
+        let hash = self.hashing.hash_one(key);
+        let place = self.place(hash, key)?;
+        self.take(hash, place)
     }
 
-    /// Removes the entry at a place.
+    /// Removes the entry at a place, if there is one.
     pub(super) fn remove_at(&mut self, place: usize) -> Option<V> {
-        let (key, value) = self.entries.take(place)?;
-        self.index.remove(self.hashing.hash_one(key), place);
+        let (key, _) = self.entries.get(place)?;
+        self.take(self.hashing.hash_one(key), place)
+    }
+
+    /// Takes the entry of a hash out of its place, to which the last one moves.
+    fn take(&mut self, hash: u64, place: usize) -> Option<V> {
+        let (_, value) = self.entries.take(place)?;
+        self.index.remove(hash, place);
         if let Some((moved, _)) = self.entries.get(place) {
             self.index.moved(self.hashing.hash_one(moved), self.entries.len(), place);
         }
