@@ -8,7 +8,7 @@ use super::{DurableEnd, Source};
 use crate::audit::{Derived, Unfolded};
 use crate::fold::{Effect, IllegalEvent, State};
 use crate::log::Ahead;
-use crate::log::chain::{Broken, Chain};
+use crate::log::chain::{Broken, BrokenWhy, Chain};
 
 /// What came of replaying a source.
 #[derive(Debug, Default)]
@@ -154,6 +154,8 @@ pub fn replay_before(source: &dyn Source, witness: &mut impl Witness) -> Result<
     seen.chain_head = ahead.head();
     check_against_end(&seen.chain_head, source.durable_end(), &mut seen.problems);
     let broken = ahead.broken();
+    // What is wrong with a record that was read stays wrong, whatever could not be read behind it.
+    let is_found = broken.as_ref().is_some_and(|broken| !matches!(broken.why, BrokenWhy::Unreadable(_)));
     if let Fold::Illegal(error) = &fold {
         note_illegal(source, error, &mut seen);
     }
@@ -175,7 +177,7 @@ pub fn replay_before(source: &dyn Source, witness: &mut impl Witness) -> Result<
     }
     note_end(source.durable_end(), broken, &mut seen);
     witness.passes(&Step { head: seen.chain_head, state: fold.believed(&seen.state), next: None, bytes: &[] });
-    source.unread().map_or(Ok(seen), |why| Err(Unread(why)))
+    source.unread().filter(|_| !is_found).map_or(Ok(seen), |why| Err(Unread(why)))
 }
 
 fn applied(state: &mut State, record: Record, witness: &mut impl Witness) -> Result<(), IllegalEvent> {

@@ -1,6 +1,6 @@
 //! A registry that does not show its log, or not all of it: that is no finding about the log.
 
-use tagstone_schema::EncodedRecord;
+use tagstone_schema::{EncodedRecord, Record, RecordHash};
 use tempfile::TempDir;
 
 use crate::command::replay;
@@ -123,4 +123,21 @@ fn a_connection_that_is_refused_in_the_middle_is_no_damage() {
     let run = replay(["events", "--order", "asc", &url]);
     assert_eq!((run.code, run.out.as_str()), (2, ""), "{run:?}");
     assert!(run.err.contains("cannot be reached"), "{run:?}");
+}
+
+#[test]
+fn a_record_that_is_not_sound_is_found_whatever_cannot_be_read_behind_it() {
+    let mut records = genuine();
+    let last = records[8].head();
+    // The second record follows another one than the first.
+    let mut second = Record::decode(records[1].bytes()).unwrap();
+    second.prev = RecordHash([7; 32]);
+    records[1] = second.encode().unwrap();
+    let url = serve(move |path, _| match path {
+        path if path.ends_with("head") => head(last),
+        path if from(path) > 2 => refused("503 Service Unavailable", "later"),
+        path => page(&records, path),
+    });
+    let run = replay(["verify", "--format", "json", &url]);
+    assert_eq!((run.code, run.bad_seqs()), (1, vec![2]), "{run:?}");
 }
