@@ -13,6 +13,7 @@ use fearless_simd::{Level, Simd, SimdBase, SimdInt, dispatch, u32x4, u32x8};
 
 /// Bytes of a block, and of the only chunk of what is hashed here.
 const BLOCK: usize = 64;
+const BLOCK_BYTES: u32 = 64;
 const CHUNK: usize = 1024;
 
 /// What each state begins with: that of SHA-256.
@@ -86,30 +87,28 @@ fn together<S: Simd, W: SimdInt<S, Element = u32>, const LANES: usize>(
     simd: S,
     messages: [&[u8]; LANES],
 ) -> [[u8; 32]; LANES] {
-    let counts = messages.map(blocks);
+    let (wholes, counts) = (messages.map(|message| message.as_chunks::<BLOCK>().0), messages.map(blocks));
     let lasts: [_; LANES] = from_fn(|lane| padded(&messages[lane][(counts[lane] - 1) * BLOCK..]));
+    let [shortest, longest] = [counts.into_iter().min(), counts.into_iter().max()].map(Option::unwrap_or_default);
     let mut chaining = IV.map(|word| W::splat(simd, word));
     let mut hashes = [[0; 32]; LANES];
-    for block in 0..counts.into_iter().max().unwrap_or(0) {
+    for block in 0..longest {
         let start = if block == 0 { CHUNK_START } else { 0 };
-        let (mut lengths, mut flags) = ([BLOCK; LANES], [start; LANES]);
-        let is_last = counts.map(|count| count == block + 1);
         // A lane that is through goes on with anything.
-        let blocks: [&[u8; BLOCK]; LANES] = from_fn(|lane| {
-            if is_last[lane] {
-                (lengths[lane], flags[lane]) = (messages[lane].len() - block * BLOCK, start | CHUNK_END | ROOT);
-            }
-            let whole = messages[lane].get(block * BLOCK..).and_then(<[u8]>::first_chunk);
-            whole.unwrap_or(&lasts[lane])
-        });
-        let lengths = lengths.map(|length| u32::try_from(length).unwrap_or(0));
-        let (lengths, flags) = (W::from_slice(simd, &lengths), W::from_slice(simd, &flags));
+        let blocks: [&[u8; BLOCK]; LANES] = from_fn(|lane| wholes[lane].get(block).unwrap_or(&lasts[lane]));
+        let ends = block + 1 >= shortest;
+        let (mut lengths, mut flags) = (W::splat(simd, BLOCK_BYTES), W::splat(simd, start));
+        if ends {
+            let is_last = counts.map(|count| count == block + 1);
+            let length = |lane: usize| u32::try_from(messages[lane].len() - block * BLOCK).unwrap_or(0);
+            let of_lanes: [_; LANES] = from_fn(|lane| if is_last[lane] { length(lane) } else { BLOCK_BYTES });
+            lengths = W::from_slice(simd, &of_lanes);
+            flags = W::from_slice(simd, &is_last.map(|is_last| if is_last { start | CHUNK_END | ROOT } else { start }));
+        }
         compress(simd, &mut chaining, &transposed(simd, blocks), lengths, flags);
-        if is_last.contains(&true) {
-            for lane in (0..LANES).filter(|lane| is_last[*lane]) {
-                let (bytes, _) = hashes[lane].as_chunks_mut();
-                bytes.iter_mut().zip(&chaining).for_each(|(bytes, word)| *bytes = word.as_slice()[lane].to_le_bytes());
-            }
+        for lane in (0..LANES).filter(|lane| ends && counts[*lane] == block + 1) {
+            let (bytes, _) = hashes[lane].as_chunks_mut();
+            bytes.iter_mut().zip(&chaining).for_each(|(bytes, word)| *bytes = word.as_slice()[lane].to_le_bytes());
         }
     }
     hashes

@@ -107,6 +107,29 @@ pub enum TagSet {
     Many(Box<OrdSet<Tag>>),
 }
 
+/// Room for two tags that a set has left: `latest` goes from one manifest to the next, and takes it along.
+#[derive(Debug, Default)]
+pub(super) struct Spare(Option<Box<[Tag; 2]>>);
+
+/// Whoever shares the sets needs no room yet.
+impl Clone for Spare {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Spare {
+    fn room_for(&mut self, tags: [Tag; 2]) -> Box<[Tag; 2]> {
+        match self.0.take() {
+            Some(mut room) => {
+                *room = tags;
+                room
+            }
+            None => Box::new(tags),
+        }
+    }
+}
+
 impl TagSet {
     /// Tags up to which they are few.
     const FEW: usize = 8;
@@ -137,7 +160,7 @@ impl TagSet {
         matches!(self, Self::Empty)
     }
 
-    pub(super) fn insert(&mut self, tag: Tag) {
+    pub(super) fn insert(&mut self, tag: Tag, spare: &mut Spare) {
         match self {
             // By far the most frequent, and without memory of its own.
             Self::Empty => return *self = Self::One(tag),
@@ -146,7 +169,7 @@ impl TagSet {
             // A tag of its own and `latest`: most of those that have more than one.
             Self::One(only) => {
                 let both = if *only < tag { [only.clone(), tag] } else { [tag, only.clone()] };
-                return *self = Self::Few(Box::new(both));
+                return *self = Self::Few(spare.room_for(both));
             }
             Self::Few(_) => {}
         }
@@ -158,7 +181,7 @@ impl TagSet {
         *self = Self::of(tags);
     }
 
-    pub(super) fn remove(&mut self, tag: &Tag) {
+    pub(super) fn remove(&mut self, tag: &Tag, spare: &mut Spare) {
         match self {
             Self::Empty => return,
             Self::One(only) if only == tag => return *self = Self::Empty,
@@ -167,8 +190,11 @@ impl TagSet {
                 if let [one, other] = &**tags
                     && (one == tag || other == tag) =>
             {
-                let left = if one == tag { other } else { one };
-                return *self = Self::One(left.clone());
+                let left = if one == tag { other.clone() } else { one.clone() };
+                if let Self::Few(room) = std::mem::replace(self, Self::One(left)) {
+                    *spare = Spare(room.try_into().ok());
+                }
+                return;
             }
             Self::Many(tags) => {
                 tags.remove(tag);
@@ -215,15 +241,15 @@ mod tests {
     proptest! {
         #[test]
         fn a_set_of_tags_is_a_set(acts in proptest::collection::vec((0u8..12, 0u8..5), 0..400)) {
-            let (mut set, mut model) = (TagSet::default(), BTreeSet::new());
+            let (mut set, mut model, mut spare) = (TagSet::default(), BTreeSet::new(), Spare::default());
             let mut taken = Vec::new();
             for (number, what) in acts {
                 let tag: Tag = format!("t{number}").parse().unwrap();
                 if what < 2 {
-                    set.remove(&tag);
+                    set.remove(&tag, &mut spare);
                     model.remove(&tag);
                 } else {
-                    set.insert(tag.clone());
+                    set.insert(tag.clone(), &mut spare);
                     model.insert(tag);
                 }
                 prop_assert_eq!((set.len(), set.is_empty()), (model.len(), model.is_empty()));

@@ -13,7 +13,7 @@ use super::{placed, unplaced};
 use crate::fold::manifest::Manifest;
 use crate::fold::table::ask_for;
 use crate::fold::table::entries::Entries;
-use crate::fold::tag::TagSet;
+use crate::fold::tag::{Spare, TagSet};
 
 /// A manifest of one repository. It has its number for as long as it is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,16 +46,6 @@ pub(in crate::fold) struct Held {
     pub(in crate::fold) idle: Timestamp,
 }
 
-impl Held {
-    /// A tag no longer points at it.
-    pub(in crate::fold) fn lose_tag(&mut self, tag: &Tag, at: Timestamp) {
-        self.tags.remove(tag);
-        if self.tags.is_empty() {
-            self.idle = at;
-        }
-    }
-}
-
 /// Manifests by their numbers.
 ///
 /// **Invariant**: whatever names a manifest is gone before the manifest is.
@@ -64,17 +54,18 @@ pub(in crate::fold) struct Manifests {
     held: Entries<Option<Held>>,
     /// Numbers of manifests that are gone, to be given again.
     vacant: Vector<ManifestNumber>,
+    spare: Spare,
 }
 
 impl Manifests {
     /// Manifests that nobody shares.
     pub(super) fn alone() -> Self {
-        Self { held: Entries::alone(), vacant: Vector::new() }
+        Self { held: Entries::alone(), ..Self::default() }
     }
 
     /// Manifests that nobody shares yet, and many will soon.
     pub(super) fn to_share() -> Self {
-        Self { held: Entries::to_share(), vacant: Vector::new() }
+        Self { held: Entries::to_share(), ..Self::default() }
     }
 
     pub(super) fn share(&mut self) {
@@ -107,6 +98,23 @@ impl Manifests {
 
     pub(in crate::fold) fn get_mut(&mut self, number: ManifestNumber) -> Option<&mut Held> {
         self.held.get_mut(number.place())?.as_mut()
+    }
+
+    /// A tag points at one from now on.
+    pub(in crate::fold) fn add_tag(&mut self, number: ManifestNumber, tag: Tag) {
+        if let Some(Some(held)) = self.held.get_mut(number.place()) {
+            held.tags.insert(tag, &mut self.spare);
+        }
+    }
+
+    /// A tag no longer points at one.
+    pub(in crate::fold) fn lose_tag(&mut self, number: ManifestNumber, tag: &Tag, at: Timestamp) {
+        if let Some(Some(held)) = self.held.get_mut(number.place()) {
+            held.tags.remove(tag, &mut self.spare);
+            if held.tags.is_empty() {
+                held.idle = at;
+            }
+        }
     }
 
     /// Takes one out, whose number stands for another from now on.

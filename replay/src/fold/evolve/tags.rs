@@ -66,12 +66,11 @@ impl State {
         };
         let to = &self.contents.manifests[number].manifest;
         observe(Effect::TagMoved { repository, tag, from: standing.map(TagState::stood), to });
-        let mut target = self.changing(found)?;
-        if let Some(held) = target.held_mut(number) {
-            held.tags.insert(tag.clone());
-        }
-        if let Some(held) = left.and_then(|left| target.held_mut(left)) {
-            held.lose_tag(tag, at.time);
+        let target = self.changing(found)?;
+        let manifests = &mut target.contents.manifests;
+        manifests.add_tag(number, tag.clone());
+        if let Some(left) = left {
+            manifests.lose_tag(left, tag, at.time);
         }
         match place.and_then(|place| target.kept.tags.at_mut(place, tag)) {
             // An expiry belongs to the name, and stays with it.
@@ -142,11 +141,9 @@ impl State {
         observe(Effect::TagEnded { repository, tag, was: state.stood(), cause });
         let (left, expires) = (state.kept.manifest, state.expires());
         self.forget_tag(at, repository, tag, expires, bound);
-        let mut target = self.changing(found)?;
-        target.kept.tags.remove(place, tag);
-        if let Some(held) = target.held_mut(left) {
-            held.lose_tag(tag, at.time);
-        }
+        let Changing { kept, contents } = self.changing(found)?;
+        kept.tags.remove(place, tag);
+        contents.manifests.lose_tag(left, tag, at.time);
         Ok(())
     }
 

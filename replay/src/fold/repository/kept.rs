@@ -7,7 +7,7 @@ use tagstone_schema::{Digest, References, RepositoryName, Timestamp};
 use super::{Repository, RepositoryNumber};
 use crate::fold::contents::content::Content;
 use crate::fold::contents::holders::Loose;
-use crate::fold::contents::manifests::{Held, ManifestNumber, Manifests};
+use crate::fold::contents::manifests::{Held, Manifests};
 use crate::fold::contents::{Contents, Members, Place};
 use crate::fold::manifest::Manifest;
 use crate::fold::table::{Keeping, Table};
@@ -62,11 +62,6 @@ impl Changing<'_> {
         Repository { kept: self.kept, contents: self.contents }
     }
 
-    /// A manifest with the tags on it.
-    pub(in crate::fold) fn held_mut(&mut self, number: ManifestNumber) -> Option<&mut Held> {
-        self.contents.manifests.get_mut(number)
-    }
-
     /// Links a blob; the size that was there before, if it is linked already.
     pub(in crate::fold) fn link(&mut self, digest: &Digest, size: u64, at: Timestamp) -> Option<u64> {
         self.change(digest, at, |content| content.link(size, at)).1
@@ -116,7 +111,7 @@ impl Changing<'_> {
         let referrers = self.kept.referrers.get(digest).into_iter().flatten();
         let referrers: Vec<_> = referrers.filter_map(|referrer| self.asked().number(referrer)).collect();
         for referrer in referrers {
-            if let Some(held) = self.held_mut(referrer) {
+            if let Some(held) = self.contents.manifests.get_mut(referrer) {
                 held.idle = at;
             }
         }
