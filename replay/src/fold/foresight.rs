@@ -68,8 +68,8 @@ impl State {
         for (_, (_, kept)) in likely.iter().flatten() {
             // What is kept of a repository takes several lines of a cache.
             ask_for(&kept.name);
-            ask_for(&kept.manifests);
-            ask_for(&kept.tags);
+            ask_for(&kept.members);
+            kept.tags.ask();
         }
 
         // About as many as a push has.

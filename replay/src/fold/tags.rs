@@ -6,7 +6,7 @@ use imbl::OrdMap;
 use tagstone_schema::Tag;
 
 use super::table::ahead::Sought;
-use super::table::{Keeping, Table};
+use super::table::{Keeping, Table, ask_for};
 use super::tag::KeptTag;
 
 /// Live tags by their names.
@@ -122,6 +122,14 @@ impl Tags {
             Self::Alone(tags) => (None, Some(sorted(tags, last))),
         };
         ordered.into_iter().flatten().chain(sorted.into_iter().flatten())
+    }
+
+    /// Asks for what every lookup begins with.
+    pub(super) fn ask(&self) {
+        match self {
+            Self::Ordered(tags) => ask_for(tags),
+            Self::Alone(tags) => tags.ask(),
+        }
     }
 
     /// A tag that will be looked up, where that can be done ahead.

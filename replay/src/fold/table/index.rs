@@ -72,6 +72,12 @@ impl Index {
         self.len
     }
 
+    /// Asks for the index itself.
+    pub(super) fn ask(&self) {
+        ask_for(&self.buckets);
+        ask_for(&self.shape);
+    }
+
     #[inline]
     pub(super) fn bucket(&self, hash: u64) -> Option<&Bucket> {
         self.shape.bucket_of(lower(hash)).and_then(|at| self.buckets.get(at))

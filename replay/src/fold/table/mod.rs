@@ -96,6 +96,14 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
         self.entries.share();
     }
 
+    /// Asks for what every lookup begins with.
+    pub(super) fn ask(&self) {
+        // A table takes several lines of a cache.
+        self.index.ask();
+        ask_for(&self.entries);
+        ask_for(&self.hashing);
+    }
+
     /// How many entries there are.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
