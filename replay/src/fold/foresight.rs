@@ -65,12 +65,13 @@ impl State {
         names.iter().for_each(Sought::ask);
         names.iter().for_each(Sought::ask_more);
         let likely = values(&names);
+        // What is kept of a repository takes several lines of a cache.
         for (_, (_, kept)) in likely.iter().flatten() {
-            // What is kept of a repository takes several lines of a cache.
             ask_for(&kept.name);
             ask_for(&kept.members);
-            kept.tags.ask();
+            ask_for(&kept.tags);
         }
+        likely.iter().flatten().for_each(|(_, (_, kept))| kept.tags.ask());
 
         // About as many as a push has.
         let events = records.clone().map(|record| record.events.len()).sum::<usize>();
