@@ -8,10 +8,11 @@ mod format;
 mod recent;
 
 use std::borrow::Borrow;
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::fmt;
 use std::str::FromStr;
 
+use ascii::AsciiStr;
 use smol_str::SmolStr;
 
 use self::recent::Recent;
@@ -51,16 +52,21 @@ struct Texts {
     user_agents: Recent<SmolStr, 16>,
 }
 
-thread_local! {
-    static TEXTS: RefCell<Texts> = const {
-        RefCell::new(Texts {
+impl Texts {
+    const fn new() -> Self {
+        Self {
             repositories: Recent::new(),
             media_types: Recent::new(),
             actors: Recent::new(),
             addresses: Recent::new(),
             user_agents: Recent::new(),
-        })
-    };
+        }
+    }
+}
+
+thread_local! {
+    /// Those of late, unless they are in use.
+    static TEXTS: Cell<Option<Box<Texts>>> = const { Cell::new(None) };
 }
 
 /// The value that the bytes begin with, and how many of them it takes.
@@ -80,9 +86,13 @@ pub(crate) fn whole<T: Stored>(bytes: &[u8]) -> Result<T, Malformed> {
     })
 }
 
-#[inline]
+/// The texts are taken out meanwhile: what is read within a closure would be moved once more.
+#[inline(always)]
 fn reading<T>(bytes: &[u8], read: impl FnOnce(&mut Reader<'_>) -> Result<T, Malformed>) -> Result<T, Malformed> {
-    TEXTS.with_borrow_mut(|texts| read(&mut Reader { rest: bytes, length: bytes.len(), texts }))
+    let mut texts = TEXTS.take().unwrap_or_else(|| Box::new(Texts::new()));
+    let value = read(&mut Reader { rest: bytes, length: bytes.len(), texts: &mut texts });
+    TEXTS.set(Some(texts));
+    value
 }
 
 impl<'a> Reader<'a> {
@@ -144,7 +154,11 @@ impl<'a> Reader<'a> {
 
 /// The value that the bytes of a text stand for, or what is wrong with them.
 fn parse<T: FromStr<Err: fmt::Display>>(bytes: &[u8]) -> Result<T, String> {
-    let text = std::str::from_utf8(bytes).map_err(|error| format!("a text is not UTF-8: {error}"))?;
+    // Nearly all texts are ASCII, which is seen sooner than that they are UTF-8.
+    let text = match AsciiStr::from_ascii(bytes) {
+        Ok(text) => text.as_str(),
+        Err(_) => std::str::from_utf8(bytes).map_err(|error| format!("a text is not UTF-8: {error}"))?,
+    };
     text.parse().map_err(|error: T::Err| error.to_string())
 }
 
