@@ -114,10 +114,20 @@ impl Digest {
 
 /// All of it is hashed, since clients choose digests; but in words, and without the length, which the algorithm has told.
 impl Hash for Digest {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let (words, _) = self.raw().as_chunks();
-        words.iter().for_each(|word| state.write_u64(u64::from_ne_bytes(*word)));
+        // So many words that it is known beforehand are hashed in half the time.
+        if let Repr::Sha256(Aligned(raw)) = &self.0 {
+            hash_words(raw.as_chunks().0, state);
+        } else {
+            hash_words(self.raw().as_chunks().0, state);
+        }
     }
+}
+
+#[inline]
+fn hash_words<H: Hasher>(words: &[[u8; 8]], state: &mut H) {
+    words.iter().for_each(|word| state.write_u64(u64::from_ne_bytes(*word)));
 }
 
 /// Bytes in lower-case hex.

@@ -46,6 +46,8 @@ pub struct State {
     pub(super) contents: Contents,
     /// What manifests ever were, once. Most share a handful, and would each hold a copy.
     pub(super) types: OrdSet<Arc<Types>>,
+    /// The last of them that was asked for: most often it is asked for again at once.
+    pub(super) latest_types: Option<Arc<Types>>,
     pub(super) policies: OrdMap<Id, Policy>,
     pub(super) tokens: Tokens,
     /// The rules of immutability that are or were in force.

@@ -268,8 +268,9 @@ impl Contents {
     /// The same, if it was looked for lately.
     #[inline]
     fn nearby(&self, digest: &Digest) -> Option<usize> {
-        let is_there = |entry: &Entry| entry.digest == *digest && !entry.known.is_vacant();
-        self.near.place(digest).filter(|place| self.entries.get(*place).is_some_and(is_there))
+        let place = self.near.place(digest)?;
+        let entry = self.entries.get(place)?;
+        (entry.digest == *digest && !entry.known.is_vacant()).then_some(place)
     }
 
     fn find(&self, hash: u64, digest: &Digest) -> Option<usize> {

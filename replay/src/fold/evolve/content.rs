@@ -45,6 +45,8 @@ impl State {
     }
 
     /// The repository, to be changed.
+    // It is a part of nearly every event.
+    #[inline(always)]
     pub(super) fn changing(&mut self, found: Found<'_>) -> Result<Changing<'_>, Illegality> {
         let kept = self.repositories.at_mut(found.place).map(SharedKept::make_mut).ok_or_else(|| found.unknown())?;
         Ok(Changing { kept, contents: &mut self.contents })
@@ -56,30 +58,39 @@ impl State {
         self.changing(found)
     }
 
-    /// Makes the repository where it does not exist: the first thing put into a repository creates it.
+    /// The repository, which is made where it does not exist: the first thing put into a repository creates it.
     fn made(&mut self, repository: &RepositoryName) -> Result<Changing<'_>, Illegality> {
         let place = self.repositories.place_near(repository, self.latest, RepositoryName::is);
-        if place.is_none() {
-            if repository.is_reserved() {
-                return Err(Illegality::RepositoryReserved { repository: repository.clone() });
-            }
-            self.names.insert(repository.clone());
-            let number = self.numbers.give(repository);
-            let made = Kept::new(repository.clone(), number, &self.keeping);
-            self.repositories.insert(repository.clone(), SharedKept::new(made));
-        }
-        self.latest = place.unwrap_or(self.repositories.len() - 1);
+        self.latest = match place {
+            Some(place) => place,
+            None => self.make(repository)?,
+        };
         self.changing(Found { repository, place: self.latest })
+    }
+
+    #[cold]
+    fn make(&mut self, repository: &RepositoryName) -> Result<usize, Illegality> {
+        if repository.is_reserved() {
+            return Err(Illegality::RepositoryReserved { repository: repository.clone() });
+        }
+        self.names.insert(repository.clone());
+        let number = self.numbers.give(repository);
+        let made = Kept::new(repository.clone(), number, &self.keeping);
+        self.repositories.insert(repository.clone(), SharedKept::new(made));
+        Ok(self.repositories.len() - 1)
     }
 
     /// The types of a manifest: the copy that all with the same share.
     pub(super) fn types(&mut self, media_type: &MediaType, artifact_type: Option<&MediaType>) -> Arc<Types> {
-        let types = Types { media_type: media_type.clone(), artifact_type: artifact_type.cloned() };
-        if let Some(known) = self.types.get(&types) {
-            return known.clone();
+        let is_it =
+            |types: &&Arc<Types>| types.media_type == *media_type && types.artifact_type.as_ref() == artifact_type;
+        if let Some(latest) = self.latest_types.as_ref().filter(is_it) {
+            return latest.clone();
         }
-        let types = Arc::new(types);
+        let types = Types { media_type: media_type.clone(), artifact_type: artifact_type.cloned() };
+        let types = self.types.get(&types).cloned().unwrap_or_else(|| Arc::new(types));
         self.types.insert(types.clone());
+        self.latest_types = Some(types.clone());
         types
     }
 
@@ -139,10 +150,8 @@ impl State {
         manifest: Manifest,
         references: &References,
     ) -> Result<(), Illegality> {
-        let mut target = self.made(repository)?;
-        let digest = manifest.digest.clone();
-        let twice = || Illegality::ManifestPushedTwice { repository: repository.clone(), digest };
-        target.hold(manifest, references).then_some(()).ok_or_else(twice)
+        let held = self.made(repository)?.hold(manifest, references);
+        held.map_err(|digest| Illegality::ManifestPushedTwice { repository: repository.clone(), digest })
     }
 
     /// Removes a manifest, and with it every tag on it. Manifests that name it as their subject stay: they are

@@ -1,7 +1,6 @@
 //! What is kept of one repository, beside its contents.
 
 use imbl::OrdSet;
-use imbl::shared_ptr::{DefaultSharedPtr, SharedPointer};
 use tagstone_schema::{Digest, References, RepositoryName, Timestamp};
 
 use super::{Repository, RepositoryNumber};
@@ -29,9 +28,9 @@ pub(in crate::fold) struct Kept {
     pub(in crate::fold) referrers: Table<Digest, OrdSet<Digest>>,
 }
 
-/// What is kept of a repository, shared by clones of a state. The pointer is that of the maps: to find out that nobody shares it, with
-/// every event of a lone fold, it reads a count, where that of the standard library writes to it and holds other cores up.
-pub(in crate::fold) type SharedKept = SharedPointer<Kept, DefaultSharedPtr>;
+/// What is kept of a repository, shared by clones of a state. To find out that nobody shares it, with every event of a lone fold, this
+/// pointer reads a count, where that of the standard library writes to it and holds other cores up.
+pub(in crate::fold) type SharedKept = triomphe::Arc<Kept>;
 
 impl Kept {
     pub(in crate::fold) fn new(name: RepositoryName, number: RepositoryNumber, keeping: &Keeping) -> Self {
@@ -67,12 +66,13 @@ impl Changing<'_> {
         self.change(digest, at, |content| content.link(size, at)).1
     }
 
-    /// Adds a manifest that names these digests, without a tag, and what follows from it. False, and nothing happens, if it is here already.
-    pub(in crate::fold) fn hold(&mut self, manifest: Manifest, references: &References) -> bool {
+    /// Adds a manifest that names these digests, without a tag, and what follows from it. Its digest, and nothing happens, if it is
+    /// here already.
+    pub(in crate::fold) fn hold(&mut self, manifest: Manifest, references: &References) -> Result<(), Digest> {
         let (pushed, naming) = (manifest.pushed.time, self.contents.naming);
         let (place, is_new) = self.change(&manifest.digest, pushed, |content| content.manifest.is_none());
         if !is_new {
-            return false;
+            return Err(manifest.digest);
         }
         let named = references.iter();
         let named = named.map(|named| self.change(named, pushed, |content| content.parents.insert(place, naming)).0);
@@ -84,7 +84,7 @@ impl Changing<'_> {
         let manifest = Manifest { references, ..manifest };
         let number = self.contents.manifests.add(Held { manifest, tags: TagSet::Empty, idle: pushed });
         self.contents.change_at(place, self.kept.number, |content| content.manifest = Some(number));
-        true
+        Ok(())
     }
 
     /// Takes a manifest away, with all that followed from it but its tags.

@@ -226,6 +226,10 @@ impl Bucket {
     /// The place of the entry of a hash that is the right one.
     #[inline]
     pub(super) fn find(&self, hash: u32, is_right: impl Fn(usize) -> bool) -> Option<usize> {
+        // What is new is not there, and then what `is_right` takes need not be made ready.
+        if self.of_hash(hash) == 0 && self.more.is_none() {
+            return None;
+        }
         let mut bucket = self;
         loop {
             let mut likely = bucket.of_hash(hash);

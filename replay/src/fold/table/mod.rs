@@ -197,11 +197,10 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
 
     /// Where the entry of a key is, which is likely one place: asked there first, the key is not hashed. It is there until an entry is
     /// removed.
+    #[inline(always)]
     pub(super) fn place_near(&self, key: &K, near: usize, is_same: impl Fn(&K, &K) -> bool) -> Option<usize> {
-        match self.entries.get(near) {
-            Some((other, _)) if is_same(other, key) => Some(near),
-            _ => self.place(self.hashing.hash_one(key), key),
-        }
+        let is_near = self.entries.get(near).is_some_and(|(other, _)| is_same(other, key));
+        if is_near { Some(near) } else { self.place(self.hashing.hash_one(key), key) }
     }
 
     /// The value at a place.
@@ -215,6 +214,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
     }
 
     /// Where the entry of a key is.
+    #[inline(never)]
     fn place<Q: Eq + ?Sized>(&self, hash: u64, key: &Q) -> Option<usize>
     where
         K: Borrow<Q>,
