@@ -158,9 +158,10 @@ impl Index {
                 let is_moved = usize::from(hash & bit != 0);
                 (*stays, *moves) = (of_both[is_moved], of_both[1 - is_moved]);
             }
-            let more = split.more.take();
-            for slot in more.iter().flat_map(|more| more.slots()) {
-                if slot.hash & bit == 0 { &mut *split } else { &mut bucket }.add(slot);
+            if let Some(more) = split.more.take() {
+                for slot in more.slots() {
+                    if slot.hash & bit == 0 { &mut *split } else { &mut bucket }.add(slot);
+                }
             }
         }
         self.buckets.push(bucket);
