@@ -2,38 +2,51 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use triomphe::ThinArc;
 
 use crate::digest::{Algorithm, Digest};
 
 /// The distinct digests that a manifest refers to: config and layers of an image, children of an index.
 ///
 /// The order is canonical: SHA-256 before SHA-512, each in byte order. In a record every reference costs exactly its
-/// 32 or 64 raw bytes, so that a record holds a manifest of a thousand layers. A clone costs a pointer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct References(Arc<[Digest]>);
+/// 32 or 64 raw bytes, so that a record holds a manifest of a thousand layers. A clone costs a pointer, which is one word: an event
+/// has room for it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct References(ThinArc<(), Digest>);
+
+impl Default for References {
+    fn default() -> Self {
+        Self(ThinArc::from_header_and_iter((), std::iter::empty()))
+    }
+}
+
+impl fmt::Debug for References {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self).finish()
+    }
+}
 
 impl References {
     /// The references in canonical order.
     pub fn iter(&self) -> std::slice::Iter<'_, Digest> {
-        self.0.iter()
+        self.0.slice.iter()
     }
 
     /// Whether `digest` is among them.
     pub fn contains(&self, digest: &Digest) -> bool {
-        self.0.binary_search(digest).is_ok()
+        self.0.slice.binary_search(digest).is_ok()
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.0.slice.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.slice.is_empty()
     }
 
     /// The references whose raw hashes lie end to end, or what is wrong with them.
@@ -44,9 +57,14 @@ impl References {
         if !(sha256.is_sorted_by(|a, b| a < b) && sha512.is_sorted_by(|a, b| a < b)) {
             return Err("packed references are not in canonical order");
         }
-        // How many there are is known before the first, so they are written once, to where they stay.
-        let digests = sha256.iter().copied().map(Digest::sha256).chain(sha512.iter().copied().map(Digest::sha512));
-        Ok(Self(digests.collect()))
+        let of_sha256 = sha256.iter().copied().map(Digest::sha256);
+        Ok(Self(if sha512.is_empty() {
+            // Written once, to where they stay.
+            ThinArc::from_header_and_iter((), of_sha256)
+        } else {
+            let digests: Vec<_> = of_sha256.chain(sha512.iter().copied().map(Digest::sha512)).collect();
+            ThinArc::from_header_and_iter((), digests.into_iter())
+        }))
     }
 
     fn packed(&self, algorithm: Algorithm) -> Vec<u8> {
@@ -62,7 +80,7 @@ impl FromIterator<Digest> for References {
         let mut digests: Vec<_> = digests.into_iter().collect();
         digests.sort_unstable();
         digests.dedup();
-        Self(digests.into())
+        Self(ThinArc::from_header_and_iter((), digests.into_iter()))
     }
 }
 
@@ -107,7 +125,7 @@ impl<'de> Deserialize<'de> for Packed<'de> {
 impl Serialize for References {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {
-            self.0.serialize(serializer)
+            self.0.slice.serialize(serializer)
         } else {
             let [sha256, sha512] = [Algorithm::Sha256, Algorithm::Sha512].map(|algorithm| self.packed(algorithm));
             (Packed(sha256.into()), Packed(sha512.into())).serialize(serializer)

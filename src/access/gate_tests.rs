@@ -170,11 +170,11 @@ fn issued(user: &str) -> (State, Secret) {
     let scopes = vec![TokenScope { repositories: "acme/**".to_owned(), actions: vec![Action::Pull, Action::Delete] }];
     let event = Event::TokenIssued {
         token,
-        subject: user.to_owned(),
+        subject: user.into(),
         scopes,
         secret_hash: secret.hash(),
         expires: Some(Timestamp(2_000)),
-        label: "a token".to_owned(),
+        label: "a token".into(),
     };
     let mut state = State::default();
     let started = Event::LogStarted { log: Id([1; 16]) };

@@ -164,7 +164,7 @@ impl Model {
         let mut token = Id([high; 16]);
         token.0[0] = low;
         self.live_tokens.push(token);
-        let (subject, label) = ("ci".to_owned(), self.fresh.to_string());
+        let (subject, label) = ("ci".into(), self.fresh.to_string().into());
         Event::TokenIssued { token, subject, scopes: Vec::new(), secret_hash: [low; 32], expires: None, label }
     }
 }

@@ -238,6 +238,20 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn a_tag_takes_along_the_room_that_it_had_beside_another() {
+        let [one, other, latest]: [Tag; 3] = ["1", "2", "latest"].map(|tag| tag.parse().unwrap());
+        let (mut left, mut entered, mut spare) =
+            (TagSet::One(one.clone()), TagSet::One(other.clone()), Spare::default());
+        let room = |set: &TagSet| set.iter().next().map(std::ptr::from_ref);
+        left.insert(latest.clone(), &mut spare);
+        let had = room(&left);
+        left.remove(&latest, &mut spare);
+        entered.insert(latest.clone(), &mut spare);
+        assert_eq!(room(&entered), had);
+        assert!(left.iter().eq([&one]) && entered.iter().eq([&other, &latest]));
+    }
+
     proptest! {
         #[test]
         fn a_set_of_tags_is_a_set(acts in proptest::collection::vec((0u8..12, 0u8..5), 0..400)) {

@@ -80,11 +80,11 @@ pub(crate) fn history() -> Vec<Vec<Event>> {
     let scope = Scope::Repository(lib.parse().unwrap());
     let token = Event::TokenIssued {
         token: Id([9; 16]),
-        subject: "robot".to_owned(),
+        subject: "robot".into(),
         scopes: Vec::new(),
         secret_hash: [0xab; 32],
         expires: Some(Timestamp(BEGIN + 3600 * SECOND)),
-        label: "ci".to_owned(),
+        label: "ci".into(),
     };
     vec![
         vec![started(1), Event::ServerStarted { version: "0.1.0".to_owned() }],

@@ -109,11 +109,11 @@ fn script() -> Vec<(&'static str, Vec<Event>)> {
             vec![
                 Event::TokenIssued {
                     token: Id([9; 16]),
-                    subject: "robot".to_owned(),
+                    subject: "robot".into(),
                     scopes: Vec::new(),
                     secret_hash: [0xab; 32],
                     expires: None,
-                    label: "ci".to_owned(),
+                    label: "ci".into(),
                 },
                 Event::ContentPurged {
                     repository: LIB.parse().unwrap(),

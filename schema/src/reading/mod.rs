@@ -209,6 +209,12 @@ impl Stored for String {
     }
 }
 
+impl Stored for Box<str> {
+    fn read(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        String::read(from).map(Self::from)
+    }
+}
+
 /// For so many elements room is made at once: a length may claim anything.
 const ROOM: u64 = 64;
 

@@ -269,11 +269,11 @@ fn tokens_and_refusals(t: &mut Teller) {
     t.at("2026-03-05T07:30:00Z");
     let issued = |label: &str, scopes, expires| Event::TokenIssued {
         token: id(label),
-        subject: "alice".to_owned(),
+        subject: "alice".into(),
         scopes,
         secret_hash: *blake3::hash(label.as_bytes()).as_bytes(),
         expires,
-        label: format!("the {label} of the build"),
+        label: format!("the {label} of the build").into(),
     };
     let scope = |repositories: &str, actions: &[Action]| TokenScope {
         repositories: repositories.to_owned(),

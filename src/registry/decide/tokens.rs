@@ -15,6 +15,7 @@ pub(super) fn issue(state: &State, issue: &IssueToken) -> Result<Vec<Event>, Rej
     if state.counted_tokens(&subject, now) >= TOKENS_PER_USER {
         return Err(Rejection::TooManyTokens { subject, limit: TOKENS_PER_USER });
     }
+    let (subject, label) = (subject.into(), label.into());
     Ok(vec![Event::TokenIssued { token, subject, scopes, secret_hash, expires: Some(expires), label }])
 }
 

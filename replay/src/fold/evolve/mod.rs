@@ -198,11 +198,11 @@ impl State {
                     return Err(Illegality::TokenExists { token: *token });
                 }
                 let issued = Token {
-                    subject: subject.clone(),
+                    subject: subject.to_string(),
                     scopes: scopes.clone(),
                     secret_hash: *secret_hash,
                     expires: *expires,
-                    label: label.clone(),
+                    label: label.to_string(),
                     issued: at,
                     revoked: None,
                 };

@@ -107,11 +107,11 @@ fn removed(n: u8) -> Event {
 fn issued(n: u8) -> Event {
     Event::TokenIssued {
         token: id(n),
-        subject: "ci".to_owned(),
+        subject: "ci".into(),
         scopes: Vec::new(),
         secret_hash: [n; 32],
         expires: None,
-        label: "a label".to_owned(),
+        label: "a label".into(),
     }
 }
 

@@ -112,11 +112,11 @@ fn everything() -> Vec<Event> {
         Event::PolicyRetired { policy: Id([5; 16]) },
         Event::TokenIssued {
             token: Id([6; 16]),
-            subject: "ci".to_owned(),
+            subject: "ci".into(),
             scopes: vec![TokenScope { repositories: "a/**".to_owned(), actions: Vec::new() }],
             secret_hash: [6; 32],
             expires: Some(Timestamp(900)),
-            label: "a label".to_owned(),
+            label: "a label".into(),
         },
         Event::TokenRevoked { token: Id([6; 16]) },
     ]

@@ -19,11 +19,11 @@ fn scopes() -> Vec<TokenScope> {
 fn issued(n: u16, subject: &str, expires: i64) -> Event {
     Event::TokenIssued {
         token: id(n),
-        subject: subject.to_owned(),
+        subject: subject.into(),
         scopes: scopes(),
         secret_hash: [7; 32],
         expires: Some(Timestamp(expires)),
-        label: "a label".to_owned(),
+        label: "a label".into(),
     }
 }
 
