@@ -13,7 +13,7 @@ use crate::policy::{Id, Rule, Scope};
 use crate::references::References;
 use crate::time::Timestamp;
 
-/// One change of state.
+/// One change of state. It takes at most 128 bytes, so that it is moved without a call: a text is boxed where a variant would take more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {

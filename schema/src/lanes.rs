@@ -12,8 +12,8 @@ use std::array::from_fn;
 use fearless_simd::{Level, Simd, SimdBase, SimdInt, dispatch, u32x4, u32x8};
 
 /// Bytes of a block, and of the only chunk of what is hashed here.
-const BLOCK: usize = 64;
 const BLOCK_BYTES: u32 = 64;
+const BLOCK: usize = BLOCK_BYTES as usize;
 const CHUNK: usize = 1024;
 
 /// What each state begins with: that of SHA-256.
@@ -96,17 +96,18 @@ fn together<S: Simd, W: SimdInt<S, Element = u32>, const LANES: usize>(
         let start = if block == 0 { CHUNK_START } else { 0 };
         // A lane that is through goes on with anything.
         let blocks: [&[u8; BLOCK]; LANES] = from_fn(|lane| wholes[lane].get(block).unwrap_or(&lasts[lane]));
-        let ends = block + 1 >= shortest;
+        // Nothing more is asked of the blocks before the first that is the last of a lane.
+        let may_end = block + 1 >= shortest;
+        let is_last = if may_end { counts.map(|count| count == block + 1) } else { [false; LANES] };
         let (mut lengths, mut flags) = (W::splat(simd, BLOCK_BYTES), W::splat(simd, start));
-        if ends {
-            let is_last = counts.map(|count| count == block + 1);
+        if may_end {
             let length = |lane: usize| u32::try_from(messages[lane].len() - block * BLOCK).unwrap_or(0);
             let of_lanes: [_; LANES] = from_fn(|lane| if is_last[lane] { length(lane) } else { BLOCK_BYTES });
             lengths = W::from_slice(simd, &of_lanes);
             flags = W::from_slice(simd, &is_last.map(|is_last| if is_last { start | CHUNK_END | ROOT } else { start }));
         }
         compress(simd, &mut chaining, &transposed(simd, blocks), lengths, flags);
-        for lane in (0..LANES).filter(|lane| ends && counts[*lane] == block + 1) {
+        for lane in (0..LANES).filter(|lane| may_end && is_last[*lane]) {
             let (bytes, _) = hashes[lane].as_chunks_mut();
             bytes.iter_mut().zip(&chaining).for_each(|(bytes, word)| *bytes = word.as_slice()[lane].to_le_bytes());
         }

@@ -19,8 +19,8 @@ pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list
 /// Docker image manifest, schema 2.
 pub const DOCKER_IMAGE: &str = "application/vnd.docker.distribution.manifest.v2+json";
 
-/// A media type `type/subtype` without parameters (RFC 6838, section 4.2), compared as it is written. It is one word, of which an event has
-/// two, and its text is hardly ever asked for.
+/// A media type `type/subtype` without parameters (RFC 6838, section 4.2), compared as it is written. It takes one word, since an
+/// event holds two of them; its text, one more step away, is hardly ever asked for.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MediaType(Arc<Box<str>>);
 

@@ -24,7 +24,7 @@ impl Default for References {
 
 impl fmt::Debug for References {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self).finish()
+        f.debug_tuple("References").field(&&self.0.slice).finish()
     }
 }
 
@@ -57,14 +57,12 @@ impl References {
         if !(sha256.is_sorted_by(|a, b| a < b) && sha512.is_sorted_by(|a, b| a < b)) {
             return Err("packed references are not in canonical order");
         }
-        let of_sha256 = sha256.iter().copied().map(Digest::sha256);
-        Ok(Self(if sha512.is_empty() {
-            // Written once, to where they stay.
-            ThinArc::from_header_and_iter((), of_sha256)
-        } else {
-            let digests: Vec<_> = of_sha256.chain(sha512.iter().copied().map(Digest::sha512)).collect();
-            ThinArc::from_header_and_iter((), digests.into_iter())
-        }))
+        // How many there are is known before the first, so they are written once, to where they stay.
+        let digests = (0..sha256.len() + sha512.len()).map(|at| match sha256.get(at) {
+            Some(raw) => Digest::sha256(*raw),
+            None => Digest::sha512(sha512[at - sha256.len()]),
+        });
+        Ok(Self(ThinArc::from_header_and_iter((), digests)))
     }
 
     fn packed(&self, algorithm: Algorithm) -> Vec<u8> {

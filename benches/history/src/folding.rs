@@ -45,9 +45,8 @@ pub(crate) fn replay(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     }
     // Otherwise they would be written to the disk beside what is measured.
     file.into_inner()?.sync_all()?;
-    // They differ by a third from one to the next where a machine is shared: more rounds than anything else has.
-    let rounds = 2 * bench.scale.rounds - 1;
-    let replayed: Vec<Replayed> = (0..rounds).map(|_| told("replay", [&path])).collect::<Result<_>>()?;
+    let rounds = 0..bench.scale.replays;
+    let replayed: Vec<Replayed> = rounds.map(|_| told("replay", [&path])).collect::<Result<_>>()?;
     std::fs::remove_file(&path)?;
     let events = replayed.first().map_or(0, |round| round.events);
     let title = format!("replay of {} events, verified, one thread", grouped(events));

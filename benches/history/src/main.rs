@@ -75,6 +75,8 @@ struct Scale {
     /// Live tags of the state whose memory is looked at.
     tags: u64,
     rounds: usize,
+    /// Rounds of the replay: they differ by a third from one to the next where a machine is shared.
+    replays: usize,
     /// Questions of each kind.
     questions: usize,
     /// Pushes that a killed registry has made since its last snapshot.
@@ -84,8 +86,11 @@ struct Scale {
 impl Scale {
     fn new(arguments: &Arguments) -> Self {
         match arguments.quick {
-            true => Self { events: 100_000, tags: 10_000, rounds: 1, questions: 100, pushes: 100 },
-            false => Self { events: arguments.events, tags: 1_000_000, rounds: 3, questions: 1_000, pushes: 2_000 },
+            true => Self { events: 100_000, tags: 10_000, rounds: 1, replays: 1, questions: 100, pushes: 100 },
+            false => {
+                let events = arguments.events;
+                Self { events, tags: 1_000_000, rounds: 3, replays: 5, questions: 1_000, pushes: 2_000 }
+            }
         }
     }
 }

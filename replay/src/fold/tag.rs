@@ -107,7 +107,7 @@ pub enum TagSet {
     Many(Box<OrdSet<Tag>>),
 }
 
-/// Room for two tags that a set has left: `latest` goes from one manifest to the next, and takes it along.
+/// Room for two tags that a set has left, for the next that needs it: `latest` goes from one manifest to the next, and takes it along.
 #[derive(Debug, Default)]
 pub(super) struct Spare(Option<Box<[Tag; 2]>>);
 
@@ -254,11 +254,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_set_of_tags_is_a_set(acts in proptest::collection::vec((0u8..12, 0u8..5), 0..400)) {
-            let (mut set, mut model, mut spare) = (TagSet::default(), BTreeSet::new(), Spare::default());
+        fn sets_of_tags_are_sets(acts in proptest::collection::vec((0u8..12, 0u8..5, 0usize..3), 0..400)) {
+            // They leave room to each other.
+            let (mut sets, mut spare) = (vec![(TagSet::default(), BTreeSet::new()); 3], Spare::default());
             let mut taken = Vec::new();
-            for (number, what) in acts {
+            for (number, what, which) in acts {
                 let tag: Tag = format!("t{number}").parse().unwrap();
+                let (set, model) = &mut sets[which];
                 if what < 2 {
                     set.remove(&tag, &mut spare);
                     model.remove(&tag);

@@ -6,7 +6,7 @@ use imbl::OrdMap;
 use tagstone_schema::Tag;
 
 use super::table::ahead::Sought;
-use super::table::{Keeping, Table, ask_for};
+use super::table::{Keeping, Table};
 use super::tag::KeptTag;
 
 /// Live tags by their names.
@@ -124,10 +124,10 @@ impl Tags {
         ordered.into_iter().flatten().chain(sorted.into_iter().flatten())
     }
 
-    /// Asks for what every lookup begins with.
+    /// Asks for what every lookup begins with, where that can be done ahead.
     pub(super) fn ask(&self) {
         match self {
-            Self::Ordered(tags) => ask_for(tags),
+            Self::Ordered(_) => {}
             Self::Alone(tags) => tags.ask(),
         }
     }

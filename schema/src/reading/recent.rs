@@ -19,11 +19,13 @@ pub(super) struct Recent<T, const PLACES: usize> {
     last: usize,
 }
 
-impl<T: Borrow<str> + Clone + FromStr<Err: fmt::Display>, const PLACES: usize> Recent<T, PLACES> {
-    pub(super) const fn new() -> Self {
+impl<T, const PLACES: usize> Default for Recent<T, PLACES> {
+    fn default() -> Self {
         Self { values: Vec::new(), last: 0 }
     }
+}
 
+impl<T: Borrow<str> + Clone + FromStr<Err: fmt::Display>, const PLACES: usize> Recent<T, PLACES> {
     /// The value that the bytes stand for: a copy of an earlier one, where they are the same.
     #[inline]
     pub(super) fn parse(&mut self, bytes: &[u8]) -> Result<T, String> {
@@ -74,7 +76,7 @@ mod tests {
 
     #[test]
     fn what_comes_again_is_what_was_parsed_and_what_is_wrong_stays_wrong() {
-        let mut recent: Recent<Tag, 4> = Recent::new();
+        let mut recent: Recent<Tag, 4> = Recent::default();
         for text in ["a", "b", "a", "c", "d", "e", "a", "a", "b"] {
             assert_eq!(recent.parse(text.as_bytes()), Ok(text.parse().unwrap()));
             assert_eq!(recent.parse(b"-"), Err("-".parse::<Tag>().unwrap_err().to_string()));
@@ -84,14 +86,14 @@ mod tests {
 
     #[test]
     fn a_text_that_comes_again_is_not_copied() {
-        let mut recent: Recent<RepositoryName, 4> = Recent::new();
+        let mut recent: Recent<RepositoryName, 4> = Recent::default();
         let [first, second] = [(); 2].map(|()| recent.parse(b"acme/app").unwrap());
         assert!(std::ptr::eq(first.as_str(), second.as_str()));
     }
 
     #[test]
     fn what_is_longer_than_any_writer_makes_it_is_not_remembered() {
-        let mut recent: Recent<smol_str::SmolStr, 4> = Recent::new();
+        let mut recent: Recent<smol_str::SmolStr, 4> = Recent::default();
         for (length, is_remembered) in [(LONGEST, true), (LONGEST + 1, false)] {
             let [first, second] = [(); 2].map(|()| recent.parse("a".repeat(length).as_bytes()).unwrap());
             assert_eq!(std::ptr::eq(first.as_str(), second.as_str()), is_remembered, "{length}");

@@ -103,3 +103,11 @@ fn what_is_wrong_is_said_with_its_place() {
     let why = format!("at byte 8: {} elements are announced, but only 9 bytes follow", u64::MAX);
     assert_eq!(whole::<Vec<u8>>(&many).unwrap_err().to_string(), why);
 }
+
+#[test]
+fn a_text_that_comes_again_in_another_record_is_not_copied() {
+    let bytes = [&8_u64.to_le_bytes()[..], b"acme/app"].concat();
+    let first: RepositoryName = whole(&bytes).unwrap();
+    assert!(whole::<RepositoryName>(&bytes[..9]).is_err());
+    assert!(std::ptr::eq(first.as_str(), whole::<RepositoryName>(&bytes).unwrap().as_str()));
+}

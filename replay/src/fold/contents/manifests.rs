@@ -54,6 +54,7 @@ pub(in crate::fold) struct Manifests {
     held: Entries<Option<Held>>,
     /// Numbers of manifests that are gone, to be given again.
     vacant: Vector<ManifestNumber>,
+    /// Room that the tags on one have left for those on another.
     spare: Spare,
 }
 

@@ -1,6 +1,7 @@
 //! The invariants of the contents, asserted over all there is, for tests.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::content::{Content, Naming, Parents};
 use super::known::Known;
@@ -33,7 +34,10 @@ impl Contents {
                 contents += 1;
                 if let Some(number) = content.manifest {
                     assert!(manifests.insert(number));
-                    assert_eq!(self.manifests[number].manifest.digest, entry.digest);
+                    let manifest = &self.manifests[number].manifest;
+                    assert_eq!(manifest.digest, entry.digest);
+                    // A snapshot tells which types they are by where they are.
+                    assert!(state.types.get(&manifest.types).is_some_and(|types| Arc::ptr_eq(types, &manifest.types)));
                 }
                 self.assert_named(placed(place), content);
             }

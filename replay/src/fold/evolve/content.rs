@@ -63,13 +63,14 @@ impl State {
         let place = self.repositories.place_near(repository, self.latest, RepositoryName::is);
         self.latest = match place {
             Some(place) => place,
-            None => self.make(repository)?,
+            None => self.create(repository)?,
         };
         self.changing(Found { repository, place: self.latest })
     }
 
+    /// Adds a repository that does not exist, and tells its place.
     #[cold]
-    fn make(&mut self, repository: &RepositoryName) -> Result<usize, Illegality> {
+    fn create(&mut self, repository: &RepositoryName) -> Result<usize, Illegality> {
         if repository.is_reserved() {
             return Err(Illegality::RepositoryReserved { repository: repository.clone() });
         }
@@ -88,8 +89,14 @@ impl State {
             return latest.clone();
         }
         let types = Types { media_type: media_type.clone(), artifact_type: artifact_type.cloned() };
-        let types = self.types.get(&types).cloned().unwrap_or_else(|| Arc::new(types));
-        self.types.insert(types.clone());
+        let types = match self.types.get(&types) {
+            Some(known) => known.clone(),
+            None => {
+                let new = Arc::new(types);
+                self.types.insert(new.clone());
+                new
+            }
+        };
         self.latest_types = Some(types.clone());
         types
     }

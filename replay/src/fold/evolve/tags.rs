@@ -68,10 +68,11 @@ impl State {
         observe(Effect::TagMoved { repository, tag, from: standing.map(TagState::stood), to });
         let target = self.changing(found)?;
         let manifests = &mut target.contents.manifests;
-        manifests.add_tag(number, tag.clone());
+        // It is another one, so that the tag takes the room along that it had there.
         if let Some(left) = left {
             manifests.lose_tag(left, tag, at.time);
         }
+        manifests.add_tag(number, tag.clone());
         match place.and_then(|place| target.kept.tags.at_mut(place, tag)) {
             // An expiry belongs to the name, and stays with it.
             Some(state) => {

@@ -47,7 +47,7 @@ fn event([what, name, first, second]: [u8; 4], standing: &State) -> Event {
             digest,
             size: 3,
             media_type: tagstone_schema::media_type::OCI_INDEX.parse().unwrap(),
-            artifact_type: None,
+            artifact_type: (second % 2 == 0).then(|| "text/plain".parse().unwrap()),
             subject: (second % 3 == 0).then_some(other),
             references: some(second & (first >> 3)).collect(),
         },

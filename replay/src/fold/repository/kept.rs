@@ -66,8 +66,8 @@ impl Changing<'_> {
         self.change(digest, at, |content| content.link(size, at)).1
     }
 
-    /// Adds a manifest that names these digests, without a tag, and what follows from it. Its digest, and nothing happens, if it is
-    /// here already.
+    /// Adds a manifest that names these digests, without a tag, and what follows from it. If it is here already nothing
+    /// happens, and its digest is given back.
     pub(in crate::fold) fn hold(&mut self, manifest: Manifest, references: &References) -> Result<(), Digest> {
         let (pushed, naming) = (manifest.pushed.time, self.contents.naming);
         let (place, is_new) = self.change(&manifest.digest, pushed, |content| content.manifest.is_none());

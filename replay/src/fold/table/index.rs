@@ -227,7 +227,7 @@ impl Bucket {
     /// The place of the entry of a hash that is the right one.
     #[inline]
     pub(super) fn find(&self, hash: u32, is_right: impl Fn(usize) -> bool) -> Option<usize> {
-        // What is new is not there, and then what `is_right` takes need not be made ready.
+        // Asked first, so that what `is_right` takes is not made ready for what is not there.
         if self.of_hash(hash) == 0 && self.more.is_none() {
             return None;
         }

@@ -96,9 +96,8 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
         self.entries.share();
     }
 
-    /// Asks for what every lookup begins with.
+    /// Asks for what every lookup begins with: a table takes several lines of a cache.
     pub(super) fn ask(&self) {
-        // A table takes several lines of a cache.
         self.index.ask();
         ask_for(&self.entries);
         ask_for(&self.hashing);
@@ -197,6 +196,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
 
     /// Where the entry of a key is, which is likely one place: asked there first, the key is not hashed. It is there until an entry is
     /// removed.
+    // Nearly every event asks, and most often the key is near.
     #[inline(always)]
     pub(super) fn place_near(&self, key: &K, near: usize, is_same: impl Fn(&K, &K) -> bool) -> Option<usize> {
         let is_near = self.entries.get(near).is_some_and(|(other, _)| is_same(other, key));
@@ -214,6 +214,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
     }
 
     /// Where the entry of a key is.
+    // It would be a part of each `place_near`.
     #[inline(never)]
     fn place<Q: Eq + ?Sized>(&self, hash: u64, key: &Q) -> Option<usize>
     where
