@@ -33,6 +33,8 @@ pub(super) enum Page {
 #[derive(Default)]
 pub(super) struct Pages {
     pages: HashMap<u64, Page, foldhash::fast::RandomState>,
+    /// For so many pages sled makes room: also for those before one of which it knows only that it was changed.
+    numbered: u64,
     places: usize,
     /// What was written before is known from sled's snapshot.
     stable: Option<i64>,
@@ -66,7 +68,8 @@ impl Pages {
         }
         pages.advance(file, &segments, end)?;
         // Pages are numbered without gaps; sled gives up where one is not known.
-        let whole = (0..pages.pages.len() as u64).all(|page| pages.pages.contains_key(&page));
+        let count = pages.pages.len() as u64;
+        let whole = pages.numbered == count && (0..count).all(|page| pages.pages.contains_key(&page));
         (whole && pages.lie_in(&headers)).then_some(pages)
     }
 
@@ -119,7 +122,7 @@ impl Pages {
                     Page::Present(base, changes.collect::<Option<_>>()?)
                 }
             };
-            pages.pages.insert(page, found);
+            pages.insert(page, found);
         }
         Some(pages)
     }
@@ -161,22 +164,24 @@ impl Pages {
                 return (last < end).then_some(());
             }
             _ if is_known => {}
-            Kind::Free => {
-                self.pages.insert(message.page, Page::Free);
-            }
-            Kind::Counter | Kind::Meta | Kind::Node => {
-                self.pages.insert(message.page, Page::Present(place, Vec::new()));
-            }
-            Kind::Link => {
-                // A page that was written anew elsewhere has its changes behind it; those before are left over.
-                if let Some(Page::Present(base, changes)) = self.pages.get_mut(&message.page)
-                    && changes.last().unwrap_or(base).lsn < lsn
-                {
-                    changes.push(place);
+            Kind::Free => self.insert(message.page, Page::Free),
+            Kind::Counter | Kind::Meta | Kind::Node => self.insert(message.page, Page::Present(place, Vec::new())),
+            Kind::Link => match self.pages.get_mut(&message.page) {
+                Some(Page::Present(base, changes)) => {
+                    if changes.last().unwrap_or(base).lsn < lsn {
+                        changes.push(place);
+                    }
                 }
-            }
+                // A page that was written anew elsewhere has its changes behind it; those before are left over.
+                _ => self.numbered = self.numbered.max(message.page),
+            },
         }
         Some(())
+    }
+
+    fn insert(&mut self, number: u64, page: Page) {
+        self.pages.insert(number, page);
+        self.numbered = self.numbered.max(number.saturating_add(1));
     }
 }
 

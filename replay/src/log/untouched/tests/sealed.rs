@@ -200,3 +200,15 @@ fn records_in_a_segment_that_says_to_be_another_one_are_left_to_sled() {
     let log = lying(1, &[Lie::Header(0, 2, 2 * SEGMENT_LSN)]);
     assert!(Untouched::open(log.path()).is_none() && in_sled(log.path()).is_none());
 }
+
+/// A batch names a page that is far beyond all others, for which sled would make room.
+#[test]
+fn a_change_of_a_page_that_nothing_makes_is_left_to_sled() {
+    let log = lying(0, &[]);
+    let mut bytes = fs::read(log.path().join("db")).unwrap();
+    let batch = messages(&bytes).into_iter().find(|message| bytes[message.at + 4] == 3).unwrap();
+    bytes[batch.at + 4] = 10;
+    seal(&mut bytes, batch);
+    fs::write(log.path().join("db"), bytes).unwrap();
+    assert!(Untouched::open(log.path()).is_none() && in_sled(log.path()).is_none());
+}
