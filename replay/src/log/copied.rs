@@ -17,7 +17,7 @@ use super::open_error::OpenError;
 use super::patched::Patched;
 use super::salvage::{Missing, Salvage};
 use super::tree::{Options, RecordTree, Upkeep, unwinding};
-use super::untouched::Untouched;
+use super::untouched::{Untouched, beyond_all_pages};
 use super::{RecordBytes, StoredRecord};
 
 /// The directory of a log, opened for reading.
@@ -187,13 +187,20 @@ impl OpenCopy {
             return Err(CopyError::NoRoom { directory: std::env::temp_dir(), needed, free });
         }
         copy_directory(log, directory.path())?;
-        let options = Options { upkeep: Upkeep::None, ..Options::default() };
-        let tree = RecordTree::open(directory.path(), options).map_err(|error| match error {
-            OpenError::Unusable { why, .. } => why,
-            other => other.to_string(),
-        });
+        let tree = match beyond_all_pages(directory.path()).map_err(failed)? {
+            Some(why) => Err(why),
+            None => opened(directory.path()),
+        };
         Ok(Self { tree: Some(tree), _directory: directory })
     }
+}
+
+fn opened(copy: &Path) -> Result<RecordTree, String> {
+    let options = Options { upkeep: Upkeep::None, ..Options::default() };
+    RecordTree::open(copy, options).map_err(|error| match error {
+        OpenError::Unusable { why, .. } => why,
+        other => other.to_string(),
+    })
 }
 
 impl Drop for OpenCopy {

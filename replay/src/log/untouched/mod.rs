@@ -12,6 +12,7 @@ mod blocks;
 mod bytes;
 mod node;
 mod pages;
+mod room;
 mod segment;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use blocks::Messages;
 use bytes::Bytes;
 use node::{Entries, Node};
 use pages::Pages;
+pub(super) use room::beyond_all_pages;
 use segment::Kind;
 
 /// What sled's `conf` says of every log: the defaults of its version.

@@ -144,7 +144,7 @@ impl Segment {
 
     /// The place of the next message in the sequence of all.
     pub(super) fn lsn(&self) -> i64 {
-        self.lsn + self.at as i64
+        self.lsn.saturating_add(self.at as i64)
     }
 
     pub(super) fn next(&mut self) -> Next<'_> {

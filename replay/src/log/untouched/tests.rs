@@ -132,6 +132,7 @@ proptest! {
         let only_appended = deeds.iter().all(|deed| !matches!(deed, Deed::CutOff(_)));
         prop_assert!(read.is_some() || !only_appended, "left to sled");
         prop_assert!(contents(log.path()) == before);
+        prop_assert_eq!(beyond_all_pages(log.path()).unwrap(), None);
     }
 }
 
@@ -200,6 +201,7 @@ proptest! {
         if in_file(log.path(), &mut seen).is_some() {
             prop_assert!(Some(seen) == in_sled(log.path()));
         }
+        prop_assert_eq!(beyond_all_pages(log.path()).unwrap(), None, "damage names no page");
     }
 }
 

@@ -212,3 +212,29 @@ fn a_change_of_a_page_that_nothing_makes_is_left_to_sled() {
     fs::write(log.path().join("db"), bytes).unwrap();
     assert!(Untouched::open(log.path()).is_none() && in_sled(log.path()).is_none());
 }
+
+/// sled would make room for all pages up to this one, and where there is not so much memory the process ends.
+#[test]
+fn a_log_that_names_a_page_beyond_all_others_is_read_past_sled() {
+    let (log, head) = recorded();
+    let whole = read(log.path(), head);
+    assert_eq!((whole.1, &whole.2, &whole.3), (2500, &None, &None));
+    let bytes = fs::read(log.path().join("db")).unwrap();
+    let last = messages(&bytes).into_iter().rfind(|message| bytes[message.at + 4] != 2).unwrap();
+    for (kind, page) in [(4, 1_u64 << 40), (5, 1 << 40), (8, 1 << 40), (10, 1 << 40), (8, u64::MAX)] {
+        // One more message, without a body.
+        let mut more = vec![0, 0, 0, 0, kind, 0, bytes[last.segment], u8::MAX];
+        more.extend_from_slice(&page.to_le_bytes());
+        let written = Written { at: 0, segment: 6, page: 7, header: more.len(), body: 0 };
+        seal(&mut more, written);
+        let copy = copied(log.path());
+        let db = OpenOptions::new().write(true).open(copy.path().join("db")).unwrap();
+        db.write_all_at(&more, (last.at + last.header + last.body) as u64).unwrap();
+        let (records, count, error, damage) = read(copy.path(), head);
+        assert_eq!((records, count), (whole.0, 2500), "{kind}");
+        let why = format!("its file names the page {page}, but has no room for more than");
+        for said in [error.unwrap(), damage.unwrap()] {
+            assert!(said.contains(&why), "{said}");
+        }
+    }
+}
