@@ -1,5 +1,6 @@
 //! How long each of many questions took.
 
+use crate::figure::median;
 use anyhow::{Result, ensure};
 use std::time::Instant;
 use tagstone_compare::connection::Connection;
@@ -11,13 +12,20 @@ impl Latencies {
     /// Asks one question after the other. An answer has to be 200 and to hold this text: what nothing is found for is answered
     /// sooner.
     pub(crate) fn of(connection: &mut Connection, paths: impl Iterator<Item = String>, holds: &str) -> Result<Self> {
+        Self::of_medians(connection, paths, holds, 1)
+    }
+
+    /// Asks each question so many times, of which the median counts.
+    pub(crate) fn of_medians(
+        connection: &mut Connection,
+        paths: impl Iterator<Item = String>,
+        holds: &str,
+        times: usize,
+    ) -> Result<Self> {
         let mut taken = Vec::new();
         for path in paths {
-            let began = Instant::now();
-            let answer = connection.get(&path)?;
-            taken.push(began.elapsed().as_secs_f64() * 1e3);
-            let body = String::from_utf8_lossy(&answer.body);
-            ensure!(body.contains(holds), "GET {path} found nothing: {:.200}", body);
+            let asked = (0..times).map(|_| ask(connection, &path, holds)).collect::<Result<Vec<_>>>()?;
+            taken.push(median(&asked));
         }
         ensure!(!taken.is_empty(), "there was nothing to ask");
         taken.sort_unstable_by(f64::total_cmp);
@@ -39,6 +47,16 @@ impl Latencies {
     fn part(&self, percent: usize) -> f64 {
         self.0[(self.0.len() * percent / 100).min(self.0.len() - 1)]
     }
+}
+
+/// How long one answer took, in milliseconds.
+fn ask(connection: &mut Connection, path: &str, holds: &str) -> Result<f64> {
+    let began = Instant::now();
+    let answer = connection.get(path)?;
+    let taken = began.elapsed().as_secs_f64() * 1e3;
+    let body = String::from_utf8_lossy(&answer.body);
+    ensure!(body.contains(holds), "GET {path} found nothing: {:.200}", body);
+    Ok(taken)
 }
 
 #[cfg(test)]
