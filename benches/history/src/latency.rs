@@ -15,18 +15,20 @@ impl Latencies {
         Self::of_medians(connection, paths, holds, 1)
     }
 
-    /// Asks each question so many times, of which the median counts.
+    /// Asks all questions so many times, one round after the other. Of each, the median counts.
     pub(crate) fn of_medians(
         connection: &mut Connection,
         paths: impl Iterator<Item = String>,
         holds: &str,
-        times: usize,
+        rounds: usize,
     ) -> Result<Self> {
-        let mut taken = Vec::new();
-        for path in paths {
-            let asked = (0..times).map(|_| ask(connection, &path, holds)).collect::<Result<Vec<_>>>()?;
-            taken.push(median(&asked));
+        let mut asked: Vec<_> = paths.map(|path| (path, Vec::new())).collect();
+        for _ in 0..rounds {
+            for (path, taken) in &mut asked {
+                taken.push(ask(connection, path, holds)?);
+            }
         }
+        let mut taken: Vec<_> = asked.iter().map(|(_, taken)| median(taken)).collect();
         ensure!(!taken.is_empty(), "there was nothing to ask");
         taken.sort_unstable_by(f64::total_cmp);
         Ok(Self(taken))
