@@ -41,10 +41,13 @@ struct OpenCopy {
 }
 
 /// What sled cannot do.
-struct Damage {
-    why: String,
-    /// The records that were read past it.
-    past: Option<(Seq, Seq)>,
+enum Damage {
+    /// It cannot open the log.
+    Closed { why: String },
+    /// It does not show these records, which were read past it.
+    Past { why: String, first: Seq, last: Seq },
+    /// It does not show this record, and past it not enough is found.
+    Lost { seq: Seq, missing: Missing },
 }
 
 /// Why there is no copy to read.
@@ -91,7 +94,7 @@ impl CopiedLog {
     /// Notes what is wrong with a copy.
     fn noted(&self, copy: OpenCopy) -> OpenCopy {
         if let Some(Err(why)) = &copy.tree {
-            *self.known_damage() = Some(Damage { why: why.clone(), past: None });
+            *self.known_damage() = Some(Damage::Closed { why: why.clone() });
         }
         copy
     }
@@ -108,14 +111,13 @@ impl CopiedLog {
 
     /// What is wrong with what keeps the records. It is known once they were read.
     pub fn damage(&self) -> Option<String> {
-        let damage = self.known_damage();
-        let Damage { why, past } = damage.as_ref()?;
-        Some(match past {
-            None => format!("sled cannot open the log ({why})"),
-            Some((first, last)) => format!(
+        Some(match self.known_damage().as_ref()? {
+            Damage::Closed { why } => format!("sled cannot open the log ({why})"),
+            Damage::Past { why, first, last } => format!(
                 "sled cannot read the log ({why}). The records {first} to {last} were read past it, from the bytes of its \
                  file; the hash of each is named by the next one, or by the anchor"
             ),
+            Damage::Lost { seq, missing } => format!("sled does not show record {seq}; {missing}"),
         })
     }
 
@@ -125,10 +127,23 @@ impl CopiedLog {
 
     /// Notes that the record `seq` was read past sled, as the first or one more.
     pub(super) fn note_past_sled(&self, seq: Seq, why: &str) {
-        match &mut *self.known_damage() {
-            Some(Damage { past: Some((_, last)), .. }) => *last = seq.max(*last),
-            Some(Damage { past, .. }) => *past = Some((seq, seq)),
-            none => *none = Some(Damage { why: why.to_owned(), past: Some((seq, seq)) }),
+        let mut damage = self.known_damage();
+        let why = match &mut *damage {
+            Some(Damage::Past { last, .. }) => {
+                *last = seq.max(*last);
+                return;
+            }
+            Some(Damage::Closed { why }) => std::mem::take(why),
+            Some(Damage::Lost { .. }) | None => why.to_owned(),
+        };
+        *damage = Some(Damage::Past { why, first: seq, last: seq });
+    }
+
+    /// Notes that sled shows nothing where the record `seq` should be, and past it not enough is found.
+    pub(super) fn note_lost(&self, seq: Seq, missing: Missing) {
+        // What has left no trace is only missing, which is seen by the anchor.
+        if missing != Missing::Nothing {
+            self.known_damage().get_or_insert(Damage::Lost { seq, missing });
         }
     }
 

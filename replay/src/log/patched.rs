@@ -5,6 +5,7 @@ use tagstone_schema::{Head, Seq};
 
 use super::copied::CopiedLog;
 use super::pages::STRAY_PART;
+use super::salvage::Missing;
 use super::{RecordBytes, StoreError, StoredRecord};
 
 /// Records in order. Whoever reads them verifies the chain, whichever way they came.
@@ -52,11 +53,12 @@ impl<'a> Patched<'a> {
     }
 
     /// Goes on past sled, if that finds the next record.
-    fn leave_sled(&mut self, why: &str) -> Option<StoredRecord> {
-        let (record, head) = self.log.past_sled(&self.log.head_at(self.next - 1)?).ok()?;
+    fn leave_sled(&mut self, why: &str) -> Result<StoredRecord, Missing> {
+        let head = self.log.head_at(self.next - 1).ok_or(Missing::Unreadable)?;
+        let (record, head) = self.log.past_sled(&head)?;
         self.way = Way::PastSled { head, why: why.to_owned() };
         self.found(&record, why);
-        Some(record)
+        Ok(record)
     }
 
     fn found(&mut self, record: &StoredRecord, why: &str) {
@@ -89,6 +91,11 @@ impl<'a> Way<'a> {
     }
 }
 
+/// Why a record is read neither way.
+fn not_past_sled(why: &str, missing: Missing) -> StoreError {
+    StoreError::new("reading the log", format!("{why}; past sled, {missing}"))
+}
+
 impl Iterator for Patched<'_> {
     type Item = Result<StoredRecord, StoreError>;
 
@@ -102,7 +109,7 @@ impl Iterator for Patched<'_> {
                     self.way = Way::PastSled { head, why };
                     Some(Ok(record))
                 }
-                Err(missing) => Some(Err(StoreError::new("reading the log", format!("{why}; past sled, {missing}")))),
+                Err(missing) => Some(Err(not_past_sled(&why, missing))),
             },
             Way::InSled(mut records) => match records.next() {
                 Some(Ok(record)) if record.seq == self.next => {
@@ -111,14 +118,22 @@ impl Iterator for Patched<'_> {
                 }
                 Some(Ok(other)) => {
                     let found = self.leave_sled("a record is missing in its table");
-                    Some(Ok(found.unwrap_or_else(|| {
+                    Some(Ok(found.unwrap_or_else(|_| {
                         (self.way, self.next) = (Way::InSled(records), other.seq.saturating_add(1));
                         other
                     })))
                 }
                 Some(Err(error)) if error.doing == STRAY_PART => Some(Err(error)),
-                Some(Err(error)) => Some(self.leave_sled(&error.why).ok_or(error)),
-                None if self.log.reached_to(self.next) => self.leave_sled("its table ends too early").map(Ok),
+                Some(Err(error)) => {
+                    Some(self.leave_sled(&error.why).map_err(|missing| not_past_sled(&error.why, missing)))
+                }
+                None if self.log.reached_to(self.next) => match self.leave_sled("its table ends too early") {
+                    Ok(record) => Some(Ok(record)),
+                    Err(missing) => {
+                        self.log.note_lost(self.next, missing);
+                        None
+                    }
+                },
                 None => None,
             },
         }

@@ -59,6 +59,8 @@ pub(super) enum Missing {
     Unsound,
     /// It could be the next record, but nothing proves its bytes.
     Unproved,
+    /// It could be the next record, but what stands behind it names another hash.
+    Altered,
     /// The file cannot be read.
     Unreadable,
 }
@@ -69,6 +71,9 @@ impl std::fmt::Display for Missing {
             Self::Nothing => "no trace of it is found in the bytes of the file",
             Self::Unsound => "what is found of it in the bytes of the file is damaged or not all of it",
             Self::Unproved => "it is found in the bytes of the file, but no record behind it is left that proves them",
+            Self::Altered => {
+                "what is found of it in the bytes of the file does not have the hash that is named behind it"
+            }
             Self::Unreadable => "the file cannot be read",
         })
     }
@@ -119,7 +124,7 @@ impl Salvage {
                 if named.contains(&hash) {
                     return Ok((StoredRecord { seq, bytes }, Head { seq, hash, time }));
                 }
-                missing = missing.max_of(Missing::Unproved);
+                missing = missing.max_of(if named.is_empty() { Missing::Unproved } else { Missing::Altered });
             }
         }
         Err(missing)
@@ -218,7 +223,10 @@ impl Salvage {
 impl Missing {
     /// The one that says more.
     fn max_of(self, other: Self) -> Self {
-        if matches!((self, other), (Self::Nothing, _) | (Self::Unsound, Self::Unproved)) { other } else { self }
+        match (self, other) {
+            (Self::Nothing, _) | (Self::Unsound, Self::Unproved | Self::Altered) => other,
+            _ => self,
+        }
     }
 }
 

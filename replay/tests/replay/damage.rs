@@ -64,6 +64,39 @@ fn flipped_bytes_never_go_unseen_or_cause_a_panic() {
 }
 
 #[test]
+fn of_a_record_that_sled_does_not_show_it_is_told_what_is_found() {
+    let (directory, records) = sound();
+    let file = Layout::new(directory.path()).log().join("db");
+    let whole = fs::read(&file).unwrap();
+    // Each record wherever it lies, from this byte on.
+    let changed = |changes: &[(&EncodedRecord, isize, &[u8])]| {
+        let mut changed = whole.clone();
+        for (record, from, bytes) in changes {
+            for place in (0..whole.len()).filter(|place| whole[*place..].starts_with(record.bytes())) {
+                let from = place.checked_add_signed(*from).unwrap();
+                changed[from..from + bytes.len()].copy_from_slice(bytes);
+            }
+        }
+        fs::write(&file, &changed).unwrap();
+        let run = verify(directory.path(), &[]);
+        (run.code, run.bad_seqs(), run.json()["problems"][0]["what"].as_str().unwrap().to_owned())
+    };
+    let (fifth, sixth) = (&records[4], &records[5]);
+    let end = fifth.bytes().len().cast_signed();
+    let told = |what: &str| (1, vec![5, 5], format!("sled does not show record 5; {what}"));
+    let altered = "what is found of it in the bytes of the file does not have the hash that is named behind it";
+    assert_eq!(changed(&[(fifth, end - 1, b"!")]), told(altered));
+    let damaged = "what is found of it in the bytes of the file is damaged or not all of it";
+    assert_eq!(changed(&[(fifth, end - 40, &[0xff; 40])]), told(damaged));
+    // All of it is there, but not how sled has written it, nor how the next one begins.
+    let unproved = "it is found in the bytes of the file, but no record behind it is left that proves them";
+    assert_eq!(changed(&[(fifth, -1, b"!"), (sixth, 0, &[0; 60])]), told(unproved));
+    // Nothing is left of it.
+    let missing = "the log ends at record 4, but records up to 9 were made durable: records 5 to 9 are missing";
+    assert_eq!(changed(&[(fifth, 0, &[0; 60])]), (1, vec![5], missing.to_owned()));
+}
+
+#[test]
 fn a_data_file_cut_anywhere_never_goes_unseen_or_causes_a_panic() {
     let (directory, records) = sound();
     let genuine = verify(directory.path(), &[]).json();
