@@ -71,7 +71,7 @@ impl Verify {
     pub(super) fn run(&self, asked: &Invocation) -> Result<Finding, Unable> {
         let source = asked.open_any(&self.source)?;
         let contents = if self.blobs { Some(contents_of(&source)?) } else { None };
-        let (mut replayed, linked) = self.replay(&source)?;
+        let Seen { mut replayed, linked, fingerprint } = self.replay(&source)?;
         if let Some(contents) = contents {
             replayed.problems.extend(content_problems(&contents, &replayed, &linked)?);
         }
@@ -82,7 +82,8 @@ impl Verify {
             records: replayed.records,
             events: replayed.events,
             head: (&replayed.head).into(),
-            fingerprint: replayed.continues.is_none().then(|| replayed.state.fingerprint()),
+            fingerprint: (replayed.continues.is_none())
+                .then(|| fingerprint.unwrap_or_else(|| replayed.state.fingerprint())),
             continues: replayed.continues.as_ref().map(HeadView::from),
             problems: &replayed.problems,
         };
@@ -100,7 +101,7 @@ impl Verify {
     }
 
     /// Replays the source, with what the options need to know on the way.
-    fn replay(&self, source: &OpenSource) -> Result<(Replay, Linked), Unread> {
+    fn replay(&self, source: &OpenSource) -> Result<Seen, Unread> {
         let (mut kept, unread) = match source.layout().map(KeptState::read).transpose() {
             Ok(kept) => (kept.flatten(), None),
             Err(error) => (None, Some(format!("{error}; a start ignores it"))),
@@ -124,6 +125,8 @@ impl Verify {
             }
         })?;
         replayed.notes.extend(unread);
+        // The state may be another one where an event was illegal.
+        let fingerprint = kept.as_ref().and_then(KeptState::fingerprint).filter(|_| !replayed.is_damaged());
         replayed.problems.extend(kept.and_then(|kept| kept.problem()));
         if let Some((Position { seq, hash }, mut found, false)) = expected {
             if replayed.chain_head.seq < seq && replayed.is_damaged() {
@@ -132,8 +135,16 @@ impl Verify {
             let what = format!("record {seq} was expected to have the hash {hash}, but {found}");
             replayed.problems.push(Problem::of_log(seq, what));
         }
-        Ok((replayed, linked))
+        Ok(Seen { replayed, linked, fingerprint })
     }
+}
+
+/// What was learnt of a source.
+struct Seen {
+    replayed: Replay,
+    linked: Linked,
+    /// The fingerprint of its last state, if it was told on the way.
+    fingerprint: Option<Fingerprint>,
 }
 
 /// The bytes of a source, which not every source has.

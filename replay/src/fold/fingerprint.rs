@@ -7,8 +7,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use tagstone_schema::digest::hex;
-use tagstone_schema::{Digest, Id, MediaType};
+use tagstone_schema::{Digest, Event, Id, MediaType};
 
+use super::contents::whole::Sorted;
 use super::policy::PolicyStatus;
 use super::repository::Repository;
 use super::state::{Moment, State};
@@ -16,6 +17,13 @@ use super::state::{Moment, State};
 /// BLAKE3 over the canonical text of a state.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint(pub [u8; 32]);
+
+impl Fingerprint {
+    /// Whether an event leaves the fingerprint of any state as it is.
+    pub fn stays_with(event: &Event) -> bool {
+        matches!(event, Event::ServerStarted { .. } | Event::AttemptsRefused { .. })
+    }
+}
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -88,9 +96,11 @@ impl CanonicalText {
     fn state(&mut self, state: &State) {
         self.line(&[&"tagstone state 2"]);
         self.line(&[&"log", &state.log()]);
+        let whole = state.contents.whole();
         for (name, repository) in state.repositories() {
             self.line(&[&"repository", &name.as_str()]);
-            self.repository(repository);
+            self.contents(&whole.sorted(repository));
+            self.tags(repository);
         }
         for (id, policy) in state.policies() {
             let status = match policy.status {
@@ -116,18 +126,17 @@ impl CanonicalText {
         }
     }
 
-    fn repository(&mut self, repository: Repository<'_>) {
-        for (digest, size) in repository.blobs() {
-            self.line(&[&"blob", digest, &size]);
-        }
-        for manifest in repository.manifests() {
+    fn contents(&mut self, contents: &Sorted<'_, '_>) {
+        contents.each_blob(|digest, size| self.line(&[&"blob", digest, &size]));
+        contents.each_manifest(|manifest, references| {
             let (artifact_type, subject) = (manifest.artifact_type().map(MediaType::as_str), &manifest.subject());
             let (size, media_type, pushed) = (&manifest.size, &manifest.media_type().as_str(), &manifest.pushed);
             self.line(&[&"manifest", &manifest.digest, size, media_type, &artifact_type, subject, pushed]);
-            for reference in repository.references(manifest) {
-                self.line(&[&"reference", reference]);
-            }
-        }
+            references.for_each(|reference| self.line(&[&"reference", reference]));
+        });
+    }
+
+    fn tags(&mut self, repository: Repository<'_>) {
         for (tag, state) in repository.tags_after(None) {
             let (locked, expires) = (state.locked(), state.expires().map(|at| at.0));
             let (digest, since, before) = (state.digest(), &state.since(), state.protected_before());
@@ -186,13 +195,27 @@ impl Field for i64 {
     }
 }
 
+/// All bytes in lower-case hex.
+const PAIRS: [[u8; 2]; 256] = {
+    let (mut pairs, mut byte) = ([[0; 2]; 256], 0);
+    while byte < pairs.len() {
+        let digits = b"0123456789abcdef";
+        pairs[byte] = [digits[byte >> 4], digits[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
+
 /// Bytes in lower-case hex.
 struct Hex<'a>(&'a [u8]);
 
 impl Field for Hex<'_> {
     fn put(&self, text: &mut Vec<u8>) {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        text.extend(self.0.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]));
+        let begin = text.len();
+        text.resize(begin + self.0.len() * 2, 0);
+        for (pair, byte) in text[begin..].as_chunks_mut().0.iter_mut().zip(self.0) {
+            *pair = PAIRS[usize::from(*byte)];
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use tagstone_schema::policy::{Pattern, Rule, Scope};
 use tagstone_schema::record::FORMAT_VERSION;
 use tagstone_schema::{Actor, Digest, EncodedRecord, Event, Head, Id, Origin, Record, RepositoryName, Tag, Timestamp};
 
-use super::{Illegality, Moment, State};
+use super::{Fingerprint, Illegality, Moment, State};
 use crate::content::Layout;
 use crate::log::{EmbeddedLog, Log, Options};
 
@@ -169,10 +169,6 @@ impl Model {
     }
 }
 
-fn is_evidence_alone(event: &Event) -> bool {
-    matches!(event, Event::ServerStarted { .. } | Event::AttemptsRefused { .. })
-}
-
 /// Legal records: the log's start, then the events that the choices stand for, up to three in one record.
 pub(crate) fn history(choices: &[[u8; 4]]) -> Vec<EncodedRecord> {
     let mut model = Model::default();
@@ -269,7 +265,7 @@ proptest! {
             for event in &record.events {
                 let before = state.fingerprint();
                 state.evolve(Moment { seq: record.seq, time: record.time }, event).unwrap();
-                prop_assert_eq!(state.fingerprint() == before, is_evidence_alone(event), "{:?}", event);
+                prop_assert_eq!(state.fingerprint() == before, Fingerprint::stays_with(event), "{:?}", event);
             }
             taken.push((state.clone(), state.fingerprint()));
         }

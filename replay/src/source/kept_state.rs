@@ -13,6 +13,8 @@ pub struct KeptState {
     head: Head,
     fingerprint: Fingerprint,
     verdict: Verdict,
+    /// The fingerprint of the state that the replay has come to, if it was told and no event has changed the state since.
+    replayed: Option<Fingerprint>,
 }
 
 #[derive(Debug)]
@@ -27,7 +29,10 @@ impl KeptState {
     /// Reads the snapshot of a data directory, if there is one. One that cannot be read is ignored by a start as well.
     pub fn read(layout: &Layout) -> Result<Option<Self>, SnapshotError> {
         match snapshot::read(&layout.snapshot()) {
-            Ok((state, head)) => Ok(Some(Self { head, fingerprint: state.fingerprint(), verdict: Verdict::Unseen })),
+            Ok((state, head)) => {
+                let (fingerprint, verdict, replayed) = (state.fingerprint(), Verdict::Unseen, None);
+                Ok(Some(Self { head, fingerprint, verdict, replayed }))
+            }
             Err(SnapshotError::Missing(_)) => Ok(None),
             Err(error) => Err(error),
         }
@@ -38,7 +43,20 @@ impl KeptState {
         if let (true, Some(state)) = (step.head == self.head, step.state) {
             let replayed = state.fingerprint();
             self.verdict = if replayed == self.fingerprint { Verdict::Agrees } else { Verdict::Differs(replayed) };
+            self.replayed = Some(replayed);
         }
+        if self.replayed.is_some()
+            && let Some(record) = step.next
+            && !record.events.iter().all(Fingerprint::stays_with)
+        {
+            self.replayed = None;
+        }
+    }
+
+    /// The fingerprint of the state behind the last place that it looked at, where that is known already: most snapshots are as new as
+    /// their log.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        self.replayed
     }
 
     /// What is wrong with it. A snapshot of a record that the log does not have is nothing wrong: no start begins with it.

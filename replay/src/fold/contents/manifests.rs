@@ -12,7 +12,7 @@ use tagstone_schema::{Tag, Timestamp};
 use super::{placed, unplaced};
 use crate::fold::manifest::Manifest;
 use crate::fold::table::ask_for;
-use crate::fold::table::entries::Entries;
+use crate::fold::table::entries::{Entries, Still};
 use crate::fold::tag::{Spare, TagSet};
 
 /// A manifest of one repository. It has its number for as long as it is there.
@@ -25,7 +25,7 @@ impl ManifestNumber {
         Self(NonZeroU32::MIN.saturating_add(placed(place)))
     }
 
-    fn place(self) -> usize {
+    pub(super) fn place(self) -> usize {
         unplaced(self.0.get() - 1)
     }
 
@@ -76,6 +76,11 @@ impl Manifests {
     /// How many numbers there are, vacant ones too.
     pub(super) fn numbers(&self) -> usize {
         self.held.len()
+    }
+
+    /// All of them by the places of their numbers, to be looked at many times.
+    pub(super) fn still(&self) -> Still<'_, Option<Held>> {
+        self.held.still()
     }
 
     /// Adds one.

@@ -15,6 +15,7 @@ mod near;
 pub(super) mod places;
 #[cfg(test)]
 mod sound;
+pub(super) mod whole;
 
 use std::hash::BuildHasher;
 

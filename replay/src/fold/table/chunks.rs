@@ -61,6 +61,11 @@ impl<T> Chunks<T> {
         self.last.last().or_else(|| self.full.last()?.last())
     }
 
+    /// The chunks: all but the last are full.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &[T]> {
+        self.full.iter().chain([&self.last]).map(|chunk| &chunk[..])
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.full.iter().flatten().chain(&self.last)
     }

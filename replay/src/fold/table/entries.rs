@@ -59,6 +59,20 @@ impl<E> Entries<E> {
     }
 }
 
+/// Entries that stand still, to be looked at by their places again and again: a page is found without a way through a tree.
+pub(in crate::fold) struct Still<'a, E> {
+    parts: Vec<&'a [E]>,
+    /// A part has two to the power of this many entries.
+    bits: u32,
+}
+
+impl<'a, E> Still<'a, E> {
+    #[inline]
+    pub(in crate::fold) fn get(&self, place: usize) -> Option<&'a E> {
+        self.parts.get(place >> self.bits)?.get(place & ((1 << self.bits) - 1))
+    }
+}
+
 /// Entries in pages.
 fn paged<E>(entries: impl Iterator<Item = E>) -> Vector<Arc<Vec<E>>> {
     let (mut pages, mut page) = (Vec::new(), Vec::new());
@@ -110,6 +124,16 @@ impl<E: Clone> Entries<E> {
         match &self.kept {
             Kept::Alone(entries) => entries.len(),
             Kept::Shared(pages) => pages.last().map_or(0, |last| (pages.len() - 1) * Self::PAGE + last.len()),
+        }
+    }
+
+    /// All of them, to be looked at many times.
+    pub(in crate::fold) fn still(&self) -> Still<'_, E> {
+        match &self.kept {
+            Kept::Alone(entries) => Still { parts: entries.parts().collect(), bits: entries.items().ilog2() },
+            Kept::Shared(pages) => {
+                Still { parts: pages.iter().map(|page| &page[..]).collect(), bits: Self::PAGE.ilog2() }
+            }
         }
     }
 
@@ -214,5 +238,23 @@ impl<E> Entries<E> {
     /// Whether clones share what does not change.
     pub(in crate::fold) fn is_shared(&self) -> bool {
         matches!(self.kept, Kept::Shared(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_that_stand_still_are_where_they_were() {
+        for mut entries in [Entries::<[u8; 4096]>::alone(), Entries::to_share(), Entries::default()] {
+            assert!(entries.still().get(0).is_none());
+            // Several chunks, and several pages.
+            let count = 3 * (1 << 20) / 4096;
+            (0..count).for_each(|number| entries.push([u8::try_from(number % 251).unwrap(); 4096]));
+            let still = entries.still();
+            assert!((0..count).all(|place| still.get(place) == entries.get(place) && still.get(place).is_some()));
+            assert!([count, count + 1, 2 * count, usize::MAX].iter().all(|beyond| still.get(*beyond).is_none()));
+        }
     }
 }
