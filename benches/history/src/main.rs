@@ -114,11 +114,12 @@ const PARTS: &[Part] = &[
     (&["index"], indexing::rows),
     (&["verify-dir", "export", "verify-export"], verification::rows),
     (&["first-start"], starts::first),
+    (&["verify-snapshot"], verification::with_snapshot),
     (&["start", "memory-server"], starts::after_a_stop),
     (&["start-killed"], starts::after_a_kill),
     (&["start-cold"], starts::cold),
     (&["tag-history-cold"], questions::cold),
-    (&["tag-history", "tag-list", "events"], questions::rows),
+    (&["tag-history", "tag-list", "events", "log-head"], questions::rows),
 ];
 
 fn main() -> ExitCode {

@@ -23,6 +23,7 @@ const AN_EVENT: &str = "\"kind\"";
 /// In a short history there are repositories in which no tag was deleted.
 const A_PAGE: &str = "\"events\"";
 const A_TAG: &str = "\"name\"";
+const A_FINGERPRINT: &str = "\"fingerprint\"";
 
 /// A kind of question: the key of its row, what is asked, the path, and what an answer holds.
 type Kind = (&'static str, &'static str, fn(&Sample) -> String, &'static str);
@@ -63,6 +64,10 @@ pub(crate) fn rows(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
         rows.push(Row::once(key, format!("{title}, median"), "ms", asked.median()).beside(times, what));
         rows.push(Row::once(key, "the same, 99th percentile", "ms", asked.p99()));
     }
+    // Asked once: it is kept for as long as nothing is written.
+    let head = Latencies::of(&mut connection, ["/api/v1/log/head".to_owned()].into_iter(), A_FINGERPRINT)?;
+    let title = "the head of the log, with the fingerprint of the state";
+    rows.push(Row::once("log-head", title, "s", head.longest() / 1e3));
     drop(connection);
     registry.stop()?;
     Ok(rows)

@@ -17,7 +17,7 @@ use super::open_error::OpenError;
 use super::patched::Patched;
 use super::salvage::{Missing, Salvage};
 use super::tree::{Options, RecordTree, Upkeep, unwinding};
-use super::untouched::{Untouched, beyond_all_pages};
+use super::untouched::{Untouched, not_for_sled};
 use super::{RecordBytes, StoredRecord};
 
 /// The directory of a log, opened for reading.
@@ -109,15 +109,18 @@ impl CopiedLog {
         self.copy.get()?.as_ref().err().cloned()
     }
 
-    /// What is wrong with what keeps the records. It is known once they were read.
-    pub fn damage(&self) -> Option<String> {
+    /// What is wrong with what keeps the records, and from which of them on. It is known once they were read.
+    pub fn damage(&self) -> Option<(Seq, String)> {
         Some(match self.known_damage().as_ref()? {
-            Damage::Closed { why } => format!("sled cannot open the log ({why})"),
-            Damage::Past { why, first, last } => format!(
-                "sled cannot read the log ({why}). The records {first} to {last} were read past it, from the bytes of its \
-                 file; the hash of each is named by the next one, or by the anchor"
-            ),
-            Damage::Lost { seq, missing } => format!("sled does not show record {seq}; {missing}"),
+            Damage::Closed { why } => (1, format!("sled cannot open the log ({why})")),
+            Damage::Past { why, first, last } => {
+                let what = format!(
+                    "sled cannot read the log ({why}). The records {first} to {last} were read past it, from the bytes of its \
+                     file; the hash of each is named by the next one, or by the anchor"
+                );
+                (*first, what)
+            }
+            Damage::Lost { seq, missing } => (*seq, format!("sled does not show record {seq}; {missing}")),
         })
     }
 
@@ -141,8 +144,8 @@ impl CopiedLog {
 
     /// Notes that sled shows nothing where the record `seq` should be, and past it not enough is found.
     pub(super) fn note_lost(&self, seq: Seq, missing: Missing) {
-        // What has left no trace is only missing, which is seen by the anchor.
-        if missing != Missing::Nothing {
+        // What has left no trace is only missing, which is seen without this.
+        if missing > Missing::Before {
             self.known_damage().get_or_insert(Damage::Lost { seq, missing });
         }
     }
@@ -174,20 +177,24 @@ impl CopiedLog {
     }
 
     /// The head of the log up to a record, by whatever way it is read.
-    pub(super) fn head_at(&self, seq: Seq) -> Option<Head> {
+    pub(super) fn head_at(&self, seq: Seq) -> Result<Head, Missing> {
         if seq == 0 {
-            return Some(Head::default());
+            return Ok(Head::default());
         }
         let in_sled = self.in_sled(seq).ok().and_then(|mut records| records.next()?.ok());
         if let Some(stored) = in_sled.filter(|stored| stored.seq == seq) {
-            let time = Record::decode(&stored.bytes).ok()?.time;
-            return Some(Head { seq, hash: RecordHash::of(&stored.bytes), time });
+            let time = Record::decode(&stored.bytes).map_err(|_| Missing::Before)?.time;
+            return Ok(Head { seq, hash: RecordHash::of(&stored.bytes), time });
         }
         let mut head = Head::default();
         while head.seq < seq {
-            head = self.past_sled(&head).ok()?.1;
+            head = match self.past_sled(&head) {
+                Ok((_, head)) => head,
+                Err(Missing::Unreadable) => return Err(Missing::Unreadable),
+                Err(_) => return Err(Missing::Before),
+            };
         }
-        Some(head)
+        Ok(head)
     }
 }
 
@@ -202,9 +209,10 @@ impl OpenCopy {
             return Err(CopyError::NoRoom { directory: std::env::temp_dir(), needed, free });
         }
         copy_directory(log, directory.path())?;
-        let tree = match beyond_all_pages(directory.path()).map_err(failed)? {
-            Some(why) => Err(why),
-            None => opened(directory.path()),
+        let tree = match not_for_sled(directory.path()) {
+            Ok(Some(why)) => Err(why),
+            // What cannot be read, sled is to say.
+            Ok(None) | Err(_) => opened(directory.path()),
         };
         Ok(Self { tree: Some(tree), _directory: directory })
     }

@@ -54,7 +54,7 @@ impl<'a> Patched<'a> {
 
     /// Goes on past sled, if that finds the next record.
     fn leave_sled(&mut self, why: &str) -> Result<StoredRecord, Missing> {
-        let head = self.log.head_at(self.next - 1).ok_or(Missing::Unreadable)?;
+        let head = self.log.head_at(self.next - 1)?;
         let (record, head) = self.log.past_sled(&head)?;
         self.way = Way::PastSled { head, why: why.to_owned() };
         self.found(&record, why);
@@ -84,8 +84,8 @@ impl<'a> Way<'a> {
         match log.in_sled(from) {
             Ok(records) => Way::InSled(records),
             Err(why) => match log.head_at(from - 1) {
-                Some(head) => Way::PastSled { head, why: why.to_owned() },
-                None => Way::InSled(Box::new(std::iter::once(Err(StoreError::new("opening the log", why))))),
+                Ok(head) => Way::PastSled { head, why: why.to_owned() },
+                Err(_) => Way::InSled(Box::new(std::iter::once(Err(StoreError::new("opening the log", why))))),
             },
         }
     }
@@ -118,7 +118,10 @@ impl Iterator for Patched<'_> {
                 }
                 Some(Ok(other)) => {
                     let found = self.leave_sled("a record is missing in its table");
-                    Some(Ok(found.unwrap_or_else(|_| {
+                    Some(Ok(found.unwrap_or_else(|missing| {
+                        if other.seq > self.next {
+                            self.log.note_lost(self.next, missing);
+                        }
                         (self.way, self.next) = (Way::InSled(records), other.seq.saturating_add(1));
                         other
                     })))

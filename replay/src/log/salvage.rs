@@ -50,16 +50,20 @@ pub(super) struct Salvage {
     anchor: Option<Head>,
 }
 
-/// Why no more records are found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why no more records are found; the later ones say more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Missing {
     /// Nothing begins as the next record would.
     Nothing,
-    /// What does is damaged, or continues another record.
+    /// Those before it are not whole, and it is known by them.
+    Before,
+    /// What begins as it would is damaged.
     Unsound,
+    /// It continues another record.
+    Follows,
     /// It could be the next record, but nothing proves its bytes.
     Unproved,
-    /// It could be the next record, but what stands behind it names another hash.
+    /// It could be the next record, but whatever names its hash names another one.
     Altered,
     /// The file cannot be read.
     Unreadable,
@@ -69,7 +73,9 @@ impl std::fmt::Display for Missing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Nothing => "no trace of it is found in the bytes of the file",
+            Self::Before => "what stands before it is not whole, and it is looked for behind that",
             Self::Unsound => "what is found of it in the bytes of the file is damaged or not all of it",
+            Self::Follows => "what is found of it in the bytes of the file follows another record",
             Self::Unproved => "it is found in the bytes of the file, but no record behind it is left that proves them",
             Self::Altered => {
                 "what is found of it in the bytes of the file does not have the hash that is named behind it"
@@ -114,9 +120,13 @@ impl Salvage {
         let mut missing = Missing::Nothing;
         let named = self.hashes_named_of(seq)?;
         for place in self.places(seq) {
-            missing = missing.max_of(Missing::Unsound);
-            let start = self.start_at(place)?;
-            if start.is_none_or(|start| start.prev != head.hash || (head.seq > 0 && start.time <= head.time)) {
+            missing = missing.max(Missing::Unsound);
+            let Some(start) = self.start_at(place)? else { continue };
+            if start.prev != head.hash {
+                missing = missing.max(Missing::Follows);
+                continue;
+            }
+            if head.seq > 0 && start.time <= head.time {
                 continue;
             }
             for (bytes, time) in self.records_at(seq, place)? {
@@ -124,7 +134,7 @@ impl Salvage {
                 if named.contains(&hash) {
                     return Ok((StoredRecord { seq, bytes }, Head { seq, hash, time }));
                 }
-                missing = missing.max_of(if named.is_empty() { Missing::Unproved } else { Missing::Altered });
+                missing = missing.max(if named.is_empty() { Missing::Unproved } else { Missing::Altered });
             }
         }
         Err(missing)
@@ -217,16 +227,6 @@ impl Salvage {
         }
         bytes.truncate(filled);
         Ok(bytes)
-    }
-}
-
-impl Missing {
-    /// The one that says more.
-    fn max_of(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Nothing, _) | (Self::Unsound, Self::Unproved | Self::Altered) => other,
-            _ => self,
-        }
     }
 }
 

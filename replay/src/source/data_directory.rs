@@ -68,7 +68,7 @@ impl Source for DataDirectory {
         }
     }
 
-    fn damage(&self) -> Option<String> {
+    fn damage(&self) -> Option<(Seq, String)> {
         self.log.as_ref().and_then(CopiedLog::damage)
     }
 

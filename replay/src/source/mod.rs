@@ -63,8 +63,9 @@ pub trait Source {
         None
     }
 
-    /// What is wrong with the place itself, although records could be read from it. It is known once they were read.
-    fn damage(&self) -> Option<String> {
+    /// What is wrong with the place itself, although records could be read from it, and from which of them on. It is known once they
+    /// were read.
+    fn damage(&self) -> Option<(Seq, String)> {
         None
     }
 }

@@ -139,7 +139,7 @@ impl Source for OpenSource {
         self.inner().log()
     }
 
-    fn damage(&self) -> Option<String> {
+    fn damage(&self) -> Option<(Seq, String)> {
         self.inner().damage()
     }
 

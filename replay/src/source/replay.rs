@@ -25,7 +25,7 @@ pub struct Replay {
     pub events: u64,
     /// The state behind `head`.
     pub state: State,
-    /// What is wrong, in the order in which it was found.
+    /// What is wrong, in the order of the records.
     pub problems: Vec<Problem>,
     /// The record that the first one follows, where the source is only a part of a log. There is no state then.
     pub continues: Option<Head>,
@@ -172,10 +172,12 @@ pub fn replay_before(source: &dyn Source, witness: &mut impl Witness) -> Result<
             format!("the source says that it was taken from the log {said}, but its first record begins the log {log}");
         seen.problems.push(Problem::of_log(1, what));
     }
-    if let Some(what) = source.damage() {
-        seen.problems.push(Problem::of_log(seen.chain_head.seq.saturating_add(1), what));
+    if let Some((seq, what)) = source.damage() {
+        // What was read all the same is no problem.
+        seen.problems.push(Problem::of_log(seq.max(seen.chain_head.seq.saturating_add(1)), what));
     }
     note_end(source.durable_end(), broken, &mut seen);
+    seen.problems.sort_by_key(|problem| problem.seq);
     witness.passes(&Step { head: seen.chain_head, state: fold.believed(&seen.state), next: None, bytes: &[] });
     source.unread().filter(|_| !is_found).map_or(Ok(seen), |why| Err(Unread(why)))
 }

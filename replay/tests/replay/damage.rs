@@ -84,8 +84,15 @@ fn of_a_record_that_sled_does_not_show_it_is_told_what_is_found() {
     let (fifth, sixth) = (&records[4], &records[5]);
     let end = fifth.bytes().len().cast_signed();
     let told = |what: &str| (1, vec![5, 5], format!("sled does not show record 5; {what}"));
-    let altered = "what is found of it in the bytes of the file does not have the hash that is named behind it";
+    let altered =
+        "what is found of it in the bytes of the file does not have the hash that the next record or the anchor names";
     assert_eq!(changed(&[(fifth, end - 1, b"!")]), told(altered));
+    let ninth = &records[8];
+    let told_of_last = (1, vec![9, 9], format!("sled does not show record 9; {altered}"));
+    assert_eq!(changed(&[(ninth, ninth.bytes().len().cast_signed() - 1, b"!")]), told_of_last);
+    // The hash of the one before it.
+    let follows = "what is found of it in the bytes of the file follows another record";
+    assert_eq!(changed(&[(fifth, 20, b"other")]), told(follows));
     let damaged = "what is found of it in the bytes of the file is damaged or not all of it";
     assert_eq!(changed(&[(fifth, end - 40, &[0xff; 40])]), told(damaged));
     // All of it is there, but not how sled has written it, nor how the next one begins.
@@ -126,6 +133,16 @@ fn every_file_of_the_log_missing_or_overwritten_is_survived() {
         fs::write(entry.path(), whole).unwrap();
     }
     assert_eq!(survives(directory.path(), &genuine, "nothing"), 0);
+}
+
+#[test]
+fn a_directory_in_place_of_the_log_is_a_log_that_is_missing() {
+    let (directory, _) = sound();
+    let file = Layout::new(directory.path()).log().join("db");
+    fs::remove_file(&file).unwrap();
+    fs::create_dir(&file).unwrap();
+    let run = verify(directory.path(), &[]);
+    assert_eq!((run.code, run.bad_seqs()[0]), (1, 1), "{run:?}");
 }
 
 #[test]

@@ -99,6 +99,7 @@ impl<'a> Sorted<'a, '_> {
         let rooms: Vec<_> = self.all.iter().filter_map(|item| self.whole.held(item.content)).collect();
         for some in rooms.chunks(AT_ONCE) {
             some.iter().for_each(|room| ask_for(*room));
+            debug_assert!(some.iter().all(|room| room.is_some()), "a manifest that is named is there");
             let manifests: Vec<_> = some.iter().filter_map(|room| Some(&room.as_ref()?.manifest)).collect();
             manifests.iter().for_each(|manifest| ask_for(&manifest.references));
             let references =
@@ -120,11 +121,12 @@ mod tests {
     use super::*;
     use crate::fold::state::{Moment, State};
 
-    /// Some begin with the same word, and half of them are of the other algorithm.
+    /// Some begin with the same word, the end of which would order them the other way round, and half are of the other algorithm.
     fn digest(number: usize) -> Digest {
         let low = number.to_le_bytes()[0];
         let mut raw = [0; 64];
-        (raw[0], raw[8]) = (low.wrapping_mul(37) / 8, low);
+        let first = low.wrapping_mul(37) / 8;
+        (raw[0], raw[7], raw[8]) = (first, !first, low);
         if number.is_multiple_of(2) { Digest::sha512(raw) } else { Digest::sha256(*raw.first_chunk().unwrap()) }
     }
 

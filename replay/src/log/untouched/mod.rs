@@ -27,7 +27,7 @@ use blocks::Messages;
 use bytes::Bytes;
 use node::{Entries, Node};
 use pages::Pages;
-pub(super) use room::beyond_all_pages;
+pub(super) use room::not_for_sled;
 use segment::Kind;
 
 /// What sled's `conf` says of every log: the defaults of its version.

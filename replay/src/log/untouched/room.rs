@@ -1,8 +1,9 @@
-//! Whether a file names more pages than it can have.
+//! What is in a copy of a log for which sled would take any memory.
 //!
-//! sled makes room for every page up to the greatest number that any message names, before it knows whether they are there. Damage never
-//! makes such a number, because a checksum covers it; but evidence may have been made by anyone, and where memory runs out there is
-//! nothing to catch: the process ends.
+//! sled makes room for every page up to the greatest number that any message names, before it knows whether they are there; and it
+//! reads a file in `blobs` as often as a page is said to lie there. No registry leaves such files, and damage does not make them, since
+//! checksums cover it; only of a file cut to a small part what is left may name a page beyond it, and that sled cannot open either. But
+//! evidence may have been made by anyone, and where memory runs out there is nothing to catch: the process ends.
 
 use std::fs::{self, File};
 use std::io;
@@ -13,16 +14,19 @@ use super::segment::{Header, Kind, Next, Segment};
 /// So many bytes a page of records takes at least.
 const PAGE: u64 = 128;
 
+/// So many bytes a page takes at least in what sled has noted of all.
+const NOTED: u64 = 11;
+
 /// Why sled is not to open a copy of a log; none where it may.
-pub(in super::super) fn beyond_all_pages(log: &Path) -> io::Result<Option<String>> {
+pub(in super::super) fn not_for_sled(log: &Path) -> io::Result<Option<String>> {
     let file = match File::open(log.join("db")) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file?,
     };
-    // Pages are numbered without gaps, and each has a message, or some bytes in what sled has noted of all. Of what is damaged, the
-    // length of the file tells how many there may have been.
-    let mut pages = bytes_of_snapshots(log)? + file.metadata()?.len() / PAGE;
-    let mut greatest = None;
+    // Pages are numbered without gaps, and each has a message, or is noted. Of what is damaged, the length of the file tells how many
+    // there may have been.
+    let mut pages = length_of_snapshot(log)? / NOTED + file.metadata()?.len() / PAGE;
+    let (mut greatest, mut is_outside) = (None, false);
     let mut segment = Segment::new();
     for (offset, header) in Header::all(&file)? {
         segment.load(&file, offset, header.lsn)?;
@@ -31,22 +35,35 @@ pub(in super::super) fn beyond_all_pages(log: &Path) -> io::Result<Option<String
                 pages += 1;
                 greatest = greatest.max(Some(message.page));
             }
+            is_outside |= message.kind == Kind::Outside;
         }
+    }
+    if is_outside && has_files(&log.join("blobs"))? {
+        return Ok(Some("its file leads to files in `blobs`, which the log of a registry never has".to_owned()));
     }
     let beyond = greatest.filter(|greatest| *greatest >= pages);
     Ok(beyond.map(|page| format!("its file names the page {page}, but has no room for more than {pages} pages")))
 }
 
-fn bytes_of_snapshots(log: &Path) -> io::Result<u64> {
-    let mut sum = 0;
+/// The length of what sled has noted of all pages. It takes the last of all files that are named so.
+fn length_of_snapshot(log: &Path) -> io::Result<u64> {
+    let mut last = None;
     for entry in fs::read_dir(log)? {
         let entry = entry?;
-        // sled takes whatever begins like this for one.
-        if entry.file_name().to_string_lossy().starts_with("snap.") {
-            sum += entry.metadata()?.len();
+        let name = entry.file_name();
+        let text = name.to_string_lossy();
+        if text.starts_with("snap.") && !text.ends_with(".in___motion") {
+            last = last.max(Some((name, entry.metadata()?.len())));
         }
     }
-    Ok(sum)
+    Ok(last.map_or(0, |(_, length)| length))
+}
+
+fn has_files(directory: &Path) -> io::Result<bool> {
+    match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        entries => Ok(entries?.next().is_some()),
+    }
 }
 
 impl Kind {

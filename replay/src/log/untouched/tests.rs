@@ -132,7 +132,7 @@ proptest! {
         let only_appended = deeds.iter().all(|deed| !matches!(deed, Deed::CutOff(_)));
         prop_assert!(read.is_some() || !only_appended, "left to sled");
         prop_assert!(contents(log.path()) == before);
-        prop_assert_eq!(beyond_all_pages(log.path()).unwrap(), None);
+        prop_assert_eq!(not_for_sled(log.path()).unwrap(), None);
     }
 }
 
@@ -201,7 +201,7 @@ proptest! {
         if in_file(log.path(), &mut seen).is_some() {
             prop_assert!(Some(seen) == in_sled(log.path()));
         }
-        prop_assert_eq!(beyond_all_pages(log.path()).unwrap(), None, "damage names no page");
+        prop_assert_eq!(not_for_sled(log.path()).unwrap(), None, "damage names no page");
     }
 }
 
@@ -240,7 +240,7 @@ fn read(log: &Path, anchor: Head) -> (RecordHash, usize, Option<String>, Option<
             Err(why) => error = Some(why.to_string()),
         }
     }
-    (RecordHash::of(&all), count, error, opened.damage())
+    (RecordHash::of(&all), count, error, opened.damage().map(|(seq, what)| format!("from {seq} on: {what}")))
 }
 
 proptest! {

@@ -213,23 +213,28 @@ fn a_change_of_a_page_that_nothing_makes_is_left_to_sled() {
     assert!(Untouched::open(log.path()).is_none() && in_sled(log.path()).is_none());
 }
 
+/// A copy of a log with one more message, which has no body.
+fn with_message(log: &Path, kind: u8, page: u64) -> TempDir {
+    let bytes = fs::read(log.join("db")).unwrap();
+    let last = messages(&bytes).into_iter().rfind(|message| bytes[message.at + 4] != 2).unwrap();
+    let mut more = vec![0, 0, 0, 0, kind, 0, bytes[last.segment], u8::MAX];
+    more.extend_from_slice(&page.to_le_bytes());
+    let written = Written { at: 0, segment: 6, page: 7, header: more.len(), body: 0 };
+    seal(&mut more, written);
+    let copy = copied(log);
+    let db = OpenOptions::new().write(true).open(copy.path().join("db")).unwrap();
+    db.write_all_at(&more, (last.at + last.header + last.body) as u64).unwrap();
+    copy
+}
+
 /// sled would make room for all pages up to this one, and where there is not so much memory the process ends.
 #[test]
 fn a_log_that_names_a_page_beyond_all_others_is_read_past_sled() {
     let (log, head) = recorded();
     let whole = read(log.path(), head);
     assert_eq!((whole.1, &whole.2, &whole.3), (2500, &None, &None));
-    let bytes = fs::read(log.path().join("db")).unwrap();
-    let last = messages(&bytes).into_iter().rfind(|message| bytes[message.at + 4] != 2).unwrap();
-    for (kind, page) in [(4, 1_u64 << 40), (5, 1 << 40), (8, 1 << 40), (10, 1 << 40), (8, u64::MAX)] {
-        // One more message, without a body.
-        let mut more = vec![0, 0, 0, 0, kind, 0, bytes[last.segment], u8::MAX];
-        more.extend_from_slice(&page.to_le_bytes());
-        let written = Written { at: 0, segment: 6, page: 7, header: more.len(), body: 0 };
-        seal(&mut more, written);
-        let copy = copied(log.path());
-        let db = OpenOptions::new().write(true).open(copy.path().join("db")).unwrap();
-        db.write_all_at(&more, (last.at + last.header + last.body) as u64).unwrap();
+    for (kind, page) in [(4, 1_u64 << 40), (10, 1 << 40), (8, u64::MAX)] {
+        let copy = with_message(log.path(), kind, page);
         let (records, count, error, damage) = read(copy.path(), head);
         assert_eq!((records, count), (whole.0, 2500), "{kind}");
         let why = format!("its file names the page {page}, but has no room for more than");
@@ -237,4 +242,45 @@ fn a_log_that_names_a_page_beyond_all_others_is_read_past_sled() {
             assert!(said.contains(&why), "{said}");
         }
     }
+}
+
+#[test]
+fn sled_makes_room_for_as_many_pages_as_a_file_may_have() {
+    let log = done(&[Deed::Append(1500, 700), Deed::Reopen, Deed::Append(20, 10)]);
+    let snapshot = contents(log.path()).into_iter().find(|(path, _)| path.to_string_lossy().contains("snap."));
+    let (snapshot, noted) = snapshot.map(|(path, bytes)| (path, bytes.len() / 11)).unwrap();
+    for (has_snapshot, noted) in [(true, noted), (false, 0)] {
+        if !has_snapshot {
+            fs::remove_file(&snapshot).unwrap();
+        }
+        let bytes = fs::read(log.path().join("db")).unwrap();
+        let of_pages = messages(&bytes).iter().filter(|message| !matches!(bytes[message.at + 4], 1..=3)).count();
+        assert!(of_pages > 500 && (noted > 10) == has_snapshot, "{of_pages} {noted}");
+        let room = (of_pages + 1 + noted + bytes.len() / 128) as u64;
+        for kind in [4, 5, 6, 7, 8, 9, 10, 11] {
+            for (page, is_refused) in [(room - 1, false), (room, true)] {
+                let copy = with_message(log.path(), kind, page);
+                assert_eq!(not_for_sled(copy.path()).unwrap().is_some(), is_refused, "{kind} {page}");
+                // sled takes no other than the last, and nothing that is not named like one.
+                fs::write(copy.path().join("snap.0"), vec![0; 9_999]).unwrap();
+                fs::write(copy.path().join("z"), vec![0; 9_999]).unwrap();
+                let is_last = !has_snapshot;
+                assert_eq!(not_for_sled(copy.path()).unwrap().is_some(), is_refused && !is_last, "{kind} {page}");
+            }
+        }
+        let other = with_message(log.path(), 3, room);
+        assert_eq!(not_for_sled(other.path()).unwrap(), None, "the page of a batch is none");
+    }
+}
+
+#[test]
+fn a_log_that_leads_to_files_elsewhere_is_not_for_sled() {
+    let (log, head) = recorded();
+    let whole = read(log.path(), head);
+    let copy = with_message(log.path(), 9, 1);
+    assert_eq!(not_for_sled(copy.path()).unwrap(), None, "there is no such file");
+    fs::write(copy.path().join("blobs/1"), b"1").unwrap();
+    let (records, count, _, damage) = read(copy.path(), head);
+    assert_eq!((records, count), (whole.0, 2500));
+    assert!(damage.unwrap().contains("leads to files in `blobs`, which the log of a registry never has"));
 }
