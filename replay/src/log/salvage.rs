@@ -78,7 +78,7 @@ impl std::fmt::Display for Missing {
             Self::Follows => "what is found of it in the bytes of the file follows another record",
             Self::Unproved => "it is found in the bytes of the file, but no record behind it is left that proves them",
             Self::Altered => {
-                "what is found of it in the bytes of the file does not have the hash that is named behind it"
+                "what is found of it in the bytes of the file does not have the hash that the next record or the anchor names"
             }
             Self::Unreadable => "the file cannot be read",
         })
