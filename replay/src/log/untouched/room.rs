@@ -19,6 +19,9 @@ const NOTED: u64 = 11;
 
 /// Why sled is not to open a copy of a log; none where it may.
 pub(in super::super) fn not_for_sled(log: &Path) -> io::Result<Option<String>> {
+    if let Some(name) = kept_outside(&log.join("blobs"))? {
+        return Ok(Some(format!("there is the file `blobs/{name}`, and the log of a registry never has such files")));
+    }
     let file = match File::open(log.join("db")) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file?,
@@ -26,7 +29,7 @@ pub(in super::super) fn not_for_sled(log: &Path) -> io::Result<Option<String>> {
     // Pages are numbered without gaps, and each has a message, or is noted. Of what is damaged, the length of the file tells how many
     // there may have been.
     let mut pages = length_of_snapshot(log)? / NOTED + file.metadata()?.len() / PAGE;
-    let (mut greatest, mut is_outside) = (None, false);
+    let mut greatest = None;
     let mut segment = Segment::new();
     for (offset, header) in Header::all(&file)? {
         segment.load(&file, offset, header.lsn)?;
@@ -35,11 +38,7 @@ pub(in super::super) fn not_for_sled(log: &Path) -> io::Result<Option<String>> {
                 pages += 1;
                 greatest = greatest.max(Some(message.page));
             }
-            is_outside |= message.kind == Kind::Outside;
         }
-    }
-    if is_outside && has_files(&log.join("blobs"))? {
-        return Ok(Some("its file leads to files in `blobs`, which the log of a registry never has".to_owned()));
     }
     let beyond = greatest.filter(|greatest| *greatest >= pages);
     Ok(beyond.map(|page| format!("its file names the page {page}, but has no room for more than {pages} pages")))
@@ -59,11 +58,19 @@ fn length_of_snapshot(log: &Path) -> io::Result<u64> {
     Ok(last.map_or(0, |(_, length)| length))
 }
 
-fn has_files(directory: &Path) -> io::Result<bool> {
-    match fs::read_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        entries => Ok(entries?.next().is_some()),
+/// A file that a page may be said to lie in: one that is named by a number.
+fn kept_outside(directory: &Path) -> io::Result<Option<String>> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        entries => entries?,
+    };
+    for entry in entries {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.parse::<i64>().is_ok() {
+            return Ok(Some(name));
+        }
     }
+    Ok(None)
 }
 
 impl Kind {

@@ -274,13 +274,14 @@ fn sled_makes_room_for_as_many_pages_as_a_file_may_have() {
 }
 
 #[test]
-fn a_log_that_leads_to_files_elsewhere_is_not_for_sled() {
+fn a_log_of_which_pages_may_lie_elsewhere_is_not_for_sled() {
     let (log, head) = recorded();
     let whole = read(log.path(), head);
-    let copy = with_message(log.path(), 9, 1);
-    assert_eq!(not_for_sled(copy.path()).unwrap(), None, "there is no such file");
-    fs::write(copy.path().join("blobs/1"), b"1").unwrap();
+    let copy = copied(log.path());
+    fs::write(copy.path().join("blobs/note"), b"1").unwrap();
+    assert_eq!(not_for_sled(copy.path()).unwrap(), None, "no page lies there");
+    fs::write(copy.path().join("blobs/12"), b"1").unwrap();
     let (records, count, _, damage) = read(copy.path(), head);
     assert_eq!((records, count), (whole.0, 2500));
-    assert!(damage.unwrap().contains("leads to files in `blobs`, which the log of a registry never has"));
+    assert!(damage.unwrap().contains("the file `blobs/12`, and the log of a registry never has such files"));
 }
