@@ -136,10 +136,20 @@ pub fn hex(raw: &[u8]) -> String {
     text
 }
 
+/// All bytes in lower-case hex.
+const DIGITS: [[u8; 2]; 256] = {
+    let (digits, mut all, mut byte) = (b"0123456789abcdef", [[0; 2]; 256], 0);
+    while byte < all.len() {
+        all[byte] = [digits[byte >> 4], digits[byte & 15]];
+        byte += 1;
+    }
+    all
+};
+
 /// A byte in lower-case hex.
-fn digits_of(byte: u8) -> [u8; 2] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]
+#[inline]
+pub fn digits_of(byte: u8) -> [u8; 2] {
+    DIGITS[usize::from(byte)]
 }
 
 /// Lower-case hex to exactly `N` bytes; `None` for anything else.

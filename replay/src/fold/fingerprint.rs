@@ -6,7 +6,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use tagstone_schema::digest::hex;
+use tagstone_schema::digest::{digits_of, hex};
 use tagstone_schema::{Digest, Event, Id, MediaType};
 
 use super::contents::whole::Sorted;
@@ -195,17 +195,6 @@ impl Field for i64 {
     }
 }
 
-/// All bytes in lower-case hex.
-const PAIRS: [[u8; 2]; 256] = {
-    let (mut pairs, mut byte) = ([[0; 2]; 256], 0);
-    while byte < pairs.len() {
-        let digits = b"0123456789abcdef";
-        pairs[byte] = [digits[byte >> 4], digits[byte & 15]];
-        byte += 1;
-    }
-    pairs
-};
-
 /// Bytes in lower-case hex.
 struct Hex<'a>(&'a [u8]);
 
@@ -214,7 +203,7 @@ impl Field for Hex<'_> {
         let begin = text.len();
         text.resize(begin + self.0.len() * 2, 0);
         for (pair, byte) in text[begin..].as_chunks_mut().0.iter_mut().zip(self.0) {
-            *pair = PAIRS[usize::from(*byte)];
+            *pair = digits_of(*byte);
         }
     }
 }
